@@ -1,0 +1,4 @@
+DROP TABLE meta;
+DROP TABLE counters;
+DROP TABLE subjects;
+DROP TABLE jobs;

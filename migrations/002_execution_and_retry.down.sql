@@ -1,0 +1,11 @@
+DROP TABLE idempotency_keys;
+DROP TABLE attempts;
+DROP INDEX idx_jobs_queued;
+ALTER TABLE jobs DROP COLUMN retried_from;
+ALTER TABLE jobs DROP COLUMN superseded_by;
+ALTER TABLE jobs DROP COLUMN cancel_requested;
+ALTER TABLE jobs DROP COLUMN policy;
+ALTER TABLE jobs DROP COLUMN started_at;
+ALTER TABLE jobs DROP COLUMN suspicion;
+ALTER TABLE jobs DROP COLUMN failures;
+ALTER TABLE jobs DROP COLUMN attempt;

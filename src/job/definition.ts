@@ -1,0 +1,139 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { describe, engineError } from '../errors.ts'
+import type { JobContext } from './context.ts'
+import { type RetryPolicy, retryBounds } from './retry.ts'
+
+/** The longest time limit of an attempt: one week. */
+export const maxTimeoutMs = 604_800_000
+export const maxOverlap = 1_000
+
+/** What one job type is: its payload, its policy, and the function that does the work. */
+export interface JobDefinition<Payload = unknown, Result = unknown> {
+  /** Validates the payload, at enqueue and again in the thread; the handler gets its output. Any Standard Schema. */
+  readonly payload?: Payload
+  /** Retry policy; a job's own `retry` wins field by field. */
+  readonly retry?: Partial<RetryPolicy>
+  /** Time limit of one attempt in milliseconds, counted from when its handler begins. Default: none. */
+  readonly timeoutMs?: number
+  /** How many handlers of this type one thread may have begun at a time, 1 to 1,000. Default 1. For handlers that wait. */
+  readonly overlap?: number
+  /** Does the work. What it returns is stored as the job's result; what it throws fails the attempt. */
+  run(payload: HandlerInput<Payload>, context: JobContext): Result
+}
+
+type HandlerInput<Payload> = Payload extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Payload>
+  : unknown
+
+// biome-ignore lint/suspicious/noExplicitAny: the one place where definitions of every payload and result meet
+export type AnyJobDefinition = JobDefinition<any, any>
+export type JobDefinitions = Readonly<Record<string, AnyJobDefinition>>
+
+/** Recognises a module made by any copy of this package. */
+const moduleMark = Symbol.for('semantica-task-engine.jobs')
+
+export interface JobsModule<Definitions = JobDefinitions> {
+  readonly url: string
+  readonly definitions: Definitions
+}
+
+/** What `enqueue` takes for a job type: the input of its validator. */
+export type PayloadOf<Definition> = Definition extends {
+  readonly payload: infer Payload extends StandardSchemaV1
+}
+  ? StandardSchemaV1.InferInput<Payload>
+  : unknown
+
+/** What `job.result()` resolves to. */
+export type ResultOf<Definition> = Definition extends { run(...parameters: never[]): infer Returned }
+  ? Awaited<Returned>
+  : unknown
+
+/**
+ * Declares the job types that a module serves. Make it the module's default export: pool threads import the module
+ * by `url`, so handlers must live in a file of their own, and heavy imports belong inside the handlers.
+ *
+ * @param url `import.meta.url` of the module
+ * @throws OPTION_INVALID when a definition is malformed
+ * @example
+ * export default defineJobs(import.meta.url, {
+ *   RESIZE_IMAGE: { payload: z.object({ path: z.string() }), async run({ path }) { return { width: 800 } } },
+ * })
+ */
+export function defineJobs<
+  Payloads,
+  Definitions extends { readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> },
+>(
+  url: string,
+  definitions: Definitions & { readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> },
+): JobsModule<Definitions> {
+  if (!/^(file|data):/.test(url)) {
+    throw invalid('defineJobs', describe(url), "the module's own `import.meta.url`")
+  }
+  for (const [type, definition] of Object.entries<AnyJobDefinition>(definitions))
+    checkDefinition(type, definition)
+  return Object.freeze({ [moduleMark]: true, url, definitions: Object.freeze({ ...definitions }) })
+}
+
+export function isJobsModule(value: unknown): value is JobsModule {
+  return typeof value === 'object' && value !== null && moduleMark in value
+}
+
+const jobTypePattern = /^[^\0\s][^\0]{0,127}$/
+
+function checkDefinition(type: string, definition: AnyJobDefinition): void {
+  if (!jobTypePattern.test(type)) {
+    throw invalid('job type', describe(type), '1 to 128 characters, not beginning with a space')
+  }
+  if (typeof definition?.run !== 'function') {
+    throw invalid(`${type}.run`, describe(definition?.run), 'a function')
+  }
+  const { payload, timeoutMs, overlap, retry } = definition
+  if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
+    throw invalid(`${type}.payload`, describe(payload), 'a Standard Schema validator, such as a zod schema')
+  }
+  if (timeoutMs !== undefined) checkNumber(`${type}.timeoutMs`, timeoutMs, 1, maxTimeoutMs)
+  if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap)
+  if (retry !== undefined) checkRetry(`${type}.retry`, retry)
+}
+
+/** @throws OPTION_INVALID naming the field that is out of bounds or unknown */
+export function checkRetry(name: string, retry: Partial<RetryPolicy>): void {
+  if (typeof retry !== 'object' || retry === null) throw invalid(name, describe(retry), 'an object')
+  for (const [field, value] of Object.entries(retry)) {
+    if (!Object.hasOwn(retryBounds, field)) {
+      throw invalid(`${name}.${field}`, describe(value), Object.keys(retryBounds).join(', '))
+    }
+    const [minimum, maximum] = retryBounds[field as keyof RetryPolicy]
+    checkNumber(`${name}.${field}`, value, minimum, maximum, field === 'maxAttempts')
+  }
+}
+
+/** @throws OPTION_INVALID when `value` is not a number within the bounds, both ends included */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  minimum: number,
+  maximum: number,
+  whole = false,
+): asserts value is number {
+  const fits =
+    typeof value === 'number' && value >= minimum && value <= maximum && (!whole || Number.isInteger(value))
+  if (!fits) {
+    const kind = whole ? 'a whole number' : 'a number'
+    throw invalid(
+      name,
+      describe(value),
+      `${kind} from ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}`,
+    )
+  }
+}
+
+function invalid(name: string, found: string, allowed: string): Error {
+  return engineError('OPTION_INVALID', {
+    found: `${name} is ${found}`,
+    allowed,
+    action: 'Correct the option.',
+    details: { option: name },
+  })
+}

@@ -1,0 +1,103 @@
+import type { ErrorCode } from '../errors.ts'
+import { engineError } from '../errors.ts'
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue }
+
+/** Longest JSON text of a payload or a result, in characters. */
+export const maxJsonCharacters = 10_000_000
+
+const maxDepth = 200
+
+interface JsonErrors {
+  readonly notJson: ErrorCode
+  readonly tooLarge: ErrorCode
+  readonly what: string
+}
+
+const payloadErrors: JsonErrors = {
+  notJson: 'PAYLOAD_NOT_JSON',
+  tooLarge: 'PAYLOAD_TOO_LARGE',
+  what: 'payload',
+}
+
+const resultErrors: JsonErrors = { notJson: 'RESULT_NOT_JSON', tooLarge: 'RESULT_TOO_LARGE', what: 'result' }
+
+/**
+ * A payload as JSON text. Refuses whatever would come back as something else: `undefined` inside, Date, BigInt,
+ * Map, class instances, NaN, cycles. JSON.stringify alone would drop or bend them in silence.
+ *
+ * @throws PAYLOAD_NOT_JSON naming the path, PAYLOAD_TOO_LARGE
+ */
+export function encodePayload(value: unknown): string {
+  return encode(value === undefined ? null : value, payloadErrors)
+}
+
+/**
+ * A handler's return value as JSON text; `undefined` (no result) gives undefined.
+ *
+ * @throws RESULT_NOT_JSON naming the path, RESULT_TOO_LARGE
+ */
+export function encodeResult(value: unknown): string | undefined {
+  return value === undefined ? undefined : encode(value, resultErrors)
+}
+
+function encode(value: unknown, errors: JsonErrors): string {
+  refuseLossy(value, errors, '', 0)
+  const text = JSON.stringify(value)
+  if (text.length > maxJsonCharacters) {
+    throw engineError(errors.tooLarge, {
+      found: `The ${errors.what} has ${text.length.toLocaleString('en')} characters of JSON`,
+      allowed: `at most ${maxJsonCharacters.toLocaleString('en')}`,
+      action: 'Store the data in a file and pass its path.',
+    })
+  }
+  return text
+}
+
+function refuseLossy(value: unknown, errors: JsonErrors, path: string, depth: number): void {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return
+    case 'number':
+      if (!Number.isFinite(value)) throw lossy(errors, path, String(value))
+      return
+    case 'object':
+      break
+    default:
+      throw lossy(errors, path, typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`)
+  }
+  if (value === null) return
+  // Also ends cycles: whatever is this deep is refused before JSON.stringify would fail on it.
+  if (depth === maxDepth) throw lossy(errors, path.slice(0, 100), `more than ${maxDepth} levels, or a cycle`)
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      refuseLossy(value[index], errors, `${path}[${index}]`, depth + 1)
+    }
+    return
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    const name = value.constructor?.name
+    throw lossy(errors, path, typeof name === 'string' && name !== '' ? `a ${name}` : 'a class instance')
+  }
+  for (const [name, member] of Object.entries(value)) {
+    refuseLossy(member, errors, path === '' ? name : `${path}.${name}`, depth + 1)
+  }
+}
+
+function lossy(errors: JsonErrors, path: string, found: string): Error {
+  const place = path === '' ? `The ${errors.what} itself` : `The ${errors.what}'s ${path}`
+  return engineError(errors.notJson, {
+    found: `${place} is ${found}`,
+    allowed: 'strings, finite numbers, booleans, null, arrays and plain objects of these',
+    action: 'Convert it first, for example a Date to its ISO string.',
+    details: { path },
+  })
+}

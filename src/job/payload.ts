@@ -1,0 +1,36 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { engineError } from '../errors.ts'
+
+/**
+ * Runs a job type's validator. Synchronous validators answer synchronously, so that the hot path stays free of
+ * promises.
+ *
+ * @throws PAYLOAD_INVALID (or rejects with it) naming up to five places and what is wrong there
+ */
+export function validatePayload(
+  jobType: string,
+  schema: StandardSchemaV1 | undefined,
+  payload: unknown,
+): unknown | Promise<unknown> {
+  if (schema === undefined) return payload
+  const outcome = schema['~standard'].validate(payload)
+  if (outcome instanceof Promise) return outcome.then((settled) => valueOf(jobType, settled))
+  return valueOf(jobType, outcome)
+}
+
+function valueOf(jobType: string, outcome: StandardSchemaV1.Result<unknown>): unknown {
+  if (outcome.issues === undefined) return outcome.value
+  const issues = outcome.issues.slice(0, 5).map((issue) => ({ path: pathOf(issue), message: issue.message }))
+  const listed = issues
+    .map(({ path, message }) => `${path === '' ? 'the payload' : path}: ${message}`)
+    .join('; ')
+  throw engineError('PAYLOAD_INVALID', {
+    found: `The payload of ${jobType} does not validate: ${listed}`,
+    action: `Pass what the validator of ${jobType} accepts.`,
+    details: { issues },
+  })
+}
+
+function pathOf(issue: StandardSchemaV1.Issue): string {
+  return (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+}

@@ -1,0 +1,88 @@
+import { describe, engineError } from '../errors.ts'
+import { checkNumber, checkRetry, maxTimeoutMs } from './definition.ts'
+import type { RetryPolicy } from './retry.ts'
+
+/** How one job is to be run. Everything is optional. */
+export interface EnqueueOptions {
+  /** Named line of jobs, up to 64 of `A-Z a-z 0-9 _ -`. Default `default`. */
+  readonly queue?: string
+  /** -100 to 100; higher goes first. Default 0. */
+  readonly priority?: number
+  /** What the job is about, up to 512 characters. Of one subject only the latest generation runs. */
+  readonly subjectKey?: string
+  /** Version of the subject; default: one more than the latest. An older one is recorded SUPERSEDED at once. */
+  readonly generation?: number
+  /**
+   * What to do with an older job of the same subject that waits: `supersede` it (default), or `keep` it and return it
+   * instead of adding a job.
+   */
+  readonly onConflict?: 'supersede' | 'keep'
+  /** What to do with an older job of the same subject that runs: `abort` fires its signal (default), `finish` lets it end. */
+  readonly onRunning?: 'abort' | 'finish'
+  /** The same key, while its job is retained, returns the first job. Up to 512 characters. */
+  readonly idempotencyKey?: string
+  /** Overrides fields of the job type's retry policy. */
+  readonly retry?: Partial<RetryPolicy>
+  /** Overrides the job type's time limit of an attempt, in milliseconds. */
+  readonly timeoutMs?: number
+}
+
+export const defaultQueue = 'default'
+export const maxKeyCharacters = 512
+export const maxGeneration = Number.MAX_SAFE_INTEGER - 1
+
+const queuePattern = /^[\w-]{1,64}$/
+
+const optionNames: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
+  'queue',
+  'priority',
+  'subjectKey',
+  'generation',
+  'onConflict',
+  'onRunning',
+  'idempotencyKey',
+  'retry',
+  'timeoutMs',
+])
+
+/** @throws OPTION_INVALID naming the option, its value and what is allowed */
+export function checkEnqueueOptions(options: EnqueueOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!optionNames.has(name)) throw invalid(name, 'not an option of enqueue', [...optionNames].join(', '))
+  }
+  const { queue, priority, subjectKey, generation, onConflict, onRunning, idempotencyKey, retry, timeoutMs } =
+    options
+  if (queue !== undefined && !(typeof queue === 'string' && queuePattern.test(queue))) {
+    throw invalid('queue', describe(queue), '1 to 64 of A-Z, a-z, 0-9, _ and -')
+  }
+  if (priority !== undefined) checkNumber('priority', priority, -100, 100, true)
+  if (subjectKey !== undefined) checkKey('subjectKey', subjectKey)
+  if (idempotencyKey !== undefined) checkKey('idempotencyKey', idempotencyKey)
+  if (generation !== undefined) checkNumber('generation', generation, 0, maxGeneration, true)
+  if (generation !== undefined && subjectKey === undefined) {
+    throw invalid('generation', 'given without a subjectKey', 'a generation together with a subjectKey')
+  }
+  if (onConflict !== undefined && onConflict !== 'supersede' && onConflict !== 'keep') {
+    throw invalid('onConflict', describe(onConflict), "'supersede' or 'keep'")
+  }
+  if (onRunning !== undefined && onRunning !== 'abort' && onRunning !== 'finish') {
+    throw invalid('onRunning', describe(onRunning), "'abort' or 'finish'")
+  }
+  if (retry !== undefined) checkRetry('retry', retry)
+  if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
+}
+
+function checkKey(name: string, key: unknown): void {
+  const fits =
+    typeof key === 'string' && key.length > 0 && key.length <= maxKeyCharacters && !key.includes('\0')
+  if (!fits) throw invalid(name, describe(key), `1 to ${maxKeyCharacters} characters without NUL`)
+}
+
+function invalid(name: string, found: string, allowed: string): Error {
+  return engineError('OPTION_INVALID', {
+    found: `${name} is ${found}`,
+    allowed,
+    action: 'Correct the option.',
+    details: { option: name },
+  })
+}
