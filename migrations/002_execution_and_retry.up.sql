@@ -1,7 +1,7 @@
 -- attempt: the number of the latest attempt, counted before its handler starts; with seq it names a claim.
 -- failures: attempts that failed and count against the retry policy.
--- suspicion: 0 trusted; 1 claimed when the process died, runs alone in its thread; 2 was then still claimed when the
---   process died again, runs alone in the whole engine; 3 died once in that way.
+-- suspicion: 0 trusted; 1 claimed when the process died, or begun when its thread died: runs alone in its thread;
+--   2 claimed once more when the process died: runs alone in the whole engine, so that a further death is its own.
 -- policy: JSON of the options that this job overrides (retry, timeout_ms), or NULL.
 -- cancel_requested: time of the request, while the job runs.
 ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;

@@ -5,22 +5,33 @@
 export interface Clock {
   /** Milliseconds since the epoch. For what is stored. */
   wallMs(): number
-  /** Milliseconds since some fixed instant of this process. For what is measured. */
+  /** Milliseconds since a fixed instant that all threads of this process share. For what is measured. */
   monotonicMs(): number
-  /** Calls `fire` once, after `delayMs`. The timer does not keep the process alive. */
-  startTimer(delayMs: number, fire: () => void): Timer
+  /** Calls `fire` once, after `delayMs`. The timer keeps the process alive only if `hold` says so. */
+  startTimer(delayMs: number, fire: () => void, hold?: 'keeps-process-alive'): Timer
 }
 
 export interface Timer {
   cancel(): void
 }
 
+// performance.now() counts from the start of its thread; hrtime counts alike in all of them, but is slower to read.
+const monotonicOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+
+/** The longest wait that setTimeout knows, 24.8 days: a longer one would fire at once. */
+const maxTimerMs = 2_147_483_647
+
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  startTimer(delayMs, fire) {
-    const handle = setTimeout(fire, delayMs)
-    handle.unref()
+  monotonicMs: () => monotonicOffsetMs + performance.now(),
+  startTimer(delayMs, fire, hold) {
+    let handle: NodeJS.Timeout
+    const wait = (leftMs: number): void => {
+      const nowMs = Math.min(leftMs, maxTimerMs)
+      handle = setTimeout(() => (leftMs > nowMs ? wait(leftMs - nowMs) : fire()), nowMs)
+      if (hold === undefined) handle.unref()
+    }
+    wait(delayMs)
     return { cancel: () => clearTimeout(handle) }
   },
 }
@@ -45,4 +56,9 @@ export async function withinMs<T>(promise: Promise<T>, limitMs: number): Promise
     clearTimeout(handle)
     promise.catch(() => {})
   }
+}
+
+/** Calls `run` once this turn's pending messages have been delivered: how a loop lets its mailbox fill. */
+export function afterThisTurn(run: () => void): void {
+  setImmediate(run)
 }

@@ -95,6 +95,11 @@ export const errorRegistry = {
     retryable: true,
     meaning: 'A queue in memory is full; wait for `engine.ready()` and try again.',
   },
+  MESSAGE_NOT_CLONEABLE: {
+    kind: 'validation',
+    retryable: false,
+    meaning: 'A message, a reply or an option cannot be sent to another thread.',
+  },
   ACTOR_RESTARTED: {
     kind: 'throttled',
     retryable: true,
@@ -174,7 +179,7 @@ export interface ErrorFacts {
   readonly allowed?: string
   /** What the reader can do about it. */
   readonly action: string
-  /** Facts for programs, such as `supersededBy` or the names of invalid fields. Must survive structuredClone. */
+  /** Facts for programs, such as `supersededBy` or the names of invalid fields. Must survive JSON. */
   readonly details?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
 }
@@ -243,10 +248,20 @@ export function toPlainError(thrown: unknown): PlainError {
       message: shorten(String(thrown.message)),
       ...(code === undefined ? {} : { code }),
       ...(typeof thrown.stack === 'string' ? { stack: thrown.stack.slice(0, maxStackCharacters) } : {}),
-      ...(thrown instanceof SemanticaError ? { details: thrown.details } : {}),
+      ...(code !== undefined && isErrorCode(code) && 'details' in thrown ? plainDetails(thrown.details) : {}),
     }
   } catch {
     return { name: 'NonError', message: 'Thrown: something whose properties cannot be read' }
+  }
+}
+
+/** Details as rows and threads can carry them; none when they cannot, since losing them is better than the error. */
+function plainDetails(details: unknown): Pick<PlainError, 'details'> {
+  try {
+    const plain: unknown = JSON.parse(JSON.stringify(details))
+    return typeof plain === 'object' && plain !== null ? { details: { ...plain } } : {}
+  } catch {
+    return {}
   }
 }
 

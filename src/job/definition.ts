@@ -5,7 +5,7 @@ import { type RetryPolicy, retryBounds } from './retry.ts'
 
 /** The longest time limit of an attempt: one week. */
 export const maxTimeoutMs = 604_800_000
-export const maxOverlap = 1_000
+const maxOverlap = 1_000
 
 /** What one job type is: its payload, its policy, and the function that does the work. */
 export interface JobDefinition<Payload = unknown, Result = unknown> {
@@ -70,6 +70,9 @@ export function defineJobs<
   if (!/^(file|data):/.test(url)) {
     throw invalid('defineJobs', describe(url), "the module's own `import.meta.url`")
   }
+  if (typeof definitions !== 'object' || definitions === null) {
+    throw invalid('defineJobs', describe(definitions), 'an object of job types')
+  }
   for (const [type, definition] of Object.entries<AnyJobDefinition>(definitions))
     checkDefinition(type, definition)
   return Object.freeze({ [moduleMark]: true, url, definitions: Object.freeze({ ...definitions }) })
@@ -79,21 +82,33 @@ export function isJobsModule(value: unknown): value is JobsModule {
   return typeof value === 'object' && value !== null && moduleMark in value
 }
 
+const fieldNames: ReadonlySet<string> = new Set<keyof JobDefinition>([
+  'payload',
+  'retry',
+  'timeoutMs',
+  'overlap',
+  'run',
+])
+
 const jobTypePattern = /^[^\0\s][^\0]{0,127}$/
 
 function checkDefinition(type: string, definition: AnyJobDefinition): void {
-  if (!jobTypePattern.test(type)) {
+  if (!jobTypePattern.test(type) || !type.isWellFormed()) {
     throw invalid('job type', describe(type), '1 to 128 characters, not beginning with a space')
   }
   if (typeof definition?.run !== 'function') {
     throw invalid(`${type}.run`, describe(definition?.run), 'a function')
+  }
+  const unknown = Object.keys(definition).find((name) => !fieldNames.has(name))
+  if (unknown !== undefined) {
+    throw invalid(`${type}.${unknown}`, 'not a field of a job type', [...fieldNames].join(', '))
   }
   const { payload, timeoutMs, overlap, retry } = definition
   if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
     throw invalid(`${type}.payload`, describe(payload), 'a Standard Schema validator, such as a zod schema')
   }
   if (timeoutMs !== undefined) checkNumber(`${type}.timeoutMs`, timeoutMs, 1, maxTimeoutMs)
-  if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap)
+  if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap, true)
   if (retry !== undefined) checkRetry(`${type}.retry`, retry)
 }
 

@@ -1,4 +1,4 @@
-import { engineError } from '../errors.ts'
+import { describe, engineError } from '../errors.ts'
 
 declare const brand: unique symbol
 type Branded<T, Name extends string> = T & { readonly [brand]: Name }
@@ -35,9 +35,11 @@ export function encodeJobId(database: DatabaseId, seq: JobSeq): JobId {
 export function decodeJobId(database: DatabaseId, id: string): JobSeq {
   const match = jobIdPattern.exec(id)
   const seq = match === null ? Number.NaN : Number.parseInt(match[2] ?? '', 36)
-  if (match === null || !Number.isSafeInteger(seq) || seq < 1) {
+  // One job has one id: another spelling of its number would not compare equal.
+  const isCanonical = Number.isSafeInteger(seq) && seq > 0 && seq.toString(36) === match?.[2]
+  if (match === null || !isCanonical) {
     throw engineError('JOB_ID_INVALID', {
-      found: `${JSON.stringify(id)} is not a job id`,
+      found: `${describe(id)} is not a job id`,
       allowed: 'an id that enqueue, list or an event gave',
       action: 'Pass the id unchanged.',
     })

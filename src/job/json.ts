@@ -48,19 +48,24 @@ export function encodeResult(value: unknown): string | undefined {
 }
 
 function encode(value: unknown, errors: JsonErrors): string {
-  refuseLossy(value, errors, '', 0)
+  refuseLossy(value, { errors, characters: 0 }, '', 0)
   const text = JSON.stringify(value)
-  if (text.length > maxJsonCharacters) {
-    throw engineError(errors.tooLarge, {
-      found: `The ${errors.what} has ${text.length.toLocaleString('en')} characters of JSON`,
-      allowed: `at most ${maxJsonCharacters.toLocaleString('en')}`,
-      action: 'Store the data in a file and pass its path.',
-    })
-  }
+  if (text.length > maxJsonCharacters) throw tooLarge(errors, text.length.toLocaleString('en'))
   return text
 }
 
-function refuseLossy(value: unknown, errors: JsonErrors, path: string, depth: number): void {
+interface Walk {
+  readonly errors: JsonErrors
+  /** JSON characters met so far, at least: ends the walk of a value that no string could hold. */
+  characters: number
+}
+
+function refuseLossy(value: unknown, walk: Walk, path: string, depth: number): void {
+  const { errors } = walk
+  walk.characters += typeof value === 'string' ? value.length + 2 : 1
+  if (walk.characters > maxJsonCharacters) {
+    throw tooLarge(errors, `more than ${maxJsonCharacters.toLocaleString('en')}`)
+  }
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -78,7 +83,7 @@ function refuseLossy(value: unknown, errors: JsonErrors, path: string, depth: nu
   if (depth === maxDepth) throw lossy(errors, path.slice(0, 100), `more than ${maxDepth} levels, or a cycle`)
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      refuseLossy(value[index], errors, `${path}[${index}]`, depth + 1)
+      refuseLossy(value[index], walk, `${path}[${index}]`, depth + 1)
     }
     return
   }
@@ -87,9 +92,20 @@ function refuseLossy(value: unknown, errors: JsonErrors, path: string, depth: nu
     const name = value.constructor?.name
     throw lossy(errors, path, typeof name === 'string' && name !== '' ? `a ${name}` : 'a class instance')
   }
+  if (Object.getOwnPropertySymbols(value).length > 0)
+    throw lossy(errors, path, 'an object with symbols as names')
   for (const [name, member] of Object.entries(value)) {
-    refuseLossy(member, errors, path === '' ? name : `${path}.${name}`, depth + 1)
+    walk.characters += name.length + 3
+    refuseLossy(member, walk, path === '' ? name : `${path}.${name}`, depth + 1)
   }
+}
+
+function tooLarge(errors: JsonErrors, characters: string): Error {
+  return engineError(errors.tooLarge, {
+    found: `The ${errors.what} has ${characters} characters of JSON`,
+    allowed: `at most ${maxJsonCharacters.toLocaleString('en')}`,
+    action: 'Store the data in a file and pass its path.',
+  })
 }
 
 function lossy(errors: JsonErrors, path: string, found: string): Error {

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { engineError } from '../errors.ts'
+import { engineError, toPlainError } from '../errors.ts'
 
 /**
  * Runs a job type's validator. Synchronous validators answer synchronously, so that the hot path stays free of
@@ -13,12 +13,32 @@ export function validatePayload(
   payload: unknown,
 ): unknown | Promise<unknown> {
   if (schema === undefined) return payload
-  const outcome = schema['~standard'].validate(payload)
-  if (outcome instanceof Promise) return outcome.then((settled) => valueOf(jobType, settled))
-  return valueOf(jobType, outcome)
+  let outcome: StandardSchemaV1.Result<unknown> | Promise<StandardSchemaV1.Result<unknown>>
+  try {
+    outcome = schema['~standard'].validate(payload)
+  } catch (error) {
+    throw brokenValidator(jobType, error)
+  }
+  if (!(outcome instanceof Promise)) return outputOf(jobType, outcome)
+  return outcome.then(
+    (settled) => outputOf(jobType, settled),
+    (error: unknown) => {
+      throw brokenValidator(jobType, error)
+    },
+  )
 }
 
-function valueOf(jobType: string, outcome: StandardSchemaV1.Result<unknown>): unknown {
+/** A validator that throws, instead of saying what is wrong, has not accepted the payload either. */
+function brokenValidator(jobType: string, cause: unknown): Error {
+  const { name, message } = toPlainError(cause)
+  return engineError('PAYLOAD_INVALID', {
+    found: `The validator of ${jobType} threw ${name}: ${message}`,
+    action: `Correct the validator, or pass what it accepts.`,
+    cause,
+  })
+}
+
+function outputOf(jobType: string, outcome: StandardSchemaV1.Result<unknown>): unknown {
   if (outcome.issues === undefined) return outcome.value
   const issues = outcome.issues.slice(0, 5).map((issue) => ({ path: pathOf(issue), message: issue.message }))
   const listed = issues

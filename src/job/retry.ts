@@ -37,7 +37,9 @@ export const retryBounds: Readonly<Record<keyof RetryPolicy, readonly [minimum: 
  * @param random a number in [0, 1)
  */
 export function backoffDelayMs(policy: RetryPolicy, failures: number, random: number): number {
-  const exponential = policy.backoffMs * policy.backoffFactor ** (failures - 1)
+  // Beyond about 1e308 the power is Infinity, and nothing times that is not a number.
+  const growth = Math.min(policy.backoffFactor ** (failures - 1), Number.MAX_VALUE)
+  const exponential = policy.backoffMs * growth
   const capped = Math.min(exponential, policy.maxBackoffMs)
   return Math.round(capped * (1 - policy.jitter * random))
 }

@@ -28,7 +28,7 @@ export interface EnqueueOptions {
 }
 
 export const defaultQueue = 'default'
-export const maxKeyCharacters = 512
+const maxKeyCharacters = 512
 export const maxGeneration = Number.MAX_SAFE_INTEGER - 1
 
 const queuePattern = /^[\w-]{1,64}$/
@@ -47,6 +47,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
 
 /** @throws OPTION_INVALID naming the option, its value and what is allowed */
 export function checkEnqueueOptions(options: EnqueueOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', describe(options), 'an object')
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name)) throw invalid(name, 'not an option of enqueue', [...optionNames].join(', '))
   }
@@ -73,9 +75,15 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
 }
 
 function checkKey(name: string, key: unknown): void {
+  // Half a surrogate pair is stored as a replacement character: two keys would become one.
   const fits =
-    typeof key === 'string' && key.length > 0 && key.length <= maxKeyCharacters && !key.includes('\0')
-  if (!fits) throw invalid(name, describe(key), `1 to ${maxKeyCharacters} characters without NUL`)
+    typeof key === 'string' &&
+    key.length > 0 &&
+    key.length <= maxKeyCharacters &&
+    !key.includes('\0') &&
+    key.isWellFormed()
+  if (!fits)
+    throw invalid(name, describe(key), `1 to ${maxKeyCharacters} characters of well-formed text without NUL`)
 }
 
 function invalid(name: string, found: string, allowed: string): Error {

@@ -14,7 +14,8 @@ export class Fatal extends Error {
 }
 
 /**
- * Fails the attempt and asks for the next one after `delayMs` instead of the backoff. It counts as an attempt.
+ * Fails the attempt and asks for the next one after `delayMs` (at most a year) instead of the backoff. It counts as an
+ * attempt.
  *
  * @example throw new RetryAfter(30_000, 'rate limited')
  */
@@ -36,11 +37,19 @@ export type Verdict =
   | { readonly kind: 'fatal' }
   | { readonly kind: 'retry-after'; readonly delayMs: number }
 
+/** The longest wait that a handler can ask for: one year. A longer one is cut. */
+export const maxRetryAfterMs = 31_536_000_000
+
+/** Reads the verdict of anything that was thrown, into whole milliseconds within the bound. Never throws. */
 export function verdictOf(thrown: unknown): Verdict {
-  if (typeof thrown !== 'object' || thrown === null || !('verdict' in thrown)) return { kind: 'retry' }
-  if (thrown.verdict === 'fatal') return { kind: 'fatal' }
-  if (thrown.verdict === 'retry-after' && 'delayMs' in thrown && typeof thrown.delayMs === 'number') {
-    return { kind: 'retry-after', delayMs: thrown.delayMs }
+  try {
+    if (typeof thrown !== 'object' || thrown === null || !('verdict' in thrown)) return { kind: 'retry' }
+    if (thrown.verdict === 'fatal') return { kind: 'fatal' }
+    const delayMs = thrown.verdict === 'retry-after' && 'delayMs' in thrown ? thrown.delayMs : undefined
+    // Another copy of this package, or something that only looks like it, has not checked its delay.
+    if (typeof delayMs !== 'number' || !(delayMs >= 0)) return { kind: 'retry' }
+    return { kind: 'retry-after', delayMs: Math.ceil(Math.min(delayMs, maxRetryAfterMs)) }
+  } catch {
+    return { kind: 'retry' }
   }
-  return { kind: 'retry' }
 }

@@ -1,0 +1,78 @@
+import { type IndexSummary, indexDirectory } from '../indexer/index-directory.ts'
+import { exitCodes } from './exit-codes.ts'
+import { watchInterruption } from './interruption.ts'
+import { printable } from './printable.ts'
+import { progressDisplay } from './progress-display.ts'
+
+interface IndexCommandOptions {
+  readonly state?: string
+  readonly json?: boolean
+  readonly threads?: number
+  readonly maxFileBytes?: number
+}
+
+/** Failures that are named on the terminal; `--json` lists more. */
+const maxShownFailures = 20
+
+export async function runIndex(directory: string, options: IndexCommandOptions): Promise<number> {
+  const { state, json = false, threads, maxFileBytes } = options
+  const interruption = watchInterruption()
+  const display = json ? undefined : await progressDisplay(process.stderr.isTTY)
+  try {
+    const summary = await indexDirectory({
+      directory,
+      signal: interruption.signal,
+      // What went wrong is printed as text, at the end.
+      logLevel: 'silent',
+      ...(state === undefined ? {} : { stateFolder: state }),
+      ...(threads === undefined ? {} : { threads }),
+      ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+      ...(display === undefined ? {} : { onProgress: (progress) => display.update(progress) }),
+    })
+    display?.finish()
+    if (json) printJson(summary)
+    else printText(summary)
+    if (summary.interrupted) return exitCodes.interrupted
+    return summary.failed > 0 ? exitCodes.incomplete : exitCodes.ok
+  } finally {
+    display?.finish()
+    interruption.release()
+  }
+}
+
+function printJson(summary: IndexSummary): void {
+  const { files, indexed, unchanged, skipped, failed, removed, symbols, bytes } = summary
+  const line = {
+    files,
+    indexed,
+    unchanged,
+    skipped,
+    failed,
+    removed,
+    symbols,
+    bytes,
+    elapsed_ms: summary.elapsedMs,
+    interrupted: summary.interrupted,
+    skipped_by: summary.skippedBy,
+    failures: summary.failures,
+  }
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}
+
+function printText(summary: IndexSummary): void {
+  for (const { path, reason } of summary.failures.slice(0, maxShownFailures)) {
+    process.stderr.write(`failed: ${printable(path)}: ${printable(reason)}\n`)
+  }
+  const unnamed = summary.failed - Math.min(summary.failures.length, maxShownFailures)
+  if (unnamed > 0) process.stderr.write(`failed: ${unnamed} more; --json lists them\n`)
+
+  const { files, indexed, unchanged, skipped, failed, removed, symbols, bytes, elapsedMs } = summary
+  const reasons = Object.entries(summary.skippedBy).map(([reason, count]) => `${count} ${reason}`)
+  const why = reasons.length > 0 ? ` (${reasons.join(', ')})` : ''
+  process.stdout.write(
+    `${files} files: ${indexed} indexed, ${unchanged} unchanged, ${skipped} skipped${why}, ${failed} failed; ` +
+      `${removed} removed\n` +
+      `${symbols} definitions in ${(bytes / 1e6).toFixed(1)} MB, ${(elapsedMs / 1_000).toFixed(1)} s\n`,
+  )
+  if (summary.interrupted) process.stderr.write('semantica: stopped; run the same command to go on\n')
+}

@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { exitCodeHelp, exitCodes } from './exit-codes.ts'
+
+const examples = `
+Examples:
+  semantica index .                    index the current directory
+  semantica index ~/src/app --json     print one JSON object at the end
+  semantica search parseConfig         definitions of that name, then those that begin with it
+  semantica search Parser.parse        only within the container Parser
+  semantica status                     what the index holds`
+
+/** Runs the command line and sets the exit code. Never rejects. */
+export async function main(commandLine: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+    throw error
+  })
+  try {
+    await buildProgram().parseAsync(commandLine)
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+}
+
+function buildProgram(): Command {
+  const program = new Command('semantica')
+    .description('Indexes source code with durable jobs on every core, and finds definitions in it.')
+    .version(packageVersion())
+    .addHelpText('after', `${examples}\n${exitCodeHelp}`)
+    .showHelpAfterError('Run with --help for usage.')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'semantica: ')) })
+  // Each command loads only what it needs: the start is most of the time of a short run.
+  program
+    .command('index')
+    .description('bring the index of a directory up to date')
+    .argument('[dir]', 'the directory', '.')
+    .option('--state <dir>', 'where jobs and index are kept (default: <dir>/.semantica)')
+    .option('--json', 'print one JSON object at the end, and no progress')
+    .option('--threads <n>', 'threads that parse (default: one for each core)', wholeNumber(1, 256))
+    .option(
+      '--max-file-bytes <n>',
+      'larger files are skipped (default: 2000000)',
+      wholeNumber(1, 1_000_000_000),
+    )
+    .action(async (directory: string, options: object) => {
+      const { runIndex } = await import('./index-command.ts')
+      process.exitCode = await runIndex(directory, options)
+    })
+  program
+    .command('search')
+    .description('find definitions by name: exact ones first, then those that begin with it')
+    .argument('<name>', 'the name, or Container.name')
+    .argument('[dir]', 'the indexed directory', '.')
+    .option('--state <dir>', 'where the index is kept (default: <dir>/.semantica)')
+    .option('--json', 'print one JSON array')
+    .option('--limit <n>', 'print at most so many (default: 50)', wholeNumber(1, 100_000))
+    .action(async (name: string, directory: string, options: object) => {
+      const { runSearch } = await import('./search-command.ts')
+      process.exitCode = runSearch(name, directory, options)
+    })
+  program
+    .command('status')
+    .description('show what the index of a directory holds')
+    .argument('[dir]', 'the indexed directory', '.')
+    .option('--state <dir>', 'where the index is kept (default: <dir>/.semantica)')
+    .option('--json', 'print one JSON object')
+    .action(async (directory: string, options: object) => {
+      const { runStatus } = await import('./status-command.ts')
+      process.exitCode = runStatus(directory, options)
+    })
+  return program
+}
+
+/** Prints what went wrong in one line, and gives the exit code. */
+function report(error: unknown): number {
+  // Commander has printed its own text already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.failed
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+  process.stderr.write(`semantica: ${error instanceof Error ? error.message : String(error)}${code}\n`)
+  return exitCodes.failed
+}
+
+function wholeNumber(minimum: number, maximum: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= minimum && number <= maximum) return number
+    throw new InvalidArgumentError(
+      `Allowed: a whole number from ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}.`,
+    )
+  }
+}
+
+function packageVersion(): string {
+  // By its own name, so that it is found from the sources and from the build alike.
+  const manifest: unknown = createRequire(import.meta.url)('semantica-task-engine/package.json')
+  const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest
+  return isManifest ? String(manifest.version) : 'unknown'
+}

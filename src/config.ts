@@ -1,0 +1,150 @@
+import { availableParallelism } from 'node:os'
+import { engineError } from './errors.ts'
+import { checkNumber } from './job/definition.ts'
+
+/** What survives what. `process`: an acknowledged job survives SIGKILL. `power`: it survives loss of power as well. */
+export type Durability = 'process' | 'power'
+export const durabilities = ['process', 'power'] as const satisfies readonly Durability[]
+
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** Options that can be set in code or by the environment. Code wins. */
+export interface Tuning {
+  /** Pool threads, 1 to 256. Default: the cores that this process may use. `SEMANTICA_THREADS` */
+  readonly threads: number
+  /** Default `process`. `SEMANTICA_DURABILITY` */
+  readonly durability: Durability
+  /** How long `stop` waits for running jobs, in milliseconds, 0 to 3,600,000. Default 10,000. `SEMANTICA_STOP_GRACE_MS` */
+  readonly stopGraceMs: number
+  /** Jobs whose enqueue is not yet acknowledged, 1 to 10,000,000; over it: OVERLOADED. Default 100,000. `SEMANTICA_MAX_PENDING_JOBS` */
+  readonly maxPendingJobs: number
+  /** Characters of payload not yet acknowledged, 1,000,000 to 1,000,000,000. Default 64,000,000. `SEMANTICA_MAX_PENDING_CHARACTERS` */
+  readonly maxPendingCharacters: number
+  /** What the engine's own log, one JSON line an event on stderr, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
+  readonly logLevel: LogLevel
+}
+
+interface NumberOption {
+  readonly variable: string
+  readonly minimum: number
+  readonly maximum: number
+  readonly fallback: () => number
+}
+
+const numberOptions = {
+  threads: { variable: 'SEMANTICA_THREADS', minimum: 1, maximum: 256, fallback: availableParallelism },
+  stopGraceMs: {
+    variable: 'SEMANTICA_STOP_GRACE_MS',
+    minimum: 0,
+    maximum: 3_600_000,
+    fallback: () => 10_000,
+  },
+  maxPendingJobs: {
+    variable: 'SEMANTICA_MAX_PENDING_JOBS',
+    minimum: 1,
+    maximum: 10_000_000,
+    fallback: () => 100_000,
+  },
+  maxPendingCharacters: {
+    variable: 'SEMANTICA_MAX_PENDING_CHARACTERS',
+    minimum: 1_000_000,
+    maximum: 1_000_000_000,
+    fallback: () => 64_000_000,
+  },
+} as const satisfies Record<string, NumberOption>
+
+/** Bounds inside the engine. They are relations between parts, not options. */
+export const limits = {
+  /** Commands that one supervisor cycle applies at most. */
+  commandsPerCycle: 256,
+  /** Jobs that one message from the host carries at most, so that one command stays short. */
+  jobsPerMessage: 500,
+  /** Jobs and characters of one atomic `enqueueMany`. */
+  atomicJobs: 10_000,
+  atomicCharacters: 10_000_000,
+  /** Work that one batch should hold, in estimated milliseconds; and its most jobs. */
+  batchMs: 8,
+  batchJobs: 512,
+  /** Batches that may be claimed for each thread: one running, one prefetched, one ready to go. */
+  batchesPerThread: 3,
+  /** A handler that has run this long holds up what waits behind it; that is taken back. */
+  stuckAfterMs: 20,
+  /** How often running jobs are looked at for time limits and for holding up others. */
+  watchEveryMs: 10,
+  /** A handler that has not ended this long after its signal fired is reported. */
+  unresponsiveAfterMs: 5_000,
+  /** Rows that one page of a list examines at most. */
+  rowsPerPage: 10_000,
+  /** Requests of the host that may wait for the supervisor or the reader. */
+  pendingRequests: 100_000,
+  /** Scheduled jobs that one cycle promotes at most. */
+  promotedPerCycle: 1_000,
+  /** WAL size from which the checkpointer is asked, and from which the writer checkpoints too. */
+  checkpointBytes: 4_000_000,
+  writerCheckpointBytes: 32_000_000,
+  /** How long a thread may take to become ready. */
+  readyTimeoutMs: 60_000,
+} as const
+
+/**
+ * The effective tuning: what the code gives, then the environment, then the default.
+ *
+ * @throws OPTION_INVALID naming the option or variable, its value, and what is allowed
+ */
+export function readTuning(
+  given: Partial<Tuning>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Tuning {
+  const number = (name: keyof typeof numberOptions): number => {
+    const option: NumberOption = numberOptions[name]
+    const text = environment[option.variable]
+    const fromCode = given[name]
+    if (fromCode !== undefined) {
+      checkNumber(name, fromCode, option.minimum, option.maximum, true)
+      return fromCode
+    }
+    if (text === undefined || text === '') return option.fallback()
+    const value = Number(text)
+    checkNumber(option.variable, Number.isNaN(value) ? text : value, option.minimum, option.maximum, true)
+    return value
+  }
+  return {
+    threads: number('threads'),
+    stopGraceMs: number('stopGraceMs'),
+    maxPendingJobs: number('maxPendingJobs'),
+    maxPendingCharacters: number('maxPendingCharacters'),
+    durability: choice(
+      'durability',
+      durabilities,
+      given.durability,
+      'SEMANTICA_DURABILITY',
+      environment,
+      'process',
+    ),
+    logLevel: choice('logLevel', logLevels, given.logLevel, 'SEMANTICA_LOG_LEVEL', environment, 'warn'),
+  }
+}
+
+function choice<Value extends string>(
+  name: string,
+  allowed: readonly Value[],
+  given: Value | undefined,
+  variable: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  fallback: Value,
+): Value {
+  const fromEnvironment = environment[variable]
+  const found =
+    given ?? (fromEnvironment === undefined || fromEnvironment === '' ? fallback : fromEnvironment)
+  const value = allowed.find((candidate) => candidate === found)
+  if (value === undefined) {
+    throw engineError('OPTION_INVALID', {
+      found: `${given === undefined ? variable : name} is ${JSON.stringify(found)}`,
+      allowed: allowed.join(', '),
+      action: 'Correct the option.',
+      details: { option: name },
+    })
+  }
+  return value
+}

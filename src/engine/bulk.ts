@@ -1,0 +1,126 @@
+import { limits } from '../config.ts'
+import { describe, engineError } from '../errors.ts'
+import type { PayloadOf } from '../job/definition.ts'
+import type { EnqueueOptions } from '../job/spec.ts'
+import type { AddedJob, CheckedJob, Enqueuer } from './enqueuer.ts'
+
+/** One job of `enqueueMany`. */
+export type BulkJob<Definitions> = {
+  [Type in keyof Definitions & string]: {
+    readonly type: Type
+    readonly payload?: PayloadOf<Definitions[Type]>
+    readonly options?: EnqueueOptions
+  }
+}[keyof Definitions & string]
+
+/** What became of an iterable. */
+export interface BulkReport {
+  /** Jobs that were added. */
+  readonly enqueued: number
+  /** Jobs for which an existing one stands: same idempotency key or generation, or kept. */
+  readonly existing: number
+}
+
+type Check<Item> = (job: Item) => CheckedJob | Promise<CheckedJob>
+
+/** Chunks of an iterable that may be unacknowledged at a time: one commits while the next ones are on their way. */
+const chunksUnderway = 4
+
+/** @throws BULK_TOO_LARGE, and what `check` throws; then nothing was added */
+export async function enqueueArray<Item>(
+  enqueuer: Enqueuer,
+  jobs: readonly Item[],
+  check: Check<Item>,
+): Promise<AddedJob[]> {
+  if (jobs.length > limits.atomicJobs) throw tooLarge(`${jobs.length.toLocaleString('en')} jobs`)
+  const checked: CheckedJob[] = []
+  let characters = 0
+  for (const job of jobs) {
+    const one = check(job)
+    checked.push(one instanceof Promise ? await one : one)
+    characters += checked.at(-1)?.payload.length ?? 0
+  }
+  if (characters > limits.atomicCharacters)
+    throw tooLarge(`${characters.toLocaleString('en')} characters of payload`)
+  return enqueuer.addTogether(checked)
+}
+
+/** Takes the iterable no faster than its jobs are acknowledged. */
+export async function enqueueStream<Item>(
+  enqueuer: Enqueuer,
+  jobs: Iterable<Item> | AsyncIterable<Item>,
+  check: Check<Item>,
+): Promise<BulkReport> {
+  if (!isIterable(jobs)) {
+    throw engineError('OPTION_INVALID', {
+      found: `enqueueMany was given ${describe(jobs)}`,
+      allowed: 'an array, an iterable or an async iterable of { type, payload, options }',
+      action: 'Pass one of these.',
+    })
+  }
+  let enqueued = 0
+  let existing = 0
+  const underway = new Set<Promise<void>>()
+  let failure: { readonly error: unknown } | undefined
+  const send = async (chunk: readonly CheckedJob[]): Promise<void> => {
+    if (underway.size >= chunksUnderway) await Promise.race(underway)
+    await enqueuer.ready()
+    const sending: Promise<void> = enqueuer.addTogether(chunk).then(
+      (added) => {
+        const fresh = added.filter(({ isNew }) => isNew).length
+        enqueued += fresh
+        existing += added.length - fresh
+        underway.delete(sending)
+      },
+      (error: unknown) => {
+        failure ??= { error }
+        underway.delete(sending)
+      },
+    )
+    underway.add(sending)
+  }
+  let chunk: CheckedJob[] = []
+  let characters = 0
+  try {
+    for await (const job of jobs) {
+      if (failure !== undefined) break
+      const one = check(job)
+      const checked = one instanceof Promise ? await one : one
+      chunk.push(checked)
+      characters += checked.payload.length
+      if (chunk.length >= limits.jobsPerMessage || characters >= charactersPerChunk) {
+        await send(chunk)
+        chunk = []
+        characters = 0
+      }
+    }
+    if (chunk.length > 0 && failure === undefined) await send(chunk)
+  } finally {
+    await Promise.all(underway)
+  }
+  if (failure !== undefined) throw failure.error
+  return { enqueued, existing }
+}
+
+const charactersPerChunk = 1_000_000
+
+/** An array, which is atomic; told apart in a way that narrows a readonly one. */
+export function isArray<Item>(
+  jobs: readonly Item[] | Iterable<Item> | AsyncIterable<Item>,
+): jobs is readonly Item[] {
+  return Array.isArray(jobs)
+}
+
+function isIterable(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+  )
+}
+
+function tooLarge(found: string): Error {
+  return engineError('BULK_TOO_LARGE', {
+    found: `One atomic enqueueMany holds ${found}`,
+    allowed: `at most ${limits.atomicJobs.toLocaleString('en')} jobs and ${limits.atomicCharacters.toLocaleString('en')} characters of payload`,
+    action: 'Pass a generator instead of the array: it is taken in chunks.',
+  })
+}

@@ -1,0 +1,345 @@
+import type { MessagePort } from 'node:worker_threads'
+import { ActorClient } from '../actor/actor-client.ts'
+import { withinMs } from '../clock.ts'
+import type { Tuning } from '../config.ts'
+import { engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
+import { unknownJobType } from '../execution/attempt.ts'
+import type { ActorReference } from '../job/context.ts'
+import type { AnyJobDefinition, PayloadOf, ResultOf } from '../job/definition.ts'
+import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
+import type { EnqueueOptions } from '../job/spec.ts'
+import type {
+  CancelAnswer,
+  DatabaseFacts,
+  StopReport,
+  SupervisorNotice,
+  SupervisorStats,
+} from '../supervisor/messages.ts'
+import { EngineEvents } from '../telemetry/events.ts'
+import { logEvents } from '../telemetry/log.ts'
+import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
+import { checkJob } from './check-job.ts'
+import { type CheckedJob, Enqueuer } from './enqueuer.ts'
+import { emitEvent, emitSettled } from './event-names.ts'
+import { Job, type JobSurroundings } from './job.ts'
+import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
+import { checkListFilter, decodeCursor, encodeCursor, type JobPage, type ListFilter } from './list.ts'
+import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
+import { Outcomes } from './outcomes.ts'
+import { Readings } from './readings.ts'
+import { SupervisorLink } from './supervisor-link.ts'
+import type { DefinitionsOf } from './typing.ts'
+
+/** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
+const stopMarginMs = 10_000
+
+/** What `enqueue` takes after the job type: the payload may be left out where the type has no validator. */
+type EnqueueParameters<Payload> = undefined extends Payload
+  ? [payload?: Payload, options?: EnqueueOptions]
+  : [payload: Payload, options?: EnqueueOptions]
+
+/**
+ * A durable job engine on one database file. Its supervisor thread owns the file; handlers run in pool threads.
+ *
+ * @example
+ * await using engine = await Engine.start({ jobs, database: 'tasks.db' })
+ * const job = await engine.enqueue('RESIZE_IMAGE', { path: 'a.png' })
+ * const { width } = await job.result()
+ */
+export class Engine<Definitions = Record<string, AnyJobDefinition>> implements AsyncDisposable {
+  /** Everything the engine tells about itself; the table is at the top of src/telemetry/events.ts and in README.md. */
+  readonly events: EngineEvents
+  readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
+  readonly #tuning: Tuning
+  readonly #link: SupervisorLink
+  readonly #databaseId: DatabaseId
+  readonly #enqueuer: Enqueuer
+  readonly #outcomes: Outcomes
+  readonly #readings: Readings
+  readonly #actors: ReadonlyMap<string, ActorClient>
+  readonly #handles: JobSurroundings
+  #stopping: Promise<StopReport> | undefined
+
+  private constructor(parts: EngineParts) {
+    const { link, facts } = parts
+    this.events = parts.events
+    this.#definitions = parts.definitions
+    this.#tuning = parts.tuning
+    this.#link = link
+    this.#databaseId = toDatabaseId(facts.databaseId)
+    this.#actors = parts.actors
+    this.#enqueuer = new Enqueuer((request) => link.ask('enqueue', request), parts.tuning)
+    this.#readings = new Readings(facts.path)
+    this.#outcomes = new Outcomes({
+      databaseId: this.#databaseId,
+      watch: (seqs) => link.ask('watch', seqs),
+      read: (seqs) => this.#readings.ask('get', seqs),
+    })
+    this.#handles = { databaseId: this.#databaseId, outcomes: this.#outcomes }
+  }
+
+  /**
+   * Opens the database, recovers what a dead process left, and resolves once every thread is ready and every module
+   * loaded.
+   *
+   * @throws OPTION_INVALID, JOBS_MODULE_INVALID, START_FAILED, DATABASE_LOCKED naming the holder, DATABASE_NEWER,
+   * DATABASE_FOREIGN, DATABASE_CORRUPT, DATABASE_READ_ONLY, DISK_FULL, MIGRATION_EDITED, MIGRATION_FAILED,
+   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID
+   */
+  static async start<const Jobs extends JobsOption>(
+    options: EngineOptions<Jobs>,
+  ): Promise<Engine<DefinitionsOf<Jobs>>> {
+    const { tuning, definitions, start } = checkOptions(options)
+    const actors = new Map<string, ActorClient>()
+    let engine: Engine<DefinitionsOf<Jobs>> | undefined
+    const early: SupervisorNotice[] = []
+    const link = await SupervisorLink.start(
+      start,
+      (notice) => {
+        // What the supervisor tells before the engine is whole, as what it recovered, is told a little later.
+        if (engine === undefined) early.push(notice)
+        else engine.#heed(notice)
+      },
+      (error) => {
+        if (engine !== undefined) engine.#failed(error)
+      },
+    )
+    const facts = await link.ask('describe', null)
+    const events = new EngineEvents((name, isWanted) => {
+      if (name === 'job-settled') link.tell({ kind: 'subscribe', settled: isWanted })
+    })
+    engine = new Engine({ tuning, definitions, link, facts, events, actors })
+    logEvents(events, tuning.logLevel)
+    for (const notice of early) {
+      if (notice.kind === 'actor-port') engine.#actorPort(actors, notice.name, notice.port)
+      else engine.#heed(notice)
+    }
+    return engine
+  }
+
+  /**
+   * Adds a job. Resolves once it is durable. Jobs enqueued in one turn of the event loop are committed together.
+   *
+   * @throws JOB_TYPE_UNKNOWN, PAYLOAD_INVALID, PAYLOAD_NOT_JSON, PAYLOAD_TOO_LARGE, OPTION_INVALID; OVERLOADED: await
+   * `ready()` and try again; ENGINE_STOPPED; DISK_FULL
+   */
+  async enqueue<Type extends keyof Definitions & string>(
+    jobType: Type,
+    ...[payload, options]: EnqueueParameters<PayloadOf<Definitions[Type]>>
+  ): Promise<Job<ResultOf<Definitions[Type]>>> {
+    const checked = checkJob(this.#definitions, jobType, payload, options)
+    const { seq, isNew } = await this.#enqueuer.add(checked instanceof Promise ? await checked : checked)
+    return new Job(this.#handles, seq, jobType, isNew)
+  }
+
+  /**
+   * Adds many jobs. An array is atomic: at most 10,000 jobs or 10 MB of payload, all or none. Any other iterable, async
+   * ones included, is taken in chunks, as fast as they are acknowledged; each chunk is atomic by itself.
+   *
+   * @throws BULK_TOO_LARGE, and what `enqueue` throws; of an iterable, the chunks before the failure stay
+   */
+  enqueueMany(jobs: readonly BulkJob<Definitions>[]): Promise<Job[]>
+  enqueueMany(jobs: Iterable<BulkJob<Definitions>> | AsyncIterable<BulkJob<Definitions>>): Promise<BulkReport>
+  async enqueueMany(
+    jobs:
+      | readonly BulkJob<Definitions>[]
+      | Iterable<BulkJob<Definitions>>
+      | AsyncIterable<BulkJob<Definitions>>,
+  ): Promise<Job[] | BulkReport> {
+    const check = (job: BulkJob<Definitions>): CheckedJob | Promise<CheckedJob> =>
+      checkJob(this.#definitions, job.type, job.payload, job.options)
+    if (!isArray(jobs)) return enqueueStream(this.#enqueuer, jobs, check)
+    const added = await enqueueArray(this.#enqueuer, jobs, check)
+    return added.map(({ seq, isNew }, index) => new Job(this.#handles, seq, jobs[index]?.type ?? '', isNew))
+  }
+
+  /** Resolves when `enqueue` will not be refused as OVERLOADED. */
+  ready(): Promise<void> {
+    return this.#enqueuer.ready()
+  }
+
+  /**
+   * The job as it is stored, with its failed attempts; undefined when there is none.
+   *
+   * @throws JOB_ID_INVALID
+   */
+  async get(jobId: string): Promise<JobDetails | undefined> {
+    const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
+    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading)
+  }
+
+  /**
+   * Jobs, newest first. A page examines at most 10,000 rows: with a filter that few jobs pass it may come back short, or
+   * empty, and still have a `cursor` to go on from.
+   *
+   * @throws OPTION_INVALID, CURSOR_INVALID
+   */
+  async list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
+    const { rows, before } = await this.#readings.ask('list', {
+      ...checkListFilter(filter),
+      before: decodeCursor(filter.cursor),
+    })
+    return { jobs: rows.map((row) => toJobRecord(this.#databaseId, row)), cursor: encodeCursor(before) }
+  }
+
+  /**
+   * Cancels jobs. One that waits ends now; the signal of one that runs is fired, and it ends as CANCELLED once its
+   * handler gives way. The answer `cancelled` is durable: such a job never runs again.
+   *
+   * @throws JOB_ID_INVALID
+   */
+  cancel(jobId: string): Promise<CancelAnswer>
+  cancel(jobIds: readonly string[]): Promise<CancelAnswer[]>
+  async cancel(jobIds: string | readonly string[]): Promise<CancelAnswer | CancelAnswer[]> {
+    const single = typeof jobIds === 'string'
+    const seqs = (single ? [jobIds] : jobIds).map((jobId) => this.#seqOf(jobId))
+    this.#enqueuer.flush()
+    const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', seqs)
+    return single ? (answers[0] ?? 'unknown') : [...answers]
+  }
+
+  /**
+   * Adds a new job like a finished one: same type, payload and options, `retriedFrom` naming the old one.
+   *
+   * @throws JOB_UNKNOWN, JOB_NOT_FINISHED, JOB_TYPE_UNKNOWN, JOB_ID_INVALID
+   */
+  async retry(jobId: string): Promise<Job> {
+    this.#enqueuer.flush()
+    const reply = await this.#link.ask('retry', this.#seqOf(jobId))
+    switch (reply.kind) {
+      case 'retried':
+        return new Job(this.#handles, reply.seq, '', true)
+      case 'unknown':
+        throw engineError('JOB_UNKNOWN', {
+          found: `${jobId} does not exist`,
+          action: 'It may have been pruned.',
+        })
+      case 'not-finished':
+        throw engineError('JOB_NOT_FINISHED', {
+          found: `${jobId} is ${reply.state}`,
+          allowed: 'a job that has ended',
+          action: 'Wait for its result, or cancel it first.',
+        })
+      case 'no-handler':
+        throw unknownJobType(reply.jobType, this.#definitions.keys())
+      default:
+        return unreachable(reply)
+    }
+  }
+
+  /** Numbers about now. Takes the same time whatever the number of jobs. */
+  stats(): Promise<SupervisorStats> {
+    this.#enqueuer.flush()
+    return this.#link.ask('stats', null)
+  }
+
+  /** Resolves when no job is queued, scheduled or running. Jobs whose type nobody here serves do not count. */
+  async idle(): Promise<void> {
+    this.#enqueuer.flush()
+    await this.#link.ask('idle', null)
+  }
+
+  /** @throws ACTOR_UNKNOWN */
+  actor(name: string): ActorReference {
+    const actor = this.#actors.get(name)
+    if (actor === undefined) {
+      throw engineError('ACTOR_UNKNOWN', {
+        found: `There is no actor ${JSON.stringify(name)}`,
+        allowed: [...this.#actors.keys()].sort().join(', ') || 'none: the engine was started without actors',
+        action: 'Give it to Engine.start as an option of `actors`.',
+      })
+    }
+    return actor
+  }
+
+  /**
+   * Ends the engine. New jobs are refused from now on, what has not begun goes back to the queue, and running handlers
+   * are asked to give way; those that still run after the grace are ended with their thread and put back. Always
+   * resolves, a little after the grace at the latest. Further calls give the same report.
+   */
+  stop({ graceMs = this.#tuning.stopGraceMs }: { readonly graceMs?: number } = {}): Promise<StopReport> {
+    this.#stopping ??= this.#stop(graceMs)
+    return this.#stopping
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #stop(graceMs: number): Promise<StopReport> {
+    const stopped = engineError('ENGINE_STOPPED', {
+      found: 'The engine has been stopped',
+      action: 'Start it again; jobs that had not ended are kept.',
+    })
+    this.#enqueuer.close(stopped)
+    const asked = this.#link.ask('stop', { graceMs })
+    const report = await withinMs(asked, graceMs + stopMarginMs).catch(() => 'timed-out' as const)
+    await this.#close(stopped)
+    if (report !== 'timed-out') return report
+    return {
+      graceful: false,
+      putBackWaiting: 0,
+      putBackRunning: 0,
+      threadsEnded: 0,
+      elapsedMs: graceMs + stopMarginMs,
+    }
+  }
+
+  async #close(reason: Error): Promise<void> {
+    for (const actor of this.#actors.values()) actor.close(reason)
+    this.#outcomes.close(reason)
+    await this.#readings.close(reason)
+    await this.#link.close(reason, 1_000)
+  }
+
+  #failed(error: Error): void {
+    if (this.#stopping !== undefined) return
+    this.#enqueuer.close(error)
+    this.#outcomes.close(error)
+    for (const actor of this.#actors.values()) actor.close(error)
+    this.events.emit('engine-failed', { error: toPlainError(error) })
+  }
+
+  #heed(notice: SupervisorNotice): void {
+    switch (notice.kind) {
+      case 'outcomes':
+        this.#outcomes.told(notice.outcomes)
+        return
+      case 'settled':
+        for (const job of notice.jobs) emitSettled(this.events, this.#idOf, job)
+        return
+      case 'event':
+        emitEvent(this.events, this.#idOf, notice.event)
+        return
+      case 'actor-port':
+        this.#actors.get(notice.name)?.replacePort(notice.port)
+        return
+      case 'actor-failed':
+        this.#actors.get(notice.name)?.fail(fromPlainError(notice.error))
+        return
+      default:
+        unreachable(notice)
+    }
+  }
+
+  #actorPort(actors: Map<string, ActorClient>, name: string, port: MessagePort): void {
+    const known = actors.get(name)
+    if (known === undefined) actors.set(name, new ActorClient(name, port))
+    else known.replacePort(port)
+  }
+
+  readonly #idOf = (seq: number): string => encodeJobId(this.#databaseId, toJobSeq(seq))
+
+  #seqOf(jobId: string): number {
+    return decodeJobId(this.#databaseId, jobId)
+  }
+}
+
+interface EngineParts {
+  readonly tuning: Tuning
+  readonly definitions: ReadonlyMap<string, AnyJobDefinition>
+  readonly link: SupervisorLink
+  readonly facts: DatabaseFacts
+  readonly events: EngineEvents
+  readonly actors: ReadonlyMap<string, ActorClient>
+}

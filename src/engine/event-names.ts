@@ -1,0 +1,63 @@
+/** Turns what the supervisor tells into the events of the public map: numbers of jobs become their ids. */
+import { unreachable } from '../errors.ts'
+import type { EngineEvent, SettledJob } from '../supervisor/messages.ts'
+import type { EngineEvents } from '../telemetry/events.ts'
+
+export function emitSettled(events: EngineEvents, idOf: (seq: number) => string, job: SettledJob): void {
+  events.emit('job-settled', {
+    jobId: idOf(job.seq),
+    jobType: job.jobType,
+    queue: job.queue,
+    subjectKey: job.subjectKey ?? undefined,
+    state: job.state,
+    attempt: job.attempt,
+    result: job.result === undefined ? undefined : JSON.parse(job.result),
+    cause: job.failure?.cause,
+    error: job.failure?.error,
+    supersededBy: job.supersededBy === undefined ? undefined : idOf(job.supersededBy),
+  })
+}
+
+export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, event: EngineEvent): void {
+  switch (event.kind) {
+    case 'job-retried':
+    case 'job-failed': {
+      const { seq, jobType, attempt, failure } = event
+      const facts = { jobId: idOf(seq), jobType, attempt, cause: failure.cause, error: failure.error }
+      if (event.kind === 'job-failed') events.emit('job-failed', facts)
+      else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
+      return
+    }
+    case 'job-unresponsive':
+      events.emit(event.kind, {
+        jobId: idOf(event.seq),
+        jobType: event.jobType,
+        ignoredForMs: event.ignoredForMs,
+      })
+      return
+    case 'job-without-handler':
+      events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType })
+      return
+    case 'recovered':
+      events.emit(event.kind, { interrupted: event.interrupted, poisoned: event.poisoned })
+      return
+    case 'thread-died':
+      events.emit(event.kind, {
+        threadId: event.threadId,
+        error: event.error,
+        suspects: event.suspects.map(idOf),
+      })
+      return
+    case 'actor-died':
+      events.emit(event.kind, { name: event.name, error: event.error, willRestart: event.willRestart })
+      return
+    case 'checkpointer-died':
+      events.emit(event.kind, { error: event.error, willRestart: event.willRestart })
+      return
+    case 'commit-failed':
+      events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
+      return
+    default:
+      unreachable(event)
+  }
+}

@@ -1,0 +1,94 @@
+import type { PlainError } from '../errors.ts'
+import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
+import type { JobState } from '../job/state.ts'
+import type { JobReading } from '../store/messages.ts'
+import type { AttemptRow, JobRow } from '../store/rows.ts'
+
+/** A job as it is stored. */
+export interface JobRecord {
+  readonly id: string
+  readonly jobType: string
+  readonly queue: string
+  readonly priority: number
+  readonly state: JobState
+  readonly payload: unknown
+  /** What the handler returned, on DONE. */
+  readonly result: unknown
+  readonly subjectKey: string | undefined
+  readonly generation: number | undefined
+  readonly createdAt: Date
+  /** When the handler of the last attempt began, as far as that attempt has ended. */
+  readonly startedAt: Date | undefined
+  readonly finishedAt: Date | undefined
+  /** When a SCHEDULED job may run. */
+  readonly runAt: Date | undefined
+  /** What a SCHEDULED job waits for. */
+  readonly waitsFor: string | undefined
+  /** Number of the latest attempt; 0: none yet. */
+  readonly attempt: number
+  /** Attempts that failed and count against the retry policy. */
+  readonly failures: number
+  readonly supersededBy: string | undefined
+  readonly retriedFrom: string | undefined
+  /** The job whose handler enqueued this one. */
+  readonly parentJobId: string | undefined
+}
+
+/** A job with its history. */
+export interface JobDetails extends JobRecord {
+  /** Every attempt that did not succeed, oldest first. */
+  readonly failedAttempts: readonly FailedAttempt[]
+}
+
+export interface FailedAttempt {
+  readonly attempt: number
+  readonly startedAt: Date | undefined
+  readonly endedAt: Date
+  /** `THREW`, `TIMED_OUT`, `INVALID_PAYLOAD`, `INVALID_RESULT`, `UNKNOWN_TYPE`, `THREAD_DIED` or `PROCESS_DIED`. */
+  readonly cause: string
+  readonly error: PlainError | undefined
+}
+
+export function toJobDetails(database: DatabaseId, { row, attempts }: JobReading): JobDetails {
+  return { ...toJobRecord(database, row), failedAttempts: attempts.map(toFailedAttempt) }
+}
+
+export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
+  const id = (seq: JobSeq | null) => (seq === null ? undefined : encodeJobId(database, seq))
+  return {
+    id: encodeJobId(database, row.seq),
+    jobType: row.jobType,
+    queue: row.queue,
+    priority: row.priority,
+    state: row.state,
+    payload: JSON.parse(row.payload),
+    result: row.result === null ? undefined : JSON.parse(row.result),
+    subjectKey: row.subjectKey ?? undefined,
+    generation: row.generation ?? undefined,
+    createdAt: new Date(row.createdAt),
+    startedAt: date(row.startedAt),
+    finishedAt: date(row.finishedAt),
+    runAt: date(row.runAt),
+    waitsFor: row.waitsFor ?? undefined,
+    attempt: row.attempt,
+    failures: row.failures,
+    supersededBy: id(row.supersededBy),
+    retriedFrom: id(row.retriedFrom),
+    parentJobId: id(row.parent),
+  }
+}
+
+function toFailedAttempt({ attempt, startedAt, endedAt, cause, error }: AttemptRow): FailedAttempt {
+  return {
+    attempt,
+    startedAt: date(startedAt),
+    endedAt: new Date(endedAt),
+    cause,
+    // The boundary: the writer stores nothing else here.
+    error: error === null ? undefined : (JSON.parse(error) as PlainError),
+  }
+}
+
+function date(ms: number | null): Date | undefined {
+  return ms === null ? undefined : new Date(ms)
+}

@@ -1,0 +1,76 @@
+import { describe, engineError } from '../errors.ts'
+import { checkNumber } from '../job/definition.ts'
+import { isJobState, type JobState, jobStates } from '../job/state.ts'
+import type { ListRequest } from '../store/messages.ts'
+
+/** Which jobs `list` gives. All conditions must hold. */
+export interface ListFilter {
+  readonly state?: JobState
+  readonly queue?: string
+  readonly jobType?: string
+  /** Jobs whose subject key begins so. */
+  readonly subjectPrefix?: string
+  /** Where to go on: the `cursor` of the page before. */
+  readonly cursor?: string | undefined
+  /** Jobs in a page, 1 to 1,000. Default 100. */
+  readonly limit?: number
+}
+
+export interface JobPage<Item> {
+  readonly jobs: readonly Item[]
+  /** Where the next page begins; undefined: there is none. */
+  readonly cursor: string | undefined
+}
+
+const filterNames: ReadonlySet<string> = new Set<keyof ListFilter>([
+  'state',
+  'queue',
+  'jobType',
+  'subjectPrefix',
+  'cursor',
+  'limit',
+])
+
+/** @throws OPTION_INVALID */
+export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before'> {
+  for (const [name, value] of Object.entries(filter)) {
+    if (!filterNames.has(name)) throw invalid(name, 'not a filter of list', [...filterNames].join(', '))
+    if (name !== 'limit' && value !== undefined && typeof value !== 'string') {
+      throw invalid(name, describe(value), 'a text')
+    }
+  }
+  const { state, queue, jobType, subjectPrefix, limit = 100 } = filter
+  if (state !== undefined && !isJobState(state)) throw invalid('state', describe(state), jobStates.join(', '))
+  checkNumber('limit', limit, 1, 1_000, true)
+  return { state, queue, jobType, subjectPrefix, limit }
+}
+
+const cursorPattern = /^before_([0-9a-z]{1,11})$/
+
+export function encodeCursor(before: number | undefined): string | undefined {
+  return before === undefined ? undefined : `before_${before.toString(36)}`
+}
+
+/** @throws CURSOR_INVALID */
+export function decodeCursor(cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined
+  const match = cursorPattern.exec(cursor)
+  const before = Number.parseInt(match?.[1] ?? '', 36)
+  if (!Number.isSafeInteger(before)) {
+    throw engineError('CURSOR_INVALID', {
+      found: `${describe(cursor)} is not a cursor`,
+      allowed: 'the cursor of a page that list gave',
+      action: 'Leave it out to begin with the newest job.',
+    })
+  }
+  return before
+}
+
+function invalid(name: string, found: string, allowed: string): Error {
+  return engineError('OPTION_INVALID', {
+    found: `${name} is ${found}`,
+    allowed,
+    action: 'Correct the filter.',
+    details: { option: name },
+  })
+}

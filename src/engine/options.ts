@@ -1,0 +1,140 @@
+import { basename, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type ActorModule, isActorModule } from '../actor/define.ts'
+import { readTuning, type Tuning } from '../config.ts'
+import { describe, engineError } from '../errors.ts'
+import { type AnyJobDefinition, isJobsModule, type JobsModule } from '../job/definition.ts'
+import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
+export type AnyJobsModule = JobsModule<any>
+export type JobsOption = AnyJobsModule | readonly AnyJobsModule[]
+
+/** An actor that the engine starts, and what its `start` is given. */
+export interface ActorOption {
+  readonly module: ActorModule
+  /** Must survive structuredClone. */
+  readonly options?: unknown
+}
+
+/** What `Engine.start` takes. Only `jobs` and `database` are needed. */
+export interface EngineOptions<Jobs extends JobsOption = JobsOption> extends Partial<Tuning> {
+  /** The default export of a module made with `defineJobs`, or several of them with different job types. */
+  readonly jobs: Jobs
+  /** Path of the database file. It is made when it does not exist; its folder must exist. */
+  readonly database: string
+  /** Threads that own a resource, by the name under which handlers reach them. Started in this order. */
+  readonly actors?: Readonly<Record<string, ActorOption>>
+  /** A module that each pool thread imports before the jobs: a path, or a file URL. Its exports are not used. */
+  readonly setup?: string | URL
+}
+
+const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
+  'jobs',
+  'database',
+  'actors',
+  'setup',
+  'threads',
+  'durability',
+  'stopGraceMs',
+  'maxPendingJobs',
+  'maxPendingCharacters',
+  'logLevel',
+])
+
+/** The options, checked and completed. */
+export interface CheckedOptions {
+  readonly tuning: Tuning
+  readonly definitions: ReadonlyMap<string, AnyJobDefinition>
+  readonly start: SupervisorStart
+}
+
+/** @throws OPTION_INVALID, JOBS_MODULE_INVALID */
+export function checkOptions(options: EngineOptions): CheckedOptions {
+  if (typeof options !== 'object' || options === null)
+    throw invalid('options', describe(options), 'an object')
+  for (const name of Object.keys(options)) {
+    if (!optionNames.has(name))
+      throw invalid(name, 'not an option of Engine.start', [...optionNames].join(', '))
+  }
+  if (typeof options.database !== 'string' || options.database === '') {
+    throw invalid('database', describe(options.database), 'the path of a file')
+  }
+  const tuning = readTuning(options)
+  const modules = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
+  const definitions = mergeDefinitions(modules)
+  const jobTypes: Record<string, JobTypeSettings> = {}
+  for (const [name, { retry, timeoutMs, overlap }] of definitions) {
+    jobTypes[name] = {
+      ...(retry === undefined ? {} : { retry }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(overlap === undefined ? {} : { overlap }),
+    }
+  }
+  return {
+    tuning,
+    definitions,
+    start: {
+      database: resolve(options.database),
+      program: basename(process.argv[1] ?? 'node'),
+      durability: tuning.durability,
+      threads: tuning.threads,
+      moduleUrls: modules.map((module) => module.url),
+      setupUrl: setupUrl(options.setup),
+      jobTypes,
+      actors: checkActors(options.actors ?? {}),
+    },
+  }
+}
+
+function mergeDefinitions(modules: readonly unknown[]): ReadonlyMap<string, AnyJobDefinition> {
+  const definitions = new Map<string, AnyJobDefinition>()
+  for (const module of modules) {
+    if (!isJobsModule(module)) {
+      throw engineError('JOBS_MODULE_INVALID', {
+        found: `jobs is ${describe(module)}`,
+        allowed: 'what defineJobs(import.meta.url, …) returned, or an array of these',
+        action: 'Pass the default export of the jobs module.',
+      })
+    }
+    for (const [type, definition] of Object.entries(module.definitions)) {
+      if (definitions.has(type)) {
+        throw engineError('JOBS_MODULE_INVALID', {
+          found: `Two modules define the job type ${type}`,
+          action: 'Rename one of them.',
+        })
+      }
+      definitions.set(type, definition)
+    }
+  }
+  return definitions
+}
+
+function checkActors(actors: Readonly<Record<string, ActorOption>>): ActorStart[] {
+  return Object.entries(actors).map(([name, actor]) => {
+    if (!isActorModule(actor?.module)) {
+      throw engineError('JOBS_MODULE_INVALID', {
+        found: `actors.${name}.module is ${describe(actor?.module)}`,
+        allowed: 'what defineActor(import.meta.url, …) returned',
+        action: 'Pass the default export of the actor module.',
+      })
+    }
+    return { name, moduleUrl: actor.module.url, options: actor.options }
+  })
+}
+
+function setupUrl(setup: string | URL | undefined): string | undefined {
+  if (setup === undefined) return undefined
+  if (setup instanceof URL) return setup.href
+  if (typeof setup !== 'string') throw invalid('setup', describe(setup), 'a path or a file URL')
+  return setup.startsWith('file:') ? setup : pathToFileURL(resolve(setup)).href
+}
+
+function invalid(name: string, found: string, allowed: string): Error {
+  return engineError('OPTION_INVALID', {
+    found: `${name} is ${found}`,
+    allowed,
+    action: 'Correct the option.',
+    details: { option: name },
+  })
+}

@@ -1,0 +1,144 @@
+/**
+ * Waits for outcomes. The jobs that are asked about in one turn go to the supervisor in one message; it tells when each
+ * has ended. Those that had ended before are read from the store.
+ */
+import { assert, engineError, fromPlainError, type PlainError } from '../errors.ts'
+import { type DatabaseId, encodeJobId, toJobSeq } from '../job/id.ts'
+import type { FinalState } from '../job/state.ts'
+import type { JobReading } from '../store/messages.ts'
+import type { JobFailure, JobOutcome } from '../supervisor/messages.ts'
+
+export interface OutcomeSources {
+  readonly databaseId: DatabaseId
+  /** Asks for outcomes to be told; resolves to those jobs that have one already, or do not exist. */
+  watch(seqs: readonly number[]): Promise<readonly number[]>
+  read(seqs: readonly number[]): Promise<readonly JobReading[]>
+}
+
+export class Outcomes {
+  readonly #sources: OutcomeSources
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
+  #asked: number[] = []
+
+  constructor(sources: OutcomeSources) {
+    this.#sources = sources
+  }
+
+  /**
+   * Resolves to the job's result.
+   *
+   * @throws JOB_FAILED, JOB_CANCELLED, SUPERSEDED, JOB_SKIPPED, JOB_UNKNOWN
+   */
+  resultOf(seq: number): Promise<unknown> {
+    const waiting = this.#waiting.get(seq)
+    if (waiting !== undefined) return waiting.promise
+    const outcome = Promise.withResolvers<unknown>()
+    this.#waiting.set(seq, outcome)
+    if (this.#asked.length === 0) queueMicrotask(() => void this.#ask())
+    this.#asked.push(seq)
+    return outcome.promise
+  }
+
+  told(outcomes: readonly JobOutcome[]): void {
+    for (const outcome of outcomes) this.#settle(outcome)
+  }
+
+  /** Rejects everything that waits. */
+  close(reason: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(reason)
+    this.#waiting.clear()
+  }
+
+  async #ask(): Promise<void> {
+    const seqs = this.#asked
+    this.#asked = []
+    try {
+      const ended = await this.#sources.watch(seqs)
+      if (ended.length === 0) return
+      const readings = await this.#sources.read(ended)
+      const unknown = new Set(ended)
+      for (const { row, attempts } of readings) {
+        unknown.delete(row.seq)
+        const last = attempts.at(-1)
+        this.#settle({
+          seq: row.seq,
+          state: row.state as FinalState,
+          result: row.result ?? undefined,
+          failure: last?.error
+            ? { cause: last.cause as JobFailure['cause'], error: JSON.parse(last.error) }
+            : undefined,
+          supersededBy: row.supersededBy ?? undefined,
+        })
+      }
+      for (const seq of unknown) this.#reject(seq, this.#unknown(seq))
+    } catch (error) {
+      for (const seq of seqs) this.#reject(seq, error)
+    }
+  }
+
+  #settle(outcome: JobOutcome): void {
+    const waiting = this.#waiting.get(outcome.seq)
+    if (waiting === undefined) return
+    this.#waiting.delete(outcome.seq)
+    if (outcome.state === 'DONE') {
+      waiting.resolve(outcome.result === undefined ? undefined : JSON.parse(outcome.result))
+    } else {
+      waiting.reject(this.#errorOf(outcome))
+    }
+  }
+
+  #reject(seq: number, error: unknown): void {
+    this.#waiting.get(seq)?.reject(error)
+    this.#waiting.delete(seq)
+  }
+
+  #errorOf({ seq, state, failure, supersededBy }: JobOutcome): Error {
+    const jobId = this.#id(seq)
+    switch (state) {
+      case 'FAILED': {
+        const cause: PlainError = failure?.error ?? { name: 'Error', message: 'no error was recorded' }
+        return engineError('JOB_FAILED', {
+          found: `${jobId} failed (${failure?.cause ?? 'unknown'}): ${cause.message}`,
+          action: 'Mend the cause; engine.retry() runs it again as a new job.',
+          cause: fromPlainError(cause),
+          details: { jobId, cause: failure?.cause },
+        })
+      }
+      case 'CANCELLED':
+        return engineError('JOB_CANCELLED', {
+          found: `${jobId} was cancelled`,
+          action: 'engine.retry() runs it again as a new job.',
+          details: { jobId },
+        })
+      case 'SUPERSEDED': {
+        const newer = supersededBy === undefined ? undefined : this.#id(supersededBy)
+        return engineError('SUPERSEDED', {
+          found: `${jobId} was superseded by ${newer ?? 'a newer generation'}`,
+          action: 'Wait for that job instead.',
+          details: { jobId, supersededBy: newer },
+        })
+      }
+      case 'SKIPPED_TTL':
+      case 'SKIPPED_DEADLINE':
+        return engineError('JOB_SKIPPED', {
+          found: `${jobId} ended as ${state}`,
+          action: 'Enqueue it with more time.',
+          details: { jobId },
+        })
+      case 'DONE':
+        break
+    }
+    assert(false, 'a job that is DONE has no error')
+  }
+
+  #unknown(seq: number): Error {
+    return engineError('JOB_UNKNOWN', {
+      found: `${this.#id(seq)} does not exist`,
+      action: 'It may have been pruned.',
+    })
+  }
+
+  #id(seq: number): string {
+    return encodeJobId(this.#sources.databaseId, toJobSeq(seq))
+  }
+}

@@ -1,0 +1,76 @@
+import { AskPort } from '../actor/port.ts'
+import { ActorThread } from '../actor/thread.ts'
+import { limits } from '../config.ts'
+import { engineError, toPlainError } from '../errors.ts'
+import type {
+  HostNotice,
+  SupervisorNotice,
+  SupervisorProtocol,
+  SupervisorStart,
+} from '../supervisor/messages.ts'
+
+/** The host's side of the supervisor thread. */
+export class SupervisorLink {
+  readonly #thread: ActorThread
+  readonly #port: AskPort<SupervisorProtocol>
+  #isClosing = false
+
+  private constructor(thread: ActorThread, onNotice: (notice: SupervisorNotice) => void) {
+    this.#thread = thread
+    this.#port = new AskPort<SupervisorProtocol>(thread.port, {
+      maxPending: limits.pendingRequests,
+      name: 'The supervisor',
+      // The boundary where the supervisor's notices get their type.
+      onTell: (message) => onNotice(message as SupervisorNotice),
+    })
+  }
+
+  /**
+   * @param onDied the supervisor ended by itself; everything pending has been rejected with the same error
+   * @throws what opening the database or loading the modules threw
+   */
+  static async start(
+    start: SupervisorStart,
+    onNotice: (notice: SupervisorNotice) => void,
+    onDied: (error: Error) => void,
+  ): Promise<SupervisorLink> {
+    const thread = await ActorThread.start({
+      name: 'supervisor',
+      entry: 'supervisor',
+      data: start,
+      readyTimeoutMs: limits.readyTimeoutMs,
+    })
+    const link = new SupervisorLink(thread, onNotice)
+    thread.exited.then((exit) => {
+      if (link.#isClosing) return
+      const cause = exit.kind === 'died' ? exit.error : new Error('It ended')
+      const error = engineError('ENGINE_FAILED', {
+        found: `The supervisor thread died: ${cause.message}`,
+        action: 'Start the engine again; everything acknowledged is kept.',
+        cause,
+        details: { error: toPlainError(cause) },
+      })
+      link.#port.close(error)
+      onDied(error)
+    })
+    return link
+  }
+
+  ask<Kind extends keyof SupervisorProtocol>(
+    kind: Kind,
+    request: SupervisorProtocol[Kind]['request'],
+  ): Promise<SupervisorProtocol[Kind]['reply']> {
+    return this.#port.ask(kind, request)
+  }
+
+  tell(notice: HostNotice): void {
+    this.#port.tell(notice)
+  }
+
+  /** Ends the thread; by force, should it not end by itself. */
+  async close(reason: Error, graceMs: number): Promise<void> {
+    this.#isClosing = true
+    this.#port.close(reason)
+    await this.#thread.stop(graceMs)
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The memory that a batch's pool thread and the supervisor share. A message cannot reach a synchronous loop; this can.
+ *
+ * Each job of the batch has a state word. The thread starts a job by compare-exchange WAITING to STARTED, the
+ * supervisor takes one back by compare-exchange WAITING to TAKEN: exactly one of the two wins, so a job that was
+ * taken back never starts and a started one is never given to another thread.
+ *
+ *   WAITING ──► STARTED ──► ENDED      by the thread
+ *      └──────► TAKEN                  by the supervisor
+ *
+ * Beside it: when the handler began (monotonic, the same clock in all threads), what the job cost its thread, and a
+ * word that asks the handler to give way, with the reason.
+ */
+const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
+
+/** Why a handler's signal fired. The order is the number in shared memory; never reorder. */
+export const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping'] as const
+export type AbortReason = (typeof abortReasons)[number]
+
+const bytesPerJob = 2 * Float64Array.BYTES_PER_ELEMENT + 2 * Int32Array.BYTES_PER_ELEMENT
+
+export class ControlBlock {
+  readonly memory: SharedArrayBuffer
+  readonly #startedAtMs: Float64Array
+  readonly #costMs: Float64Array
+  readonly #states: Int32Array
+  readonly #aborts: Int32Array
+
+  constructor(memory: SharedArrayBuffer) {
+    const jobs = memory.byteLength / bytesPerJob
+    this.memory = memory
+    this.#startedAtMs = new Float64Array(memory, 0, jobs)
+    this.#costMs = new Float64Array(memory, jobs * 8, jobs)
+    this.#states = new Int32Array(memory, jobs * 16, jobs)
+    this.#aborts = new Int32Array(memory, jobs * 20, jobs)
+  }
+
+  static forJobs(jobs: number): ControlBlock {
+    return new ControlBlock(new SharedArrayBuffer(jobs * bytesPerJob))
+  }
+
+  /** Thread side. False: the supervisor has taken the job back. */
+  start(index: number, nowMs: number): boolean {
+    // Written first, so that whoever sees STARTED sees the time as well.
+    this.#startedAtMs[index] = nowMs
+    const before = Atomics.compareExchange(this.#states, index, jobStateWords.WAITING, jobStateWords.STARTED)
+    return before === jobStateWords.WAITING
+  }
+
+  /** Thread side. `costMs` is the time the job added to its thread's work, which overlap makes less than its own time. */
+  end(index: number, costMs: number): void {
+    this.#costMs[index] = costMs
+    Atomics.store(this.#states, index, jobStateWords.ENDED)
+  }
+
+  /** Supervisor side. True: the job is ours again and will not start. */
+  takeBack(index: number): boolean {
+    const before = Atomics.compareExchange(this.#states, index, jobStateWords.WAITING, jobStateWords.TAKEN)
+    return before === jobStateWords.WAITING
+  }
+
+  isWaiting(index: number): boolean {
+    return Atomics.load(this.#states, index) === jobStateWords.WAITING
+  }
+
+  /** Whether the handler has begun and not ended: who was running when a thread died. */
+  isStarted(index: number): boolean {
+    return Atomics.load(this.#states, index) === jobStateWords.STARTED
+  }
+
+  startedAtMs(index: number): number {
+    return this.#startedAtMs[index] ?? 0
+  }
+
+  costMs(index: number): number {
+    return this.#costMs[index] ?? 0
+  }
+
+  /** Supervisor side: asks the handler to give way. The first reason stays. */
+  abort(index: number, reason: AbortReason): void {
+    Atomics.compareExchange(this.#aborts, index, 0, abortReasons.indexOf(reason))
+  }
+
+  abortReason(index: number): AbortReason {
+    return abortReasons[Atomics.load(this.#aborts, index)] ?? 'none'
+  }
+
+  isAborted(index: number): boolean {
+    return Atomics.load(this.#aborts, index) !== 0
+  }
+}

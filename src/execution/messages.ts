@@ -1,0 +1,102 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { PlainError } from '../errors.ts'
+import type { EnqueueOptions } from '../job/spec.ts'
+import type { Verdict } from '../job/verdict.ts'
+import type { AbortReason } from './control-block.ts'
+
+/** What a pool thread is given as a Piscina task. */
+export type PoolTask = GreetTask | BatchTask
+
+/** First task of each thread: loads the modules, and brings the ports, which cannot reach an idle pool thread otherwise. */
+export interface GreetTask {
+  readonly kind: 'greet'
+  readonly databaseId: string
+  readonly moduleUrls: readonly string[]
+  readonly setupUrl: string | undefined
+  /** From the supervisor: `ThreadNotice`; to the supervisor: `OutcomesMessage`. */
+  readonly port: MessagePort
+  readonly actorPorts: Readonly<Record<string, MessagePort>>
+}
+
+export type GreetReply =
+  | { readonly kind: 'ready'; readonly jobTypes: readonly string[] }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+
+/** The jobs that one message carries to one thread, as columns: cloning one array is far cheaper than many objects. */
+export interface BatchTask {
+  readonly kind: 'batch'
+  readonly batch: number
+  readonly control: SharedArrayBuffer
+  readonly seqs: readonly number[]
+  /** One for all, or one each. */
+  readonly jobTypes: string | readonly string[]
+  readonly payloads: readonly string[]
+  /** Undefined: all are first attempts in the default queue without a subject. */
+  readonly details: readonly (JobDetails | undefined)[] | undefined
+}
+
+export interface JobDetails {
+  readonly attempt: number
+  readonly queue: string
+  readonly subjectKey: string | undefined
+  readonly generation: number | undefined
+}
+
+/** How attempts ended: successes as columns, everything else one by one. */
+export interface Outcomes {
+  readonly batch: number
+  readonly succeeded: readonly number[]
+  /** JSON of what each success returned, in the same order; undefined when none returned anything. */
+  readonly results: readonly (string | undefined)[] | undefined
+  readonly others: readonly AttemptEnd[]
+}
+
+/** Sent over the thread's port while a batch runs. What is left comes as the reply of the batch's task. */
+export interface OutcomesMessage extends Outcomes {
+  readonly kind: 'outcomes'
+}
+
+/** An attempt that ended with more, or other, than a result. */
+export type AttemptEnd = { readonly index: number } & (
+  | {
+      readonly kind: 'succeeded-with-children'
+      readonly result: string | undefined
+      readonly children: readonly ChildJob[]
+    }
+  | {
+      readonly kind: 'failed'
+      readonly cause: FailureCause
+      readonly error: PlainError
+      readonly verdict: Verdict
+    }
+  /** The handler gave way to its signal. */
+  | { readonly kind: 'gave-way'; readonly reason: AbortReason; readonly error: PlainError }
+  /** Nobody's fault: an actor that it asked was restarted. Put back uncharged. */
+  | { readonly kind: 'interrupted'; readonly error: PlainError }
+)
+
+export const failureCauses = [
+  'THREW',
+  'TIMED_OUT',
+  'INVALID_PAYLOAD',
+  'INVALID_RESULT',
+  'UNKNOWN_TYPE',
+  'THREAD_DIED',
+  'PROCESS_DIED',
+] as const
+export type FailureCause = (typeof failureCauses)[number]
+
+/** A job that a handler enqueued: validated in the thread, committed with the outcome. */
+export interface ChildJob {
+  readonly jobType: string
+  readonly payload: string
+  readonly options: EnqueueOptions | undefined
+}
+
+/** From the supervisor to a thread, beside batches. Read at the start of each batch, and while one waits. */
+export type ThreadNotice =
+  /** The job's control block asks it to give way; wakes up what only listens to its signal. */
+  | { readonly kind: 'abort'; readonly batch: number; readonly index: number }
+  /** An actor was restarted: the new way to it. */
+  | { readonly kind: 'actor-port'; readonly name: string; readonly port: MessagePort }
+  | { readonly kind: 'actor-failed'; readonly name: string; readonly error: PlainError }

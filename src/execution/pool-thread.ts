@@ -1,0 +1,94 @@
+/**
+ * What runs in a pool thread: it is greeted once, then runs batches until the thread is ended.
+ *
+ * An idle thread sits in Atomics.wait and hears nothing, so notices that came meanwhile are read before each batch.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { ActorClient } from '../actor/actor-client.ts'
+import { afterThisTurn, systemClock } from '../clock.ts'
+import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
+import type { ActorReference } from '../job/context.ts'
+import { BatchRunner } from './batch-runner.ts'
+import { loadHandlers, loadSetup } from './load.ts'
+import type { GreetReply, GreetTask, Outcomes, OutcomesMessage, PoolTask, ThreadNotice } from './messages.ts'
+
+interface Greeted {
+  readonly port: MessagePort
+  readonly runner: BatchRunner
+  readonly actors: ReadonlyMap<string, ActorClient>
+}
+
+let greeted: Greeted | undefined
+
+/** The function that Piscina calls with each task. Must be the only export that a pool thread's entry has. */
+export async function runTask(task: PoolTask): Promise<GreetReply | Outcomes> {
+  switch (task.kind) {
+    case 'greet':
+      return greet(task)
+    case 'batch': {
+      assert(greeted !== undefined, 'a thread is greeted before its first batch')
+      readNotices(greeted)
+      return greeted.runner.run(task)
+    }
+    default:
+      return unreachable(task)
+  }
+}
+
+async function greet(task: GreetTask): Promise<GreetReply> {
+  try {
+    await loadSetup(task.setupUrl)
+    const handlers = await loadHandlers(task.moduleUrls)
+    const actors = new Map<string, ActorClient>()
+    for (const [name, port] of Object.entries(task.actorPorts)) actors.set(name, new ActorClient(name, port))
+    const { port } = task
+    const runner = new BatchRunner(
+      { databaseId: task.databaseId, handlers, actor: (name) => findActor(actors, name) },
+      {
+        clock: systemClock,
+        send: (outcomes) => port.postMessage({ kind: 'outcomes', ...outcomes } satisfies OutcomesMessage),
+        whenWaiting: afterThisTurn,
+      },
+    )
+    greeted = { port, runner, actors }
+    port.on('message', (notice: ThreadNotice) => heed(notice))
+    return { kind: 'ready', jobTypes: [...handlers.keys()] }
+  } catch (error) {
+    return { kind: 'failed', error: toPlainError(error) }
+  }
+}
+
+function readNotices({ port }: Greeted): void {
+  for (let entry = receiveMessageOnPort(port); entry !== undefined; entry = receiveMessageOnPort(port)) {
+    heed(entry.message as ThreadNotice)
+  }
+}
+
+function heed(notice: ThreadNotice): void {
+  if (greeted === undefined) return
+  switch (notice.kind) {
+    case 'abort':
+      greeted.runner.fireSignal(notice.batch, notice.index)
+      return
+    case 'actor-port':
+      greeted.actors.get(notice.name)?.replacePort(notice.port)
+      return
+    case 'actor-failed':
+      greeted.actors.get(notice.name)?.fail(fromPlainError(notice.error))
+      return
+    default:
+      unreachable(notice)
+  }
+}
+
+function findActor(actors: ReadonlyMap<string, ActorClient>, name: string): ActorReference {
+  const actor = actors.get(name)
+  if (actor === undefined) {
+    throw engineError('ACTOR_UNKNOWN', {
+      found: `There is no actor ${JSON.stringify(name)}`,
+      allowed: [...actors.keys()].sort().join(', ') || 'none: the engine was started without actors',
+      action: 'Give it to Engine.start as an option of `actors`.',
+    })
+  }
+  return actor
+}

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Language as Grammar, Parser } from '@vscode/tree-sitter-wasm'
+import type { LanguageRules, Rule, RuleTable } from './definition-walk.ts'
+import { goRules } from './go-rules.ts'
+import { javascriptRules, typescriptRules } from './javascript-rules.ts'
+import type { Language } from './language.ts'
+import { pythonRules } from './python-rules.ts'
+
+export interface LoadedGrammar {
+  readonly parser: Parser
+  readonly table: RuleTable
+}
+
+const rulesOfLanguage: Readonly<Record<Language, LanguageRules>> = {
+  typescript: typescriptRules,
+  tsx: typescriptRules,
+  javascript: javascriptRules,
+  python: pythonRules,
+  go: goRules,
+}
+
+type Runtime = typeof import('@vscode/tree-sitter-wasm')
+
+const packageName = '@vscode/tree-sitter-wasm'
+const loaded = new Map<Language, Promise<LoadedGrammar>>()
+let runtime: Promise<Runtime> | undefined
+
+/**
+ * One parser per language and thread, made when the language is first met. A parser is used by one parse at a time;
+ * parsing is synchronous, so that holds by itself.
+ */
+export function loadGrammar(language: Language): Promise<LoadedGrammar> {
+  let grammar = loaded.get(language)
+  if (grammar === undefined) {
+    grammar = load(language)
+    loaded.set(language, grammar)
+    // A failed load (out of memory, say) is tried again by the next file.
+    grammar.catch(() => loaded.delete(language))
+  }
+  return grammar
+}
+
+async function load(language: Language): Promise<LoadedGrammar> {
+  runtime ??= loadRuntime()
+  const { Language: GrammarClass, Parser: ParserClass } = await runtime
+  const grammar = await GrammarClass.load(await readFile(join(folder(), `tree-sitter-${language}.wasm`)))
+  const parser = new ParserClass().setLanguage(grammar)
+  return { parser, table: tableOf(grammar, rulesOfLanguage[language]) }
+}
+
+/** The runtime is a CommonJS file that finds its own .wasm beside it. */
+async function loadRuntime(): Promise<Runtime> {
+  const { default: tree } = (await import(packageName)) as { default: Runtime }
+  await tree.Parser.init()
+  return tree
+}
+
+function folder(): string {
+  return dirname(createRequire(import.meta.url).resolve(packageName))
+}
+
+function tableOf(grammar: Grammar, { rules, nestedKeywords }: LanguageRules): RuleTable {
+  const ruleOfType: (Rule | undefined)[] = []
+  // An alias can give one name to several ids, so the ids are gone through, not the names.
+  for (let id = 0; id < grammar.nodeTypeCount; id++) {
+    const name = grammar.nodeTypeForId(id)
+    const named = name !== null && grammar.nodeTypeIsNamed(id)
+    ruleOfType.push(named && Object.hasOwn(rules, name) ? rules[name] : undefined)
+  }
+  return { ruleOfType, nestedKeywords }
+}

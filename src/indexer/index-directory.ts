@@ -1,0 +1,232 @@
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { systemClock } from '../clock.ts'
+import type { LogLevel } from '../config.ts'
+import type { Engine } from '../engine/engine.ts'
+import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
+import type { IndexFilePayload } from './index-jobs.ts'
+import { type IndexMessage, indexWriterName } from './index-messages.ts'
+import { hasOpenRun, readSnapshot } from './index-snapshot.ts'
+import { readTotals } from './index-totals.ts'
+import { JobWatch } from './job-watch.ts'
+import { type FileToRead, type Plan, planRun } from './plan.ts'
+import { type IndexProgress, RunTally } from './run-tally.ts'
+import type { SkipReason } from './source-file.ts'
+import { prepareStateFolder, type StatePaths, statePaths } from './state-folder.ts'
+import { subjectKeyOf } from './subject.ts'
+
+export interface IndexOptions {
+  /** The directory to index. */
+  readonly directory: string
+  /** Where jobs and index are kept. Default `<directory>/.semantica`. */
+  readonly stateFolder?: string
+  /** Threads that parse. Default: one for each core. */
+  readonly threads?: number
+  /** Larger files are skipped. In bytes, default 2,000,000. */
+  readonly maxFileBytes?: number
+  /** Stops the run gracefully; what is left is done by the next one. */
+  readonly signal?: AbortSignal
+  /** What the engine logs. Default: as Engine.start. */
+  readonly logLevel?: LogLevel
+  /** Called after each file. */
+  readonly onProgress?: (progress: IndexProgress) => void
+}
+
+export interface IndexSummary {
+  /** Files that were found: the sum of the next four, and of what an interrupted run left. */
+  readonly files: number
+  readonly indexed: number
+  readonly unchanged: number
+  readonly skipped: number
+  readonly failed: number
+  /** Files that left the index because they are gone or ignored now. */
+  readonly removed: number
+  /** Definitions in the whole index. */
+  readonly symbols: number
+  /** Size of all sources in the index. */
+  readonly bytes: number
+  readonly elapsedMs: number
+  /** Whether `signal` ended the run before it was done. */
+  readonly interrupted: boolean
+  readonly skippedBy: Readonly<Partial<Record<SkipReason, number>>>
+  /** At most 1,000. */
+  readonly failures: readonly PathFailure[]
+}
+
+export const defaultMaxFileBytes = 2_000_000
+const stopGraceMs = 5_000
+
+/**
+ * Brings the index of a directory up to date: one durable job for each file whose content must be looked at.
+ *
+ * What is unchanged is decided from the index alone (path, size, time, then hash), never from jobs. The index also
+ * remembers that a run was begun: only then, or when there is something to do, is the engine started, so that a run
+ * without changes costs little more than listing the files.
+ *
+ * @throws PATH_INVALID, DATABASE_LOCKED (another run is going on) and what Engine.start throws
+ */
+export async function indexDirectory(options: IndexOptions): Promise<IndexSummary> {
+  const startedAtMs = systemClock.monotonicMs()
+  const directory = resolveDirectory(options.directory)
+  const paths = statePaths(directory, options.stateFolder)
+  prepareStateFolder(paths)
+  const tally = new RunTally()
+  const run = new IndexRun(directory, paths, options, tally)
+  try {
+    await run.bringUpToDate()
+  } finally {
+    await run.stop()
+  }
+  const totals = readTotals(paths.index)
+  return {
+    ...tally.counts,
+    symbols: totals?.symbols ?? 0,
+    bytes: totals?.bytes ?? 0,
+    elapsedMs: Math.round(systemClock.monotonicMs() - startedAtMs),
+    interrupted: options.signal?.aborted ?? false,
+  }
+}
+
+/** One run, from the listing of files to the end of its last job. */
+class IndexRun {
+  readonly #directory: string
+  readonly #paths: StatePaths
+  readonly #options: IndexOptions
+  readonly #tally: RunTally
+  readonly #maxFileBytes: number
+  #engine: Promise<Engine> | undefined
+
+  constructor(directory: string, paths: StatePaths, options: IndexOptions, tally: RunTally) {
+    this.#directory = directory
+    this.#paths = paths
+    this.#options = options
+    this.#tally = tally
+    this.#maxFileBytes = options.maxFileBytes ?? defaultMaxFileBytes
+  }
+
+  async bringUpToDate(): Promise<void> {
+    const isLeftOpen = hasOpenRun(this.#paths.index)
+    const listing = discoverFiles(this.#directory, this.#paths.folder)
+    // Listing goes on while threads start. A failure of either is reported once both have settled.
+    const needsEngine = isLeftOpen || !existsSync(this.#paths.index)
+    const [listed, started] = await Promise.allSettled([listing, needsEngine ? this.#start() : undefined])
+    if (started.status === 'rejected') throw started.reason
+    if (listed.status === 'rejected') throw listed.reason
+    // Jobs of an earlier run first: the plan is made from what they leave in the index.
+    if (isLeftOpen) await this.#finishLeftovers()
+    if (this.#isAborted) return
+
+    const plan = planRun(listed.value.files, readSnapshot(this.#paths.index).files, this.#maxFileBytes)
+    const kept = keepUnseen(plan, listed.value)
+    this.#tally.planned(kept, listed.value)
+    const isIdle = kept.toRead.length + kept.removed.length + kept.dropped.length === 0
+    if (isIdle && this.#engine === undefined) return
+    await this.#carryOut(kept)
+  }
+
+  async stop(): Promise<void> {
+    const engine = await this.#engine?.catch(() => undefined)
+    await engine?.stop()
+  }
+
+  get #isAborted(): boolean {
+    return this.#options.signal?.aborted ?? false
+  }
+
+  #start(): Promise<Engine> {
+    this.#engine ??= this.#load()
+    return this.#engine
+  }
+
+  async #load(): Promise<Engine> {
+    // Not before it is needed: a run without changes needs no engine.
+    const [{ Engine: EngineClass }, { default: jobs }, { default: indexWriter }] = await Promise.all([
+      import('../engine/engine.ts'),
+      import('./index-jobs.ts'),
+      import('./index-writer.ts'),
+    ])
+    const { threads, logLevel } = this.#options
+    return EngineClass.start({
+      jobs,
+      database: this.#paths.tasks,
+      actors: { [indexWriterName]: { module: indexWriter, options: { path: this.#paths.index } } },
+      stopGraceMs,
+      ...(threads === undefined ? {} : { threads }),
+      ...(logLevel === undefined ? {} : { logLevel }),
+    })
+  }
+
+  async #finishLeftovers(): Promise<void> {
+    const engine = await this.#start()
+    const watch = new JobWatch(engine, this.#options.signal, {
+      succeeded: (outcome) => this.#tally.leftoverSettled(outcome),
+      // Not in the index, so the plan has it read again, and it is reported then.
+      failed: () => {},
+    })
+    await watch.untilIdle()
+  }
+
+  async #carryOut(plan: Plan): Promise<void> {
+    const engine = await this.#start()
+    const begun = await tell(engine, { kind: 'begin-run' })
+    const run = typeof begun === 'object' && begun !== null && 'run' in begun ? Number(begun.run) : 0
+    const lost = [...plan.removed, ...plan.dropped]
+    if (lost.length > 0) await tell(engine, { kind: 'drop-files', paths: lost })
+
+    const repository = basename(this.#directory)
+    const pathOfSubject = new Map(plan.toRead.map(({ path }) => [subjectKeyOf(repository, path), path]))
+    const onProgress = () => this.#options.onProgress?.(this.#tally.progress)
+    const watch = new JobWatch(engine, this.#options.signal, {
+      succeeded: (outcome) => {
+        this.#tally.settled(outcome)
+        onProgress()
+      },
+      failed: (subjectKey, reason) => {
+        const path = pathOfSubject.get(subjectKey)
+        if (path !== undefined) this.#tally.failed(path, reason)
+        onProgress()
+      },
+    })
+    onProgress()
+    await watch.during(engine.enqueueMany(this.#jobs(plan.toRead, repository, run)))
+    await watch.untilIdle()
+    if (this.#isAborted) return
+    const { files, indexed, unchanged, skipped, failed, removed } = this.#tally.counts
+    const summary = { files, indexed, unchanged, skipped, failed, removed, ended_at_ms: systemClock.wallMs() }
+    await tell(engine, { kind: 'end-run', summary: JSON.stringify(summary) })
+  }
+
+  /** An iterable, not an array: it is taken in chunks, so memory stays flat and the first job starts at once. */
+  *#jobs(files: readonly FileToRead[], repository: string, run: number) {
+    for (const { path, hash } of files) {
+      if (this.#isAborted) return
+      const payload: IndexFilePayload = {
+        root: this.#directory,
+        path,
+        run,
+        hash,
+        maxFileBytes: this.#maxFileBytes,
+      }
+      const subjectKey = subjectKeyOf(repository, path)
+      yield {
+        type: 'INDEX_FILE',
+        payload: { ...payload },
+        options: { subjectKey, onConflict: 'keep' as const },
+      }
+    }
+  }
+}
+
+/** What stands in a folder that could not be read is unknown, not gone: it stays in the index. */
+function keepUnseen(plan: Plan, { failures }: Discovery): Plan {
+  if (failures.length === 0) return plan
+  const isUnseen = (path: string) =>
+    failures.some((failure) =>
+      failure.path.endsWith('/') ? path.startsWith(failure.path) : path === failure.path,
+    )
+  return { ...plan, removed: plan.removed.filter((path) => !isUnseen(path)) }
+}
+
+function tell(engine: Engine, message: IndexMessage): Promise<unknown> {
+  return engine.actor(indexWriterName).ask(message)
+}

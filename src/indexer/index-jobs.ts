@@ -1,0 +1,149 @@
+import { join } from 'node:path'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { systemClock } from '../clock.ts'
+import { defineJobs, Fatal, type JobContext } from '../jobs.ts'
+import { type Authorship, type IndexMessage, indexWriterName, packDefinitions } from './index-messages.ts'
+import { languageOf } from './language.ts'
+import { readSource, type SkipReason, type SourceFile } from './source-file.ts'
+
+/** What an INDEX_FILE job carries. */
+export interface IndexFilePayload {
+  /** Absolute path of the indexed directory. */
+  readonly root: string
+  /** Relative to it, with slashes. */
+  readonly path: string
+  /** Number of the run that asks. */
+  readonly run: number
+  /** Hash of the content that the index holds; null when it holds none. */
+  readonly hash: string | null
+  readonly maxFileBytes: number
+}
+
+/** What became of the file. */
+export type IndexFileOutcome =
+  | {
+      readonly kind: 'indexed'
+      readonly path: string
+      readonly symbols: number
+      readonly bytes: number
+    }
+  | { readonly kind: 'unchanged'; readonly path: string; readonly bytes: number }
+  | { readonly kind: 'skipped'; readonly path: string; readonly reason: SkipReason }
+  | { readonly kind: 'vanished'; readonly path: string }
+
+/** Names of the fields of a payload, with the types they must have. */
+const payloadFields: Readonly<Record<keyof IndexFilePayload, readonly string[]>> = {
+  root: ['string'],
+  path: ['string'],
+  run: ['number'],
+  hash: ['string', 'null'],
+  maxFileBytes: ['number'],
+}
+
+function isPayload(value: unknown): value is IndexFilePayload {
+  return typeof value === 'object' && value !== null && wrongFields(value).length === 0
+}
+
+function wrongFields(value: object): readonly string[] {
+  const given: ReadonlyMap<string, unknown> = new Map(Object.entries(value))
+  return Object.entries(payloadFields)
+    .filter(([name, types]) => {
+      const field = given.get(name)
+      return !types.includes(field === null ? 'null' : typeof field)
+    })
+    .map(([name]) => name)
+}
+
+const payloadSchema: StandardSchemaV1<IndexFilePayload> = {
+  '~standard': {
+    version: 1,
+    vendor: 'semantica-task-engine',
+    validate(value) {
+      if (isPayload(value)) return { value }
+      if (typeof value !== 'object' || value === null) return { issues: [{ message: 'must be an object' }] }
+      return { issues: wrongFields(value).map((name) => ({ message: 'missing or mistyped', path: [name] })) }
+    },
+  },
+}
+
+/** The built-in workload: one job reads one file, and ends when its definitions are committed to the index. */
+export default defineJobs(import.meta.url, {
+  INDEX_FILE: {
+    payload: payloadSchema,
+    // While one file's rows wait for their commit, the thread parses the next.
+    overlap: 8,
+    retry: { maxAttempts: 3, backoffMs: 200 },
+    timeoutMs: 120_000,
+    run: indexFile,
+  },
+})
+
+async function indexFile(payload: IndexFilePayload, context: JobContext): Promise<IndexFileOutcome> {
+  const { root, path, maxFileBytes } = payload
+  const author: Authorship = {
+    run: payload.run,
+    generation: context.generation ?? 0,
+    attempt: context.attempt,
+  }
+  const checkedAtMs = systemClock.wallMs()
+  const file = readOrGiveUp(join(root, path), maxFileBytes)
+  switch (file.kind) {
+    case 'vanished':
+      await tell(context, { kind: 'file-vanished', path, author })
+      return { kind: 'vanished', path }
+    case 'skipped': {
+      const { reason, stamp } = file
+      await tell(context, { kind: 'file-skipped', path, author, stamp, checkedAtMs, reason })
+      return { kind: 'skipped', path, reason }
+    }
+    case 'source': {
+      const { stamp } = file
+      if (file.hash === (await knownHash(payload, context))) {
+        await tell(context, { kind: 'file-unchanged', path, author, stamp, checkedAtMs })
+        return { kind: 'unchanged', path, bytes: stamp.size }
+      }
+      return await parseAndTell(file, { path, author, checkedAtMs }, context)
+    }
+  }
+}
+
+async function parseAndTell(
+  file: Extract<SourceFile, { kind: 'source' }>,
+  about: { readonly path: string; readonly author: Authorship; readonly checkedAtMs: number },
+  context: JobContext,
+): Promise<IndexFileOutcome> {
+  const { hash, stamp, text } = file
+  const { path } = about
+  const language = languageOf(path)
+  if (language === undefined) throw new Fatal(`There is no grammar for ${path}`)
+  // Not before it is needed: the host thread imports this module too, and must start fast.
+  const { extractDefinitions } = await import('./extract.ts')
+  const found = await extractDefinitions(language, text, () => context.cancelled)
+  const symbols = found.length
+  const definitions = packDefinitions(found)
+  await tell(context, { kind: 'file-parsed', ...about, stamp, hash, language, symbols, definitions })
+  return { kind: 'indexed', path, symbols, bytes: stamp.size }
+}
+
+/** What the index holds: as the payload says, unless an earlier attempt of this job may have committed. */
+async function knownHash(payload: IndexFilePayload, context: JobContext): Promise<string | null> {
+  if (context.attempt === 1) return payload.hash
+  const reply = await tell(context, { kind: 'find-hash', path: payload.path })
+  const hash = typeof reply === 'object' && reply !== null && 'hash' in reply ? reply.hash : null
+  return typeof hash === 'string' ? hash : null
+}
+
+function tell(context: JobContext, message: IndexMessage): Promise<unknown> {
+  return context.actor(indexWriterName).ask(message)
+}
+
+/** Of what can go wrong with a file, only a shortage passes by itself. */
+function readOrGiveUp(path: string, maxFileBytes: number): SourceFile {
+  try {
+    return readSource(path, maxFileBytes)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EMFILE' || code === 'ENFILE' || code === 'EAGAIN' || code === 'EBUSY') throw error
+    throw new Fatal(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}

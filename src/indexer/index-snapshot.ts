@@ -1,0 +1,58 @@
+import { guarded, openIndexForReading } from './index-schema.ts'
+import type { FileStamp, SkipReason } from './source-file.ts'
+
+/** What the index knows of a file. */
+export interface KnownFile extends FileStamp {
+  readonly checkedAtMs: number
+  /** null when the file was skipped. */
+  readonly hash: string | null
+  readonly skipReason: SkipReason | null
+}
+
+export interface IndexSnapshot {
+  readonly files: ReadonlyMap<string, KnownFile>
+  /** Whether a run was begun and never ended: jobs may be left. */
+  readonly isRunOpen: boolean
+  readonly symbols: number
+}
+
+const nothing: IndexSnapshot = { files: new Map(), isRunOpen: false, symbols: 0 }
+
+/** @throws as openIndexForReading */
+export function readSnapshot(path: string): IndexSnapshot {
+  const database = openIndexForReading(path)
+  if (database === undefined) return nothing
+  try {
+    return guarded(path, () => {
+      const files = new Map<string, KnownFile>()
+      let symbols = 0
+      const rows = database
+        .prepare<[], [string, number, number, number, string | null, SkipReason | null, number]>(
+          'SELECT path, size, mtime_ms, checked_at_ms, hash, skip_reason, symbols FROM files',
+        )
+        .raw()
+      for (const [filePath, size, mtimeMs, checkedAtMs, hash, skipReason, count] of rows.iterate()) {
+        files.set(filePath, { size, mtimeMs, checkedAtMs, hash, skipReason })
+        symbols += count
+      }
+      return { files, isRunOpen: isRunOpen(database), symbols }
+    })
+  } finally {
+    database.close()
+  }
+}
+
+/** Whether jobs may be left from a run that did not end; cheap. */
+export function hasOpenRun(path: string): boolean {
+  const database = openIndexForReading(path)
+  if (database === undefined) return false
+  try {
+    return guarded(path, () => isRunOpen(database))
+  } finally {
+    database.close()
+  }
+}
+
+function isRunOpen(database: NonNullable<ReturnType<typeof openIndexForReading>>): boolean {
+  return database.prepare("SELECT 1 FROM facts WHERE name = 'open_run'").get() !== undefined
+}

@@ -1,0 +1,40 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { engineError } from '../errors.ts'
+
+export interface StatePaths {
+  readonly folder: string
+  /** The jobs. */
+  readonly tasks: string
+  /** The index. */
+  readonly index: string
+}
+
+/** Where a directory's state is kept: `<directory>/.semantica`, unless said otherwise. */
+export function statePaths(directory: string, stateFolder?: string): StatePaths {
+  const folder = stateFolder === undefined ? join(directory, '.semantica') : resolve(stateFolder)
+  return { folder, tasks: join(folder, 'tasks.db'), index: join(folder, 'index.db') }
+}
+
+/**
+ * Makes the state folder, and has git ignore it.
+ *
+ * @throws PATH_INVALID when something else stands there, or it cannot be written
+ */
+export function prepareStateFolder({ folder }: StatePaths): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+    if (!statSync(folder).isDirectory()) throw new Error('it is not a directory')
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    const ignoreFile = join(folder, '.gitignore')
+    if (!existsSync(ignoreFile)) writeFileSync(ignoreFile, '*\n')
+  } catch (error) {
+    throw engineError('PATH_INVALID', {
+      found: `${folder} cannot hold the state: ${error instanceof Error ? error.message : String(error)}`,
+      allowed: 'a folder that can be written, or made',
+      action: 'Correct its permissions, or choose another folder with --state.',
+      details: { path: folder },
+      cause: error,
+    })
+  }
+}

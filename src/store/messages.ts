@@ -1,0 +1,65 @@
+/** What the checkpointer thread and the supervisor say to each other. */
+import type { PlainError } from '../errors.ts'
+import type { JobState } from '../job/state.ts'
+import type { AttemptRow, JobRow } from './rows.ts'
+
+export interface CheckpointRequest {
+  readonly kind: 'checkpoint'
+}
+
+export interface CheckpointReport {
+  readonly kind: 'checkpointed'
+  /** Another connection was running a checkpoint; nothing was done. */
+  readonly busy: boolean
+  /** Pages in the WAL as the checkpoint began. */
+  readonly walPages: number
+  /** How many of them are in the file now. Fewer than `walPages` when a reader still needs the older ones. */
+  readonly checkpointedPages: number
+  readonly elapsedMs: number
+}
+
+/** The checkpoint did not come to its end, on a full disk for instance. The thread goes on. */
+export interface CheckpointFailure {
+  readonly kind: 'checkpoint-failed'
+  readonly error: PlainError
+}
+
+export type CheckpointAnswer = CheckpointReport | CheckpointFailure
+
+/** What the checkpointer thread is started with. */
+export interface CheckpointerData {
+  /** Path of the database, which a writer has open. */
+  readonly path: string
+}
+
+/** What the host asks of the reader thread. */
+export type ReaderProtocol = {
+  readonly get: { readonly request: readonly number[]; readonly reply: readonly JobReading[] }
+  readonly list: { readonly request: ListRequest; readonly reply: ListReply }
+}
+
+/** A job with its failed attempts. */
+export interface JobReading {
+  readonly row: JobRow
+  readonly attempts: readonly AttemptRow[]
+}
+
+export interface ListRequest {
+  readonly state: JobState | undefined
+  readonly queue: string | undefined
+  readonly jobType: string | undefined
+  readonly subjectPrefix: string | undefined
+  /** Rows below this number, newest first; undefined: from the newest. */
+  readonly before: number | undefined
+  readonly limit: number
+}
+
+export interface ListReply {
+  readonly rows: readonly JobRow[]
+  /** Where the next page begins; undefined: there is none. */
+  readonly before: number | undefined
+}
+
+export interface ReaderData {
+  readonly path: string
+}

@@ -1,0 +1,163 @@
+/**
+ * Brings a database to the schema of this version of the code.
+ *
+ * Migrations are SQL files, numbered without gaps and never edited once published. Each is applied in a transaction of
+ * its own together with its row in `schema_migrations`, the row first: two that both try meet at its primary key. The
+ * rows are then held against the files at each opening. A database that has more than the files is newer than the
+ * code; one that differs from them was made by other code; both are refused before anything is written.
+ */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Database } from 'better-sqlite3'
+import { systemClock } from '../clock.ts'
+import { assert, engineError, SemanticaError } from '../errors.ts'
+import { fromSqliteError } from './database-errors.ts'
+import { readNumber } from './mark.ts'
+
+export interface Migration {
+  /** 1 and up, without gaps. */
+  readonly version: number
+  readonly name: string
+  readonly up: string
+  /** Undoes `up`. Never run by the engine: it is for whoever must go back to an older version by hand. */
+  readonly down: string
+  /** SHA-256 of `up` in hexadecimal, whatever its line endings. */
+  readonly checksum: string
+}
+
+export type MigrationState =
+  | {
+      readonly kind: 'applied'
+      readonly version: number
+      readonly name: string
+      /** Wall time, in milliseconds since the epoch. */
+      readonly appliedAt: number
+    }
+  | { readonly kind: 'pending'; readonly version: number; readonly name: string }
+
+interface AppliedRow {
+  readonly version: number
+  readonly name: string
+  readonly checksum: string
+  readonly appliedAt: number
+}
+
+/** Beside src and workers, in the repository and in dist alike. */
+const folder = join(import.meta.dirname, '../../migrations')
+const upFile = /^(\d{3})_(\w+)\.up\.sql$/
+
+const createTable = `CREATE TABLE IF NOT EXISTS schema_migrations (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  applied_at INTEGER NOT NULL
+) STRICT`
+
+/** All migrations of this version of the code, in order. */
+export function readMigrations(): readonly Migration[] {
+  const files = readdirSync(folder).filter((file) => upFile.test(file))
+  return files.sort().map((file, index) => {
+    const [, digits, name] = upFile.exec(file) ?? []
+    assert(name !== undefined && Number(digits) === index + 1, `${file} is migration ${index + 1}`)
+    const up = readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n')
+    const down = readFileSync(join(folder, file.replace('.up.', '.down.')), 'utf8')
+    return { version: index + 1, name, up, down, checksum: createHash('sha256').update(up).digest('hex') }
+  })
+}
+
+/**
+ * Applies what is pending. Writes nothing when nothing is.
+ *
+ * @throws DATABASE_NEWER, MIGRATION_EDITED, both before anything was written
+ * @throws MIGRATION_FAILED when the SQL of one fails: it left nothing behind, those before it stay applied
+ * @throws DISK_FULL, DATABASE_READ_ONLY, DATABASE_CORRUPT, DATABASE_LOCKED, DATABASE_FAILED as the file system has it
+ */
+export function migrateUp(database: Database, migrations: readonly Migration[]): void {
+  const states = migrationStatus(database, migrations)
+  for (const [index, migration] of migrations.entries()) {
+    if (states[index]?.kind === 'pending') apply(database, migration)
+  }
+}
+
+/**
+ * Each migration of the code, and whether the database has it.
+ *
+ * @throws DATABASE_NEWER when the database has more
+ * @throws MIGRATION_EDITED when the database has others, or others before them
+ */
+export function migrationStatus(
+  database: Database,
+  migrations: readonly Migration[],
+): readonly MigrationState[] {
+  const rows = readApplied(database)
+  const latest = rows.at(-1)?.version ?? 0
+  if (latest > migrations.length) throw newer(database, latest, migrations.length)
+  for (const [index, row] of rows.entries()) refuseEdited(database, row, migrations[index])
+  return migrations.map(({ version, name }, index) => {
+    const row = rows[index]
+    return row === undefined
+      ? { kind: 'pending', version, name }
+      : { kind: 'applied', version, name, appliedAt: row.appliedAt }
+  })
+}
+
+function readApplied(database: Database): AppliedRow[] {
+  const tables = readNumber(
+    database,
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'",
+  )
+  if (tables === 0) return []
+  return database
+    .prepare<[], AppliedRow>(
+      'SELECT version, name, checksum, applied_at AS appliedAt FROM schema_migrations ORDER BY version',
+    )
+    .all()
+}
+
+function refuseEdited(database: Database, row: AppliedRow, migration: Migration | undefined): void {
+  const same =
+    row.version === migration?.version && row.name === migration.name && row.checksum === migration.checksum
+  if (same) return
+  const expected = migration === undefined ? 'none' : `${migration.version} ${migration.name}`
+  const found = `${row.version} ${row.name}`
+  throw engineError('MIGRATION_EDITED', {
+    found:
+      found === expected
+        ? `Migration ${found} of ${database.name} was applied with another text`
+        : `${database.name} has migration ${found} where this version has ${expected}`,
+    action: 'Open the database with the version of the engine that made it, or start with a new file.',
+    details: { path: database.name, version: row.version },
+  })
+}
+
+function newer(database: Database, found: number, known: number): Error {
+  return engineError('DATABASE_NEWER', {
+    found: `${database.name} has schema version ${found}, and this version of the engine knows up to ${known}`,
+    action: 'Install the version of the engine that wrote it, or a later one.',
+    details: { path: database.name, found, known },
+  })
+}
+
+function apply(database: Database, migration: Migration): void {
+  try {
+    database.exec('BEGIN IMMEDIATE')
+    database.exec(createTable)
+    database
+      .prepare('INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)')
+      .run(migration.version, migration.name, migration.checksum, systemClock.wallMs())
+    database.exec(migration.up)
+    database.exec('COMMIT')
+  } catch (error) {
+    // SQLite rolls back by itself after some errors, a full disk among them.
+    if (database.inTransaction) database.exec('ROLLBACK')
+    const known = fromSqliteError(error, database.name)
+    if (known instanceof SemanticaError) throw known
+    throw engineError('MIGRATION_FAILED', {
+      found: `Migration ${migration.version} ${migration.name} cannot be applied to ${database.name}: ${known.message}`,
+      action: 'The database is as it was; report this with the text above.',
+      details: { path: database.name, version: migration.version },
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,56 @@
+/** Every statement that only reads, prepared once. Lives on the reader thread, never on the supervisor's. */
+import type { Database, Statement } from 'better-sqlite3'
+import { limits } from '../config.ts'
+import type { JobReading, ListReply, ListRequest } from './messages.ts'
+import { type AttemptRow, type JobRow, jobRowColumns } from './rows.ts'
+
+export const jobsPage = `SELECT ${jobRowColumns} FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT ${limits.rowsPerPage}`
+
+export const jobAttempts = `SELECT seq, attempt, started_at AS startedAt, ended_at AS endedAt, cause, error
+  FROM attempts WHERE seq = ? ORDER BY attempt`
+
+export class JobReader {
+  readonly #jobGet: Statement<[number], JobRow>
+  readonly #jobAttempts: Statement<[number], AttemptRow>
+  readonly #jobsPage: Statement<[number], JobRow>
+
+  constructor(database: Database) {
+    this.#jobGet = database.prepare<[number], JobRow>(`SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`)
+    this.#jobAttempts = database.prepare<[number], AttemptRow>(jobAttempts)
+    this.#jobsPage = database.prepare<[number], JobRow>(jobsPage)
+  }
+
+  /** The jobs that exist, in the order in which they were asked for. */
+  get(seqs: readonly number[]): JobReading[] {
+    return seqs.flatMap((seq) => {
+      const row = this.#jobGet.get(seq)
+      return row === undefined ? [] : [{ row, attempts: this.#jobAttempts.all(seq) }]
+    })
+  }
+
+  /**
+   * One page, newest first. It examines a bounded number of rows, whatever the filter: it may come back short, or empty,
+   * and still have a next page.
+   */
+  list(request: ListRequest): ListReply {
+    const rows: JobRow[] = []
+    let examined = 0
+    let last = request.before ?? Number.MAX_SAFE_INTEGER
+    for (const row of this.#jobsPage.iterate(last)) {
+      examined++
+      last = row.seq
+      if (matches(row, request)) rows.push(row)
+      if (rows.length === request.limit) return { rows, before: last }
+    }
+    return { rows, before: examined === limits.rowsPerPage ? last : undefined }
+  }
+}
+
+function matches(row: JobRow, { state, queue, jobType, subjectPrefix }: ListRequest): boolean {
+  return (
+    (state === undefined || row.state === state) &&
+    (queue === undefined || row.queue === queue) &&
+    (jobType === undefined || row.jobType === jobType) &&
+    (subjectPrefix === undefined || (row.subjectKey?.startsWith(subjectPrefix) ?? false))
+  )
+}

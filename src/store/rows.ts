@@ -1,0 +1,124 @@
+import type { JobSeq } from '../job/id.ts'
+import type { RetryPolicy } from '../job/retry.ts'
+import type { FinalState, JobState } from '../job/state.ts'
+
+/** What a job overrides of its type's defaults; the `policy` column, as JSON. */
+export interface JobPolicy {
+  readonly retry?: Partial<RetryPolicy>
+  readonly timeoutMs?: number
+}
+
+/** A row to be inserted. */
+export interface NewJob {
+  readonly seq: JobSeq
+  readonly jobType: string
+  readonly queue: string
+  readonly priority: number
+  readonly payload: string
+  readonly createdAt: number
+  readonly subjectKey: string | null
+  readonly generation: number | null
+  readonly policy: string | null
+  readonly retriedFrom: JobSeq | null
+  readonly parent: JobSeq | null
+}
+
+/** How a row begins its life. */
+export type Birth =
+  | { readonly state: 'RUNNING' }
+  | { readonly state: 'QUEUED' }
+  | { readonly state: 'SCHEDULED'; readonly waitsFor: 'subject' }
+  | { readonly state: 'SUPERSEDED'; readonly supersededBy: JobSeq }
+
+/** A row of the backlog, as a claim reads it; `attempt` is that of the claim. */
+export interface ClaimedRow {
+  readonly seq: JobSeq
+  readonly jobType: string
+  readonly queue: string
+  readonly priority: number
+  readonly payload: string
+  readonly createdAt: number
+  readonly attempt: number
+  readonly failures: number
+  readonly suspicion: number
+  readonly subjectKey: string | null
+  readonly generation: number | null
+  readonly policy: string | null
+}
+
+/** What decides about a job that is not claimed. */
+export interface JobHead {
+  readonly seq: JobSeq
+  readonly state: JobState
+  readonly queue: string
+  readonly generation: number | null
+}
+
+/** What a recovery looks at: a job that was RUNNING when the process died. */
+export interface InterruptedRow extends JobHead {
+  readonly attempt: number
+  readonly failures: number
+  readonly suspicion: number
+  readonly subjectKey: string | null
+  readonly cancelRequested: number | null
+}
+
+/** How a claim ends for good. */
+export interface Settlement {
+  readonly state: FinalState
+  readonly startedAt: number | null
+  readonly finishedAt: number
+  readonly result: string | null
+  readonly failures: number
+  readonly supersededBy: JobSeq | null
+}
+
+/** How a claim is given back. */
+export interface PutBack {
+  /** When it may run again; undefined: at once. */
+  readonly runAt: number | undefined
+  /** The attempt's number stays given once its handler has begun. */
+  readonly attempt: number
+  readonly failures: number
+  readonly suspicion: number
+}
+
+/** A failed attempt, kept as history. */
+export interface AttemptRow {
+  readonly seq: JobSeq
+  readonly attempt: number
+  readonly startedAt: number | null
+  readonly endedAt: number
+  readonly cause: string
+  readonly error: string | null
+}
+
+/** A job as it is stored, read by `get`, `list` and `retry`. */
+export interface JobRow {
+  readonly seq: JobSeq
+  readonly state: JobState
+  readonly jobType: string
+  readonly queue: string
+  readonly priority: number
+  readonly payload: string
+  readonly createdAt: number
+  readonly startedAt: number | null
+  readonly finishedAt: number | null
+  readonly runAt: number | null
+  readonly waitsFor: string | null
+  readonly result: string | null
+  readonly subjectKey: string | null
+  readonly generation: number | null
+  readonly attempt: number
+  readonly failures: number
+  readonly policy: string | null
+  readonly supersededBy: JobSeq | null
+  readonly retriedFrom: JobSeq | null
+  readonly parent: JobSeq | null
+}
+
+/** The columns of JobRow, under its names. */
+export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, payload, created_at AS createdAt,
+  started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor, result,
+  subject_key AS subjectKey, generation, attempt, failures, policy, superseded_by AS supersededBy,
+  retried_from AS retriedFrom, parent_job_id AS parent`

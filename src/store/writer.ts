@@ -1,0 +1,416 @@
+/**
+ * Every statement that changes the job database, prepared once. The supervisor thread owns the only instance.
+ *
+ * Whoever changes a state does it here, so that the counters cannot be forgotten. A change of a claim names the
+ * attempt that it belongs to: zero rows changed means that somebody else won, which is an answer and not an error.
+ */
+import type { Database, Statement } from 'better-sqlite3'
+import { assert } from '../errors.ts'
+import { type JobSeq, toJobSeq } from '../job/id.ts'
+import { defaultQueue } from '../job/spec.ts'
+import type { JobState } from '../job/state.ts'
+import { Counters } from './counters.ts'
+import { decodeRanges, encodeRanges } from './ranges.ts'
+import {
+  type AttemptRow,
+  type Birth,
+  type ClaimedRow,
+  type InterruptedRow,
+  type JobHead,
+  type JobRow,
+  jobRowColumns,
+  type NewJob,
+  type PutBack,
+  type Settlement,
+} from './rows.ts'
+
+type Rows<Parameters extends unknown[], Row> = Statement<Parameters, Row>
+
+export class JobWriter {
+  readonly counters = new Counters()
+  readonly #database: Database
+  readonly #sql: ReturnType<typeof prepareAll>
+  #lastSeq: number
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#sql = prepareAll(database)
+    this.counters.load(this.#sql.countersAll.all())
+    this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
+  }
+
+  // ---- the transaction
+
+  begin(): void {
+    this.#sql.begin.run()
+  }
+
+  /** Writes the counters, the highest number given and the claims, and commits. */
+  commit(claimed: Iterable<number>): void {
+    this.counters.flush((queue, state, jobs) => this.#sql.counterSet.run(queue, state, jobs))
+    this.#sql.metaSet.run('last_seq', this.#lastSeq)
+    this.#sql.metaSet.run('claims', encodeRanges(claimed))
+    this.#sql.commit.run()
+    this.counters.committed()
+  }
+
+  /** Also after SQLite has rolled back by itself, as it may on a full disk. */
+  rollback(): void {
+    if (this.#database.inTransaction) this.#sql.rollback.run()
+    this.counters.rolledBack()
+  }
+
+  /** Runs `apply` so that its failure undoes what it did and nothing else. */
+  withSavepoint(apply: () => void): void {
+    const mark = this.counters.mark()
+    this.#sql.savepoint.run()
+    try {
+      apply()
+      this.#sql.savepointRelease.run()
+    } catch (error) {
+      // SQLite may have given up the whole transaction: then there is no savepoint to go back to.
+      if (this.#database.inTransaction) {
+        this.#sql.savepointRollback.run()
+        this.#sql.savepointRelease.run()
+      }
+      this.counters.rollbackTo(mark)
+      throw error
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction
+  }
+
+  // ---- new jobs
+
+  /** A number that no job has had. Not given again, even when its transaction is rolled back. */
+  nextSeq(): JobSeq {
+    return toJobSeq(++this.#lastSeq)
+  }
+
+  /** The most frequent case: first attempt, default queue and priority, no subject, no options. */
+  jobInsertPlainRunning(seq: JobSeq, jobType: string, payload: string, createdAt: number): void {
+    this.#sql.jobInsertPlainRunning.run(seq, jobType, payload, createdAt)
+    this.counters.add(defaultQueue, 'RUNNING', 1)
+  }
+
+  /** The same, for a job that joins the backlog. */
+  jobInsertPlainQueued(seq: JobSeq, jobType: string, payload: string, createdAt: number): void {
+    this.#sql.jobInsertPlainQueued.run(seq, jobType, payload, createdAt)
+    this.counters.add(defaultQueue, 'QUEUED', 1)
+  }
+
+  jobInsert(job: NewJob, birth: Birth): void {
+    this.#sql.jobInsert.run({
+      ...job,
+      state: birth.state,
+      attempt: birth.state === 'RUNNING' ? 1 : 0,
+      finishedAt: birth.state === 'SUPERSEDED' ? job.createdAt : null,
+      supersededBy: birth.state === 'SUPERSEDED' ? birth.supersededBy : null,
+      waitsFor: birth.state === 'SCHEDULED' ? birth.waitsFor : null,
+    })
+    this.counters.add(job.queue, birth.state, 1)
+  }
+
+  idempotencyKeyFind(key: string): JobSeq | undefined {
+    return this.#sql.idempotencyKeyFind.get(key)?.seq
+  }
+
+  idempotencyKeyInsert(key: string, seq: JobSeq): void {
+    this.#sql.idempotencyKeyInsert.run(key, seq)
+  }
+
+  // ---- subjects
+
+  subjectGet(key: string): { readonly latestGeneration: number; readonly latestSeq: JobSeq } | undefined {
+    return this.#sql.subjectGet.get(key)
+  }
+
+  /** Records a new latest generation. */
+  subjectAdvance(key: string, generation: number, seq: JobSeq): void {
+    this.#sql.subjectAdvance.run(key, generation, seq, seq)
+  }
+
+  /** Records that the subject has a younger row that is not its latest generation. */
+  subjectTouch(key: string, seq: JobSeq): void {
+    this.#sql.subjectTouch.run(seq, key)
+  }
+
+  subjectLiveJobs(key: string): JobHead[] {
+    return this.#sql.subjectLiveJobs.all(key)
+  }
+
+  // ---- claims
+
+  /** Claims up to `limit` jobs of the backlog, stopping early once their payloads exceed `maxCharacters`. */
+  backlogClaim(suspicion: number, limit: number, maxCharacters: number): ClaimedRow[] {
+    const rows: ClaimedRow[] = []
+    let characters = 0
+    for (const row of this.#sql.backlogPeek.iterate(suspicion, limit)) {
+      rows.push(row)
+      characters += row.payload.length
+      if (characters >= maxCharacters) break
+    }
+    for (const row of rows) {
+      this.#sql.jobClaim.run(row.seq)
+      this.counters.move(row.queue, 'QUEUED', 'RUNNING')
+    }
+    return rows
+  }
+
+  backlogCount(minimumSuspicion: number): number {
+    return this.#sql.backlogCount.get(minimumSuspicion)?.jobs ?? 0
+  }
+
+  /** The most frequent end of an attempt. */
+  jobSettleDone(
+    seq: JobSeq,
+    attempt: number,
+    queue: string,
+    startedAt: number,
+    finishedAt: number,
+    result: string | undefined,
+  ): boolean {
+    const { changes } =
+      result === undefined
+        ? this.#sql.jobSettleDone.run(startedAt, finishedAt, seq, attempt)
+        : this.#sql.jobSettleDoneWithResult.run(startedAt, finishedAt, result, seq, attempt)
+    if (changes === 0) return false
+    this.counters.move(queue, 'RUNNING', 'DONE')
+    return true
+  }
+
+  jobSettle(seq: JobSeq, attempt: number, queue: string, settlement: Settlement): boolean {
+    const { changes } = this.#sql.jobSettle.run({ ...settlement, seq, attempt })
+    if (changes === 0) return false
+    this.counters.move(queue, 'RUNNING', settlement.state)
+    return true
+  }
+
+  jobPutBack(seq: JobSeq, claimedAttempt: number, queue: string, back: PutBack): boolean {
+    const state: JobState = back.runAt === undefined ? 'QUEUED' : 'SCHEDULED'
+    const { changes } = this.#sql.jobPutBack.run({
+      seq,
+      claimedAttempt,
+      state,
+      runAt: back.runAt ?? null,
+      waitsFor: back.runAt === undefined ? null : 'time',
+      attempt: back.attempt,
+      failures: back.failures,
+      suspicion: back.suspicion,
+    })
+    if (changes === 0) return false
+    this.counters.move(queue, 'RUNNING', state)
+    return true
+  }
+
+  /** Has a claimed job that nobody here serves wait for an engine that does. */
+  jobPark(seq: JobSeq, claimedAttempt: number, queue: string): void {
+    if (this.#sql.jobPark.run(claimedAttempt - 1, seq, claimedAttempt).changes === 0) return
+    this.counters.move(queue, 'RUNNING', 'SCHEDULED')
+  }
+
+  /** Makes up to `limit` jobs claimable that waited for a handler of one of these types; gives how many. */
+  parkedRelease(jobTypes: readonly string[], limit: number): number {
+    const parked = this.#sql.parkedList.all(JSON.stringify(jobTypes), limit)
+    for (const { seq, queue } of parked) {
+      this.#sql.jobRelease.run(seq)
+      this.counters.move(queue, 'SCHEDULED', 'QUEUED')
+    }
+    return parked.length
+  }
+
+  parkedCount(): number {
+    return this.#sql.parkedCount.get()?.jobs ?? 0
+  }
+
+  /** How often the job was the one that ended its thread or the process. */
+  deathCount(seq: JobSeq): number {
+    return this.#sql.deathCount.get(seq)?.deaths ?? 0
+  }
+
+  attemptInsert(row: AttemptRow): void {
+    this.#sql.attemptInsert.run(row)
+  }
+
+  // ---- waiting jobs
+
+  jobHead(seq: JobSeq): JobHead | undefined {
+    return this.#sql.jobHead.get(seq)
+  }
+
+  jobGet(seq: JobSeq): JobRow | undefined {
+    return this.#sql.jobGet.get(seq)
+  }
+
+  /** Ends a job that is QUEUED or SCHEDULED. */
+  jobEndWaiting(
+    head: JobHead,
+    state: 'CANCELLED' | 'SUPERSEDED',
+    now: number,
+    supersededBy: JobSeq | null,
+  ): void {
+    assert(head.state === 'QUEUED' || head.state === 'SCHEDULED', `job ${head.seq} waits`)
+    this.#sql.jobEndWaiting.run(state, now, supersededBy, head.seq)
+    this.counters.move(head.queue, head.state, state)
+  }
+
+  jobRequestCancel(seq: JobSeq, now: number): void {
+    this.#sql.jobRequestCancel.run(now, seq)
+  }
+
+  /** Makes a job that waited for an older run of its subject claimable. */
+  jobRelease(head: JobHead): void {
+    this.#sql.jobRelease.run(head.seq)
+    this.counters.move(head.queue, 'SCHEDULED', 'QUEUED')
+  }
+
+  /** Makes up to `limit` jobs whose time has come claimable; gives how many. */
+  duePromote(now: number, limit: number): number {
+    const due = this.#sql.dueList.all(now, limit)
+    for (const { seq, queue } of due) {
+      this.#sql.jobRelease.run(seq)
+      this.counters.move(queue, 'SCHEDULED', 'QUEUED')
+    }
+    return due.length
+  }
+
+  /** When the next job that waits for a time may run. */
+  dueNext(): number | undefined {
+    return this.#sql.dueNext.get()?.runAt ?? undefined
+  }
+
+  // ---- recovery
+
+  /** The jobs that were RUNNING at the last commit. */
+  interruptedJobs(): InterruptedRow[] {
+    const claims = this.#sql.metaGet.get('claims')?.value
+    const rows: InterruptedRow[] = []
+    for (const [first, last] of decodeRanges(typeof claims === 'string' ? claims : '')) {
+      rows.push(...this.#sql.interruptedRange.all(first, last))
+    }
+    return rows
+  }
+}
+
+function prepareAll(database: Database) {
+  const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Rows<Parameters, Row> =>
+    database.prepare<Parameters, Row>(sql)
+  return {
+    begin: prepare<[]>('BEGIN IMMEDIATE'),
+    commit: prepare<[]>('COMMIT'),
+    rollback: prepare<[]>('ROLLBACK'),
+    savepoint: prepare<[]>('SAVEPOINT command'),
+    savepointRelease: prepare<[]>('RELEASE command'),
+    savepointRollback: prepare<[]>('ROLLBACK TO command'),
+    metaGet: prepare<[string], { value: unknown }>('SELECT value FROM meta WHERE name = ?'),
+    metaSet: prepare<[string, unknown]>(
+      'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    ),
+    countersAll: prepare<[], { queue: string; state: JobState; jobs: number }>(
+      'SELECT queue, state, jobs FROM counters',
+    ),
+    counterSet: prepare<[string, JobState, number]>(
+      'INSERT INTO counters (queue, state, jobs) VALUES (?, ?, ?) ON CONFLICT (queue, state) DO UPDATE SET jobs = excluded.jobs',
+    ),
+    jobInsertPlainRunning: prepare<[JobSeq, string, string, number]>(jobInsertPlainRunning),
+    jobInsertPlainQueued: prepare<[JobSeq, string, string, number]>(
+      "INSERT INTO jobs (seq, state, job_type, payload, created_at) VALUES (?, 'QUEUED', ?, ?, ?)",
+    ),
+    jobInsert: prepare<[object]>(`INSERT INTO jobs
+      (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
+       superseded_by, retried_from, waits_for, parent_job_id)
+      VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
+       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent)`),
+    idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(
+      'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
+    ),
+    idempotencyKeyInsert: prepare<[string, JobSeq]>(
+      'INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)',
+    ),
+    subjectGet: prepare<[string], { latestGeneration: number; latestSeq: JobSeq }>(
+      'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq FROM subjects WHERE subject_key = ?',
+    ),
+    subjectAdvance: prepare<[string, number, JobSeq, JobSeq]>(`INSERT INTO subjects
+      (subject_key, latest_generation, latest_seq, last_seq) VALUES (?, ?, ?, ?)
+      ON CONFLICT (subject_key) DO UPDATE SET latest_generation = excluded.latest_generation,
+      latest_seq = excluded.latest_seq, last_seq = excluded.last_seq`),
+    subjectTouch: prepare<[JobSeq, string]>('UPDATE subjects SET last_seq = ? WHERE subject_key = ?'),
+    subjectLiveJobs: prepare<[string], JobHead>(subjectLiveJobs),
+    backlogPeek: prepare<[number, number], ClaimedRow>(backlogPeek),
+    backlogCount: prepare<[number], { jobs: number }>(
+      "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'QUEUED' AND suspicion >= ?",
+    ),
+    jobClaim: prepare<[JobSeq]>(
+      "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, run_at = NULL, started_at = NULL WHERE seq = ? AND state = 'QUEUED'",
+    ),
+    jobSettleDone: prepare<[number, number, JobSeq, number]>(jobSettleDone),
+    jobSettleDoneWithResult: prepare<[number, number, string, JobSeq, number]>(
+      "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
+    ),
+    jobSettle: prepare<
+      [object]
+    >(`UPDATE jobs SET state = @state, started_at = @startedAt, finished_at = @finishedAt,
+      result = @result, failures = @failures, superseded_by = @supersededBy
+      WHERE seq = @seq AND state = 'RUNNING' AND attempt = @attempt`),
+    jobPutBack: prepare<[object]>(`UPDATE jobs SET state = @state, run_at = @runAt, waits_for = @waitsFor,
+      attempt = @attempt, failures = @failures, suspicion = @suspicion
+      WHERE seq = @seq AND state = 'RUNNING' AND attempt = @claimedAttempt`),
+    jobPark: prepare<
+      [number, JobSeq, number]
+    >(`UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
+      WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`),
+    parkedList: prepare<[string, number], { seq: JobSeq; queue: string }>(`SELECT seq, queue FROM jobs
+      WHERE state = 'SCHEDULED' AND waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`),
+    parkedCount: prepare<[], { jobs: number }>(
+      "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'handler'",
+    ),
+    deathCount: prepare<[JobSeq], { deaths: number }>(
+      "SELECT COUNT(*) AS deaths FROM attempts WHERE seq = ? AND cause IN ('THREAD_DIED', 'PROCESS_DIED')",
+    ),
+    attemptInsert: prepare<
+      [AttemptRow]
+    >(`INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
+      VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
+      ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`),
+    jobHead: prepare<[JobSeq], JobHead>('SELECT seq, state, queue, generation FROM jobs WHERE seq = ?'),
+    jobGet: prepare<[JobSeq], JobRow>(`SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`),
+    jobEndWaiting: prepare<[JobState, number, JobSeq | null, JobSeq]>(
+      'UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ? WHERE seq = ?',
+    ),
+    jobRequestCancel: prepare<[number, JobSeq]>('UPDATE jobs SET cancel_requested = ? WHERE seq = ?'),
+    jobRelease: prepare<[JobSeq]>(
+      "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = NULL WHERE seq = ? AND state = 'SCHEDULED'",
+    ),
+    dueList: prepare<[number, number], { seq: JobSeq; queue: string }>(dueList),
+    dueNext: prepare<[], { runAt: number | null }>(dueNext),
+    interruptedRange: prepare<
+      [number, number],
+      InterruptedRow
+    >(`SELECT seq, state, queue, generation, attempt, failures,
+      suspicion, subject_key AS subjectKey, cancel_requested AS cancelRequested
+      FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`),
+  }
+}
+
+// The statements below are exported because the bench's floor measures them and a test checks their plans. A state in
+// them is a literal, never a parameter: SQLite uses a partial index only where it sees its condition in the text.
+
+export const jobInsertPlainRunning = `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
+  VALUES (?, 'RUNNING', ?, ?, ?, 1)`
+
+export const jobSettleDone =
+  "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?"
+
+export const backlogPeek = `SELECT seq, job_type AS jobType, queue, priority, payload, created_at AS createdAt,
+  attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
+  FROM jobs WHERE state = 'QUEUED' AND suspicion = ? ORDER BY priority DESC, seq LIMIT ?`
+
+export const subjectLiveJobs = `SELECT seq, state, queue, generation FROM jobs
+  WHERE subject_key = ? AND (state = 'QUEUED' OR state = 'SCHEDULED' OR state = 'RUNNING')`
+
+export const dueList = `SELECT seq, queue FROM jobs
+  WHERE state = 'SCHEDULED' AND waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`
+
+export const dueNext = `SELECT MIN(run_at) AS runAt FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'time'`

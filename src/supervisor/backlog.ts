@@ -1,0 +1,62 @@
+/**
+ * Turns backlog into claims, as far as the threads can use them soon.
+ */
+import { limits } from '../config.ts'
+import type { ClaimedRow } from '../store/rows.ts'
+import { type Changes, parsePolicy } from './changes.ts'
+import { exclusiveSuspicion } from './dispatcher.ts'
+
+/** Claims at most this much payload at a time, so that a cycle stays short. */
+const charactersPerClaim = 16_000_000
+
+/** One step; the next cycle goes on. */
+export function claimBacklog(changes: Changes): void {
+  if (!changes.admits) return
+  claimSuspects(changes)
+  if (changes.exclusiveWaiting > 0 || changes.claims.hasSuspects(exclusiveSuspicion)) return
+  const backlog = changes.writer.counters.total('QUEUED') - changes.suspectsWaiting
+  const roomMs = changes.claims.roomMs(changes.threads)
+  if (backlog <= 0 || roomMs <= 0) return
+  // Costs differ by type and the types are not known before the claim, so it proceeds in small steps of equal number.
+  const limit = Math.max(1, Math.min(limits.batchJobs, Math.ceil(roomMs / limits.batchMs)))
+  let room = limits.batchesPerThread * changes.threads * limits.batchJobs
+  while (room > 0 && changes.claims.roomMs(changes.threads) > 0) {
+    const rows = changes.writer.backlogClaim(0, limit, charactersPerClaim)
+    for (const row of rows) claimRow(changes, row)
+    if (rows.length < limit) break
+    room -= rows.length
+  }
+}
+
+function claimSuspects(changes: Changes): void {
+  if (!changes.suspectsMayWait) return
+  const { writer, claims } = changes
+  changes.suspectsWaiting = writer.backlogCount(1)
+  changes.exclusiveWaiting = writer.backlogCount(exclusiveSuspicion)
+  if (changes.suspectsWaiting === 0) {
+    changes.suspectsMayWait = claims.hasSuspects(1)
+    return
+  }
+  if (changes.exclusiveWaiting > 0) {
+    if (claims.size > 0) return
+    for (const row of writer.backlogClaim(exclusiveSuspicion, 1, charactersPerClaim)) claimRow(changes, row)
+  } else if (!claims.hasSuspects(exclusiveSuspicion)) {
+    let running = 0
+    for (const claim of claims.all()) if (claim.suspicion > 0) running++
+    const free = changes.threads - running
+    if (free > 0) for (const row of writer.backlogClaim(1, free, charactersPerClaim)) claimRow(changes, row)
+  }
+  changes.suspectsWaiting = writer.backlogCount(1)
+  changes.exclusiveWaiting = writer.backlogCount(exclusiveSuspicion)
+}
+
+function claimRow(changes: Changes, row: ClaimedRow): void {
+  const jobType = changes.jobTypes.get(row.jobType)
+  if (!jobType.isServed) {
+    changes.writer.jobPark(row.seq, row.attempt, row.queue)
+    changes.parked++
+    changes.report({ kind: 'job-without-handler', seq: row.seq, jobType: row.jobType })
+    return
+  }
+  changes.claims.make({ ...row, jobType, policy: parsePolicy(row.policy) })
+}

@@ -1,0 +1,52 @@
+import { isFinal } from '../job/state.ts'
+import type { Changes } from './changes.ts'
+import { seqOf } from './changes.ts'
+import { addJob } from './enqueue.ts'
+import { finish } from './finish.ts'
+import type { CancelAnswer, RetryReply } from './messages.ts'
+
+/**
+ * Cancels one job. One that has not begun ends now. The signal of one that runs is fired, and whatever its handler does
+ * then, the job ends as CANCELLED; the request is durable, so that a restart does not run it again.
+ */
+export function applyCancel(changes: Changes, seq: number, now: number): CancelAnswer {
+  const { writer, claims } = changes
+  const claim = claims.get(seq)
+  if (claim !== undefined) {
+    if (claims.hold(claim)) {
+      finish(changes, claim, 'CANCELLED', null, now)
+    } else {
+      writer.jobRequestCancel(claim.seq, now)
+      claims.doom(claim, { cancelRequested: true })
+      changes.abortAfterCommit(claim, 'cancelled')
+    }
+    return 'cancelled'
+  }
+  const head = writer.jobHead(seqOf(seq))
+  if (head === undefined) return 'unknown'
+  if (isFinal(head.state)) return 'finished'
+  writer.jobEndWaiting(head, 'CANCELLED', now, null)
+  changes.reportEndedWaiting(head, 'CANCELLED', {})
+  return 'cancelled'
+}
+
+/** Adds a new job like a finished one. */
+export function applyRetry(changes: Changes, seq: number, now: number): RetryReply {
+  const row = changes.writer.jobGet(seqOf(seq))
+  if (row === undefined) return { kind: 'unknown' }
+  if (!isFinal(row.state)) return { kind: 'not-finished', state: row.state }
+  if (!changes.jobTypes.get(row.jobType).isServed) return { kind: 'no-handler', jobType: row.jobType }
+  const { jobType, queue, priority, payload, subjectKey, policy, parent } = row
+  const job = {
+    jobType,
+    queue,
+    priority,
+    payload,
+    subjectKey,
+    generation: null,
+    policy,
+    retriedFrom: row.seq,
+    parent,
+  }
+  return { kind: 'retried', seq: addJob(changes, job, {}, now).seq }
+}

@@ -1,0 +1,182 @@
+/**
+ * What every change of a job goes through, whoever asked for it: the open transaction, the claims, and what is to be
+ * told once it is committed. The files beside this one (enqueue, settle, cancel, recover) are its users.
+ */
+import type { Clock } from '../clock.ts'
+import type { AbortReason } from '../execution/control-block.ts'
+import { type JobSeq, toJobSeq } from '../job/id.ts'
+import type { FinalState } from '../job/state.ts'
+import type { JobHead, JobPolicy, NewJob } from '../store/rows.ts'
+import type { JobWriter } from '../store/writer.ts'
+import type { Claim, Claims } from './claims.ts'
+import type { JobType, JobTypes } from './job-types.ts'
+import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
+
+/** What hears of changes, once they are durable. */
+export interface ChangeListener {
+  /** Whether anybody waits for the outcome of this job, or listens to all. */
+  wants(seq: number): boolean
+  onSettled(job: SettledJob): void
+  onEvent(event: EngineEvent): void
+  /** Fires the signal of a running job. */
+  abort(claim: Claim, reason: AbortReason): void
+}
+
+export interface ChangeSurroundings {
+  readonly writer: JobWriter
+  readonly claims: Claims
+  readonly jobTypes: JobTypes
+  readonly clock: Clock
+  readonly threads: number
+  readonly listener: ChangeListener
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number
+  afterCommit(effect: () => void): void
+}
+
+/** A job to be added, before anything about its place in the queue is known. */
+export type NewJobFacts = Omit<NewJob, 'seq' | 'createdAt'>
+
+export class Changes {
+  readonly writer: JobWriter
+  readonly claims: Claims
+  readonly jobTypes: JobTypes
+  readonly clock: Clock
+  readonly random: () => number
+  readonly #surroundings: ChangeSurroundings
+  /** False while nothing new may begin: the engine stops, or a suspect has it to itself. */
+  admits = true
+  /** Suspects of the backlog, by degree, that still have to run; those of degree 2 before anything else. */
+  suspectsMayWait = true
+  exclusiveWaiting = 0
+  suspectsWaiting = 0
+  /** Jobs that wait for an engine that serves their type. */
+  parked = 0
+  /** Wall time at which the next job that waits for a time may run; undefined: there is none. */
+  dueAt: number | undefined
+
+  constructor(surroundings: ChangeSurroundings) {
+    this.#surroundings = surroundings
+    this.writer = surroundings.writer
+    this.claims = surroundings.claims
+    this.jobTypes = surroundings.jobTypes
+    this.clock = surroundings.clock
+    this.random = surroundings.random
+  }
+
+  get threads(): number {
+    return this.#surroundings.threads
+  }
+
+  /** Whether a new job may be inserted already running: there is room, and nothing waits that would go before it. */
+  mayRunNow(jobType: JobType): boolean {
+    return (
+      this.admits &&
+      this.exclusiveWaiting === 0 &&
+      jobType.isServed &&
+      this.writer.counters.total('QUEUED') <= this.suspectsWaiting &&
+      this.claims.roomMs(this.threads) > 0
+    )
+  }
+
+  /** Adds a job that waits for nothing: running if it may, else as backlog. */
+  insertReady(seq: JobSeq, job: NewJobFacts, createdAt: number): void {
+    const row: NewJob = { seq, createdAt, ...job }
+    const jobType = this.jobTypes.get(job.jobType)
+    if (!this.mayRunNow(jobType)) {
+      this.writer.jobInsert(row, { state: 'QUEUED' })
+      return
+    }
+    this.writer.jobInsert(row, { state: 'RUNNING' })
+    this.claims.make({
+      ...job,
+      seq,
+      jobType,
+      attempt: 1,
+      failures: 0,
+      suspicion: 0,
+      policy: parsePolicy(job.policy),
+    })
+  }
+
+  afterCommit(effect: () => void): void {
+    this.#surroundings.afterCommit(effect)
+  }
+
+  abortAfterCommit(claim: Claim, reason: AbortReason): void {
+    this.afterCommit(() => this.#surroundings.listener.abort(claim, reason))
+  }
+
+  report(event: EngineEvent): void {
+    this.afterCommit(() => this.#surroundings.listener.onEvent(event))
+  }
+
+  /** Tells who waits for it how a claimed job ended. */
+  reportSettled(claim: Claim, outcome: Omit<JobOutcome, 'seq'>): void {
+    const { listener } = this.#surroundings
+    if (!listener.wants(claim.seq)) return
+    const job: SettledJob = {
+      ...outcome,
+      seq: claim.seq,
+      jobType: claim.jobType.name,
+      queue: claim.queue,
+      subjectKey: claim.subjectKey,
+      attempt: claim.attempt,
+    }
+    this.afterCommit(() => listener.onSettled(job))
+  }
+
+  /** Tells who waits for it how a job ended that was not claimed. */
+  reportEndedWaiting(
+    head: JobHead,
+    state: FinalState,
+    facts: Partial<Pick<JobOutcome, 'failure' | 'supersededBy'>>,
+  ): void {
+    const { listener } = this.#surroundings
+    if (!listener.wants(head.seq)) return
+    const row = this.writer.jobGet(head.seq)
+    const job: SettledJob = {
+      seq: head.seq,
+      state,
+      result: undefined,
+      failure: facts.failure,
+      supersededBy: facts.supersededBy,
+      jobType: row?.jobType ?? '',
+      queue: head.queue,
+      subjectKey: row?.subjectKey ?? null,
+      attempt: row?.attempt ?? 0,
+    }
+    this.afterCommit(() => listener.onSettled(job))
+  }
+
+  /** Makes the newer generation claimable that waited for this job to end. */
+  releaseNext(supersededBy: JobSeq | null): void {
+    if (supersededBy === null) return
+    const next = this.writer.jobHead(supersededBy)
+    if (next?.state === 'SCHEDULED') this.writer.jobRelease(next)
+  }
+
+  recordAttempt(
+    job: { readonly seq: JobSeq; readonly attempt: number },
+    failure: JobFailure,
+    startedAt: number | null,
+    endedAt: number,
+  ): void {
+    this.writer.attemptInsert({
+      seq: job.seq,
+      attempt: job.attempt,
+      startedAt,
+      endedAt,
+      cause: failure.cause,
+      error: JSON.stringify(failure.error),
+    })
+  }
+}
+
+export function parsePolicy(text: string | null): JobPolicy | undefined {
+  return text === null ? undefined : (JSON.parse(text) as JobPolicy)
+}
+
+export function seqOf(number: number): JobSeq {
+  return toJobSeq(number)
+}

@@ -1,0 +1,96 @@
+/**
+ * Keeps the WAL small: asks the checkpointer thread, and lets the writer help right after the thread's report when the
+ * WAL has grown too large, between two commits. A PASSIVE checkpoint from the thread alone never comes to the end of a
+ * WAL that is being written without a pause.
+ */
+import type { Database } from 'better-sqlite3'
+import { defaultRestartBudget, SupervisedThread } from '../actor/supervision.ts'
+import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
+import { toPlainError } from '../errors.ts'
+import { CheckpointPolicy, checkpointPassive, readWalBytes } from '../store/checkpoint.ts'
+import type { CheckpointAnswer, CheckpointRequest } from '../store/messages.ts'
+import type { EngineEvent } from './messages.ts'
+
+/** Commits between two looks at the WAL's size. */
+const commitsPerLook = 8
+
+export class Checkpoints {
+  readonly #database: Database
+  readonly #policy = new CheckpointPolicy({
+    checkpointBytes: limits.checkpointBytes,
+    writerBytes: limits.writerCheckpointBytes,
+  })
+  readonly #thread: SupervisedThread
+  readonly #report: (event: EngineEvent) => void
+  #commits = 0
+  #walBytes = 0
+  #writerIsWanted = false
+  #isAsked = false
+
+  constructor(database: Database, clock: Clock, report: (event: EngineEvent) => void) {
+    this.#database = database
+    this.#report = report
+    const data = { path: database.name }
+    const spec = {
+      name: 'checkpointer',
+      entry: 'checkpointer',
+      data,
+      readyTimeoutMs: limits.readyTimeoutMs,
+    } as const
+    this.#thread = new SupervisedThread(() => spec, {
+      budget: defaultRestartBudget,
+      clock,
+      onStarted: (thread) => thread.port.on('message', (answer: CheckpointAnswer) => this.#reported(answer)),
+      onDied: (error, willRestart) => {
+        this.#report({ kind: 'checkpointer-died', error: toPlainError(error), willRestart })
+        if (this.#isAsked) this.#reported({ kind: 'checkpoint-failed', error: toPlainError(error) })
+      },
+    })
+  }
+
+  start(): Promise<void> {
+    return this.#thread.start()
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#thread.stop(graceMs)
+  }
+
+  get walBytes(): number {
+    return this.#walBytes
+  }
+
+  /** To be called after each commit, outside of a transaction. */
+  afterCommit(): void {
+    if (this.#writerIsWanted) {
+      this.#writerIsWanted = false
+      this.#checkpointHere()
+    }
+    if (++this.#commits % commitsPerLook !== 0) return
+    this.#walBytes = readWalBytes(this.#database)
+    const { thread } = this.#thread
+    if (!this.#policy.shouldAskThread(this.#walBytes)) return
+    if (thread === undefined) {
+      // It is down, perhaps for good: the writer does it all.
+      if (this.#walBytes > limits.writerCheckpointBytes) this.#checkpointHere()
+      return
+    }
+    this.#policy.asked()
+    this.#isAsked = true
+    thread.port.postMessage({ kind: 'checkpoint' } satisfies CheckpointRequest)
+  }
+
+  #reported(answer: CheckpointAnswer): void {
+    this.#isAsked = false
+    if (this.#policy.reported(answer) === 'writer-checkpoint') this.#writerIsWanted = true
+  }
+
+  #checkpointHere(): void {
+    try {
+      checkpointPassive(this.#database)
+    } catch (error) {
+      this.#report({ kind: 'commit-failed', error: toPlainError(error), retryInMs: 0 })
+    }
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * The jobs that are claimed, in memory: the twin of what the database has as RUNNING.
+ *
+ *   made in a transaction ──► ready ──► dispatched ──► ended
+ *            │                  ▲           │
+ *            └──── held ◄───────┴───────────┘  taken back, to be ended, put back or dispatched anew
+ *
+ * Changes are journaled, since the transaction that they belong to may be rolled back: a claim made in it is
+ * forgotten, one that ended in it is there again, and one taken back in it (which shared memory cannot undo) becomes
+ * ready to be dispatched anew. A claim becomes ready only with the commit: a handler never starts before its attempt
+ * is durable.
+ */
+import { limits } from '../config.ts'
+import { assert } from '../errors.ts'
+import type { JobSeq } from '../job/id.ts'
+import type { JobPolicy } from '../store/rows.ts'
+import type { DispatchedBatch } from './batch.ts'
+import type { JobType } from './job-types.ts'
+
+export interface Claim {
+  readonly seq: JobSeq
+  readonly jobType: JobType
+  readonly queue: string
+  readonly priority: number
+  readonly payload: string
+  readonly attempt: number
+  readonly failures: number
+  readonly suspicion: number
+  readonly subjectKey: string | null
+  readonly generation: number | null
+  readonly policy: JobPolicy | undefined
+  readonly estimateMs: number
+  place: 'made' | 'ready' | 'dispatched' | 'held' | 'gone'
+  /** Where it is, while dispatched. */
+  batch: DispatchedBatch | undefined
+  index: number
+  /** What has been decided about it while it runs. Replaced as a whole, so that a rollback can bring back the old. */
+  fate: Fate
+  /** Monotonic time at which its signal was fired; 0: not fired. */
+  abortedAtMs: number
+  reportedUnresponsive: boolean
+}
+
+export interface Fate {
+  /** The newer generation that waits for this one to end. */
+  readonly supersededBy: JobSeq | null
+  readonly cancelRequested: boolean
+}
+
+const noFate: Fate = { supersededBy: null, cancelRequested: false }
+
+/** What a claim is made of: a row that was just inserted as running, or one of the backlog. */
+export type ClaimSource = Pick<
+  Claim,
+  | 'seq'
+  | 'jobType'
+  | 'queue'
+  | 'priority'
+  | 'payload'
+  | 'attempt'
+  | 'failures'
+  | 'suspicion'
+  | 'subjectKey'
+  | 'generation'
+  | 'policy'
+>
+
+type Change =
+  | { readonly kind: 'made'; readonly claim: Claim }
+  | { readonly kind: 'ended'; readonly claim: Claim; readonly place: Claim['place'] }
+  | { readonly kind: 'held'; readonly claim: Claim }
+  | { readonly kind: 'doomed'; readonly claim: Claim; readonly before: Fate }
+
+export class Claims {
+  readonly #claims = new Map<number, Claim>()
+  /** Claims that wait for a thread, in the order in which they will go. May hold ones that are ready no more. */
+  #ready: Claim[] = []
+  #readyHead = 0
+  /** Suspects that wait for a thread: each runs alone. */
+  readonly #readySuspects: Claim[] = []
+  #journal: Change[] = []
+  #estimatedMs = 0
+  #characters = 0
+
+  get size(): number {
+    return this.#claims.size
+  }
+
+  get(seq: number): Claim | undefined {
+    return this.#claims.get(seq)
+  }
+
+  seqs(): Iterable<number> {
+    return this.#claims.keys()
+  }
+
+  all(): Iterable<Claim> {
+    return this.#claims.values()
+  }
+
+  /** How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may. */
+  roomMs(threads: number): number {
+    if (this.#characters >= maxClaimedCharacters) return 0
+    if (this.#claims.size >= threads * limits.batchesPerThread * limits.batchJobs) return 0
+    const room = threads * limits.batchesPerThread * limits.batchMs - this.#estimatedMs
+    return this.#claims.size < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
+  }
+
+  make(source: ClaimSource): void {
+    const claim: Claim = {
+      seq: source.seq,
+      jobType: source.jobType,
+      queue: source.queue,
+      priority: source.priority,
+      payload: source.payload,
+      attempt: source.attempt,
+      failures: source.failures,
+      suspicion: source.suspicion,
+      subjectKey: source.subjectKey,
+      generation: source.generation,
+      policy: source.policy,
+      estimateMs: source.jobType.estimateMs,
+      place: 'made',
+      batch: undefined,
+      index: 0,
+      fate: noFate,
+      abortedAtMs: 0,
+      reportedUnresponsive: false,
+    }
+    this.#claims.set(claim.seq, claim)
+    this.#estimatedMs += claim.estimateMs
+    this.#characters += claim.payload.length
+    this.#journal.push({ kind: 'made', claim })
+  }
+
+  /** The claim is settled or put back. */
+  end(claim: Claim): void {
+    this.#journal.push({ kind: 'ended', claim, place: claim.place })
+    this.#forget(claim)
+  }
+
+  /** Takes a claim whose handler has not begun out of the way of the threads. False: it has begun. */
+  hold(claim: Claim): boolean {
+    switch (claim.place) {
+      case 'made':
+      case 'ready':
+      case 'held':
+        break
+      case 'dispatched':
+        if (claim.batch === undefined || !claim.batch.takeBack(claim)) return false
+        break
+      case 'gone':
+        return false
+    }
+    claim.place = 'held'
+    this.#journal.push({ kind: 'held', claim })
+    return true
+  }
+
+  /** Records what is to become of a running job. */
+  doom(claim: Claim, fate: Partial<Fate>): void {
+    this.#journal.push({ kind: 'doomed', claim, before: claim.fate })
+    claim.fate = { ...claim.fate, ...fate }
+  }
+
+  /** Whether its handler has not begun. */
+  isWaiting(claim: Claim): boolean {
+    if (claim.place !== 'dispatched') return claim.place !== 'gone'
+    return claim.batch?.control.isWaiting(claim.index) ?? false
+  }
+
+  /** Whether a job that must have the whole engine to itself is claimed. */
+  hasSuspects(minimumSuspicion: number): boolean {
+    for (const claim of this.#claims.values()) if (claim.suspicion >= minimumSuspicion) return true
+    return false
+  }
+
+  mark(): number {
+    return this.#journal.length
+  }
+
+  rollbackTo(mark: number): void {
+    while (this.#journal.length > mark) {
+      const change = this.#journal.pop()
+      if (change === undefined) break
+      const { claim } = change
+      switch (change.kind) {
+        case 'made':
+          this.#forget(claim)
+          break
+        case 'ended':
+          this.#claims.set(claim.seq, claim)
+          this.#estimatedMs += claim.estimateMs
+          this.#characters += claim.payload.length
+          claim.place = change.place
+          break
+        case 'held':
+          if (claim.place === 'held') this.#makeReady(claim)
+          break
+        case 'doomed':
+          claim.fate = change.before
+          break
+      }
+    }
+  }
+
+  /** What was made, or held and not ended, is ready now. */
+  committed(): void {
+    for (const { claim } of this.#journal) {
+      if (claim.place === 'made' || claim.place === 'held') this.#makeReady(claim)
+    }
+    this.#journal = []
+  }
+
+  /** Gives back to the front what was taken back outside a transaction. */
+  giveBack(claims: readonly Claim[]): void {
+    for (const claim of claims) claim.place = 'ready'
+    this.#ready = [...claims, ...this.#ready.slice(this.#readyHead)]
+    this.#readyHead = 0
+  }
+
+  /** The next claim to go, without taking it. */
+  peekReady(): Claim | undefined {
+    for (;;) {
+      const claim = this.#ready[this.#readyHead]
+      if (claim === undefined) {
+        this.#ready = []
+        this.#readyHead = 0
+        return undefined
+      }
+      if (claim.place === 'ready') return claim
+      this.#readyHead++
+    }
+  }
+
+  peekSuspect(): Claim | undefined {
+    while (this.#readySuspects[0] !== undefined && this.#readySuspects[0].place !== 'ready')
+      this.#readySuspects.shift()
+    return this.#readySuspects[0]
+  }
+
+  takeSuspect(): Claim | undefined {
+    const claim = this.peekSuspect()
+    this.#readySuspects.shift()
+    return claim
+  }
+
+  takeReady(): Claim {
+    const claim = this.peekReady()
+    assert(claim !== undefined, 'a ready claim was there')
+    this.#readyHead++
+    if (this.#readyHead > 1_024) {
+      this.#ready = this.#ready.slice(this.#readyHead)
+      this.#readyHead = 0
+    }
+    return claim
+  }
+
+  #forget(claim: Claim): void {
+    if (!this.#claims.delete(claim.seq)) return
+    this.#estimatedMs -= claim.estimateMs
+    this.#characters -= claim.payload.length
+    if (this.#claims.size === 0) this.#estimatedMs = 0
+    claim.place = 'gone'
+  }
+
+  /** Behind everything of the same or a higher priority; nearly always that is the end. */
+  #makeReady(claim: Claim): void {
+    claim.place = 'ready'
+    claim.batch = undefined
+    if (claim.suspicion > 0) {
+      this.#readySuspects.push(claim)
+      return
+    }
+    let place = this.#ready.length
+    while (place > this.#readyHead && (this.#ready[place - 1]?.priority ?? 0) < claim.priority) place--
+    if (place === this.#ready.length) this.#ready.push(claim)
+    else this.#ready.splice(place, 0, claim)
+  }
+}
+
+/** Payloads that claims may hold in memory at a time. */
+export const maxClaimedCharacters = 64_000_000

@@ -1,0 +1,234 @@
+/**
+ * Gives ready claims to threads, and takes back what would wait for no reason.
+ *
+ * Each thread has at most two batches: one that runs and one that waits in its port, so that it never waits for the
+ * supervisor. A batch holds a few milliseconds of work: hundreds of tiny jobs, or one long one.
+ *
+ * What was given too soon is taken back through the control block: what waits behind a handler that has run for long
+ * (it is stuck), and what waits anywhere while a thread has nothing to do. A suspect gets a thread to itself; a job
+ * that is suspect for the second time gets the whole engine to itself, so that a further death is its own.
+ */
+import type { Clock, Timer } from '../clock.ts'
+import { limits } from '../config.ts'
+import type { AbortReason } from '../execution/control-block.ts'
+import { DispatchedBatch } from './batch.ts'
+import type { Claim, Claims } from './claims.ts'
+import type { Pool, PoolThread } from './pool.ts'
+
+export interface DispatchListener {
+  /** A handler's signal fired a while ago, and it still runs. */
+  onUnresponsive(claim: Claim, ignoredForMs: number): void
+}
+
+/** From this degree of suspicion on a job runs alone in the whole engine. */
+export const exclusiveSuspicion = 2
+
+export class Dispatcher {
+  readonly #claims: Claims
+  readonly #pool: Pool
+  readonly #clock: Clock
+  readonly #listener: DispatchListener
+  #lastBatch = 0
+  #watch: Timer | undefined
+  #closed = false
+
+  constructor(claims: Claims, pool: Pool, clock: Clock, listener: DispatchListener) {
+    this.#claims = claims
+    this.#pool = pool
+    this.#clock = clock
+    this.#listener = listener
+  }
+
+  /** Gives out what can be given out now. */
+  dispatch(): void {
+    if (this.#closed) return
+    const threads = this.#pool.ready()
+    if (!this.#dispatchSuspects(threads)) {
+      this.#fill(threads, 0)
+      this.#fill(threads, 1)
+      this.#shareOut(threads)
+    }
+    this.#keepWatch()
+  }
+
+  /** From now on nothing is given out; what had not begun is taken back and returned. */
+  close(): Claim[] {
+    this.#closed = true
+    return this.#pool.ready().flatMap((thread) => thread.batches.flatMap((batch) => batch.takeBackWaiting()))
+  }
+
+  /** Ends the watch over running jobs. */
+  stopWatch(): void {
+    this.#watch?.cancel()
+    this.#watch = undefined
+  }
+
+  abort(claim: Claim, reason: AbortReason): void {
+    claim.batch?.abort(claim, reason, this.#clock.monotonicMs())
+  }
+
+  abortAll(reason: AbortReason): void {
+    for (const claim of this.#claims.all()) this.abort(claim, reason)
+  }
+
+  busyThreads(): number {
+    return this.#pool.ready().filter((thread) => thread.batches.length > 0).length
+  }
+
+  /** True: nothing else may be given out now. */
+  #dispatchSuspects(threads: readonly PoolThread[]): boolean {
+    if (this.#runsExclusive(threads)) return true
+    for (
+      let suspect = this.#claims.peekSuspect();
+      suspect !== undefined;
+      suspect = this.#claims.peekSuspect()
+    ) {
+      const isExclusive = suspect.suspicion >= exclusiveSuspicion
+      if (isExclusive && threads.some((thread) => thread.batches.length > 0)) return true
+      const thread = threads.find((candidate) => candidate.batches.length === 0)
+      if (thread === undefined) return false
+      this.#claims.takeSuspect()
+      this.#send(thread, [suspect])
+      if (isExclusive) return true
+    }
+    return false
+  }
+
+  #runsExclusive(threads: readonly PoolThread[]): boolean {
+    return threads.some((thread) =>
+      thread.batches.some((batch) => batch.claims.some((claim) => claim.suspicion >= exclusiveSuspicion)),
+    )
+  }
+
+  /** Gives one batch to each thread that has exactly `busy` of them. */
+  #fill(threads: readonly PoolThread[], busy: number): void {
+    for (const thread of threads) {
+      if (thread.batches.length !== busy || !this.#mayPrefetch(thread)) continue
+      const claims = this.#cutBatch()
+      if (claims.length === 0) return
+      this.#send(thread, claims)
+    }
+  }
+
+  /** Whether what is given to the thread now would be begun soon, and beside nothing that must be alone. */
+  #mayPrefetch(thread: PoolThread): boolean {
+    const [running] = thread.batches
+    if (running === undefined) return true
+    return running.claims.every((claim) => claim.suspicion === 0) && !this.#isStuck(running)
+  }
+
+  #isStuck(batch: DispatchedBatch): boolean {
+    const nowMs = this.#clock.monotonicMs()
+    return batch
+      .started()
+      .some((claim) => nowMs - batch.control.startedAtMs(claim.index) > limits.stuckAfterMs)
+  }
+
+  #cutBatch(): Claim[] {
+    const claims: Claim[] = []
+    let estimatedMs = 0
+    while (estimatedMs < limits.batchMs && claims.length < limits.batchJobs) {
+      const next = this.#claims.peekReady()
+      if (next === undefined) break
+      // Costs may be known better now than when the job was claimed.
+      const estimateMs = next.jobType.estimateMs
+      if (claims.length > 0 && estimatedMs + estimateMs > limits.batchMs) break
+      claims.push(this.#claims.takeReady())
+      estimatedMs += estimateMs
+    }
+    return claims
+  }
+
+  #send(thread: PoolThread, claims: readonly Claim[]): void {
+    this.#pool.run(thread, new DispatchedBatch(++this.#lastBatch, thread, claims))
+  }
+
+  /** Gives threads that have nothing to do a part of what waits in the ports of others. */
+  #shareOut(threads: readonly PoolThread[]): void {
+    if (this.#claims.peekReady() !== undefined) return
+    for (const idle of threads) {
+      if (idle.batches.length > 0) continue
+      const richest = mostWaiting(threads)
+      if (richest === undefined) return
+      const keep = richest.isStuck(this.#clock.monotonicMs()) ? 0 : Math.ceil(richest.waiting / 2)
+      const taken = richest.takeBack(richest.waiting - keep)
+      if (taken.length === 0) return
+      this.#send(idle, taken)
+    }
+  }
+
+  #keepWatch(): void {
+    if (this.#watch !== undefined || this.busyThreads() === 0) return
+    this.#watch = this.#clock.startTimer(limits.watchEveryMs, () => {
+      this.#watch = undefined
+      this.#watchRunning()
+      this.dispatch()
+      this.#keepWatch()
+    })
+  }
+
+  #watchRunning(): void {
+    const nowMs = this.#clock.monotonicMs()
+    const threads = this.#pool.ready()
+    for (const thread of threads) {
+      let isStuck = false
+      for (const batch of thread.batches) {
+        for (const claim of batch.started()) {
+          const runningMs = nowMs - batch.control.startedAtMs(claim.index)
+          isStuck ||= runningMs > limits.stuckAfterMs
+          const timeoutMs = claim.jobType.timeoutMs(claim.policy)
+          if (timeoutMs !== undefined && runningMs > timeoutMs) batch.abort(claim, 'timed-out', nowMs)
+          this.#reportUnresponsive(claim, nowMs)
+        }
+      }
+      if (isStuck && threads.length > 1) this.#takeBackBehind(thread)
+    }
+  }
+
+  #takeBackBehind(thread: PoolThread): void {
+    const taken = thread.batches.flatMap((batch) => batch.takeBackWaiting())
+    if (taken.length > 0) this.#claims.giveBack(taken)
+  }
+
+  #reportUnresponsive(claim: Claim, nowMs: number): void {
+    if (claim.abortedAtMs === 0 || claim.reportedUnresponsive) return
+    const ignoredForMs = nowMs - claim.abortedAtMs
+    if (ignoredForMs < limits.unresponsiveAfterMs) return
+    claim.reportedUnresponsive = true
+    this.#listener.onUnresponsive(claim, Math.round(ignoredForMs))
+  }
+}
+
+interface Waiting {
+  readonly waiting: number
+  isStuck(nowMs: number): boolean
+  /** The last ones first: the first ones are about to begin. */
+  takeBack(count: number): Claim[]
+}
+
+function mostWaiting(threads: readonly PoolThread[]): Waiting | undefined {
+  let richest: Waiting | undefined
+  for (const thread of threads) {
+    const waiting = thread.batches.reduce((sum, batch) => sum + batch.waiting(), 0)
+    if (waiting <= (richest?.waiting ?? 0)) continue
+    richest = {
+      waiting,
+      isStuck: (nowMs) =>
+        thread.batches.some((batch) =>
+          batch
+            .started()
+            .some((claim) => nowMs - batch.control.startedAtMs(claim.index) > limits.stuckAfterMs),
+        ),
+      takeBack: (count) => {
+        const taken: Claim[] = []
+        for (const batch of thread.batches.toReversed()) {
+          const here = batch.waiting()
+          const wanted = Math.min(here, count - taken.length)
+          if (wanted > 0) taken.unshift(...batch.takeBackWaiting(here - wanted))
+        }
+        return taken
+      },
+    }
+  }
+  return richest
+}

@@ -1,0 +1,163 @@
+/**
+ * Adds jobs. What a subject, a generation or an idempotency key decides is decided here, in the order of arrival.
+ */
+import { assert } from '../errors.ts'
+import type { JobSeq } from '../job/id.ts'
+import { defaultQueue, type EnqueueOptions } from '../job/spec.ts'
+import type { JobPolicy } from '../store/rows.ts'
+import type { Changes, NewJobFacts } from './changes.ts'
+import { settleSuperseded } from './finish.ts'
+import type { EnqueueReply, EnqueueRequest } from './messages.ts'
+
+interface Added {
+  readonly seq: JobSeq
+  readonly isNew: boolean
+}
+
+/** Adds the jobs of one message. */
+export function applyEnqueue(changes: Changes, request: EnqueueRequest): EnqueueReply {
+  const now = changes.clock.wallMs()
+  const { jobTypes, payloads, options } = request
+  if (options === undefined) return { kind: 'run', firstSeq: addPlain(changes, request, now) }
+  const seqs: number[] = []
+  const existing: number[] = []
+  for (const [index, payload] of payloads.entries()) {
+    const jobType = typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? '')
+    const added = addJob(changes, factsOf(jobType, payload, options[index]), options[index] ?? {}, now)
+    seqs.push(added.seq)
+    if (!added.isNew) existing.push(index)
+  }
+  return { kind: 'each', seqs, existing }
+}
+
+/** The hot path: first attempts in the default queue, about no subject. */
+function addPlain(changes: Changes, { jobTypes, payloads }: EnqueueRequest, now: number): JobSeq {
+  const { writer, claims } = changes
+  let firstSeq: JobSeq | undefined
+  for (const [index, payload] of payloads.entries()) {
+    const jobType = changes.jobTypes.get(typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? ''))
+    const seq = writer.nextSeq()
+    firstSeq ??= seq
+    if (!changes.mayRunNow(jobType)) {
+      writer.jobInsertPlainQueued(seq, jobType.name, payload, now)
+      continue
+    }
+    writer.jobInsertPlainRunning(seq, jobType.name, payload, now)
+    claims.make({
+      seq,
+      jobType,
+      queue: defaultQueue,
+      priority: 0,
+      payload,
+      attempt: 1,
+      failures: 0,
+      suspicion: 0,
+      subjectKey: null,
+      generation: null,
+      policy: undefined,
+    })
+  }
+  assert(firstSeq !== undefined, 'an enqueue message holds a job')
+  return firstSeq
+}
+
+/** Adds one job, or finds the one that stands for it. */
+export function addJob(changes: Changes, job: NewJobFacts, options: EnqueueOptions, now: number): Added {
+  const { idempotencyKey } = options
+  if (idempotencyKey !== undefined) {
+    const first = changes.writer.idempotencyKeyFind(idempotencyKey)
+    if (first !== undefined && changes.writer.jobHead(first) !== undefined)
+      return { seq: first, isNew: false }
+  }
+  const added =
+    job.subjectKey === null
+      ? addWithoutSubject(changes, job, now)
+      : addForSubject(changes, job, job.subjectKey, options, now)
+  if (idempotencyKey !== undefined && added.isNew)
+    changes.writer.idempotencyKeyInsert(idempotencyKey, added.seq)
+  return added
+}
+
+function addWithoutSubject(changes: Changes, job: NewJobFacts, now: number): Added {
+  const seq = changes.writer.nextSeq()
+  changes.insertReady(seq, job, now)
+  return { seq, isNew: true }
+}
+
+function addForSubject(
+  changes: Changes,
+  job: NewJobFacts,
+  subjectKey: string,
+  options: EnqueueOptions,
+  now: number,
+): Added {
+  const { writer, claims } = changes
+  const subject = writer.subjectGet(subjectKey)
+  const generation = options.generation ?? (subject?.latestGeneration ?? 0) + 1
+  if (subject !== undefined && generation === subject.latestGeneration)
+    return { seq: subject.latestSeq, isNew: false }
+  if (subject !== undefined && generation < subject.latestGeneration) {
+    const seq = writer.nextSeq()
+    const row = { ...job, seq, generation, createdAt: now }
+    writer.jobInsert(row, { state: 'SUPERSEDED', supersededBy: subject.latestSeq })
+    writer.subjectTouch(subjectKey, seq)
+    return { seq, isNew: true }
+  }
+  const live = writer.subjectLiveJobs(subjectKey)
+  if (options.onConflict === 'keep') {
+    const waiting = live.find((head) => {
+      const claim = claims.get(head.seq)
+      return head.state !== 'RUNNING' || (claim !== undefined && claims.isWaiting(claim))
+    })
+    if (waiting !== undefined) return { seq: waiting.seq, isNew: false }
+  }
+  const seq = writer.nextSeq()
+  let isBlocked = false
+  for (const head of live) {
+    const claim = claims.get(head.seq)
+    if (head.state !== 'RUNNING') {
+      writer.jobEndWaiting(head, 'SUPERSEDED', now, seq)
+      changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: seq })
+    } else if (claim !== undefined && claims.hold(claim)) {
+      settleSuperseded(changes, claim, seq, now)
+    } else if (claim !== undefined) {
+      isBlocked = true
+      claims.doom(claim, { supersededBy: seq })
+      if (options.onRunning !== 'finish') changes.abortAfterCommit(claim, 'superseded')
+    }
+  }
+  writer.subjectAdvance(subjectKey, generation, seq)
+  const row: NewJobFacts = { ...job, generation }
+  if (isBlocked)
+    writer.jobInsert({ seq, createdAt: now, ...row }, { state: 'SCHEDULED', waitsFor: 'subject' })
+  else changes.insertReady(seq, row, now)
+  return { seq, isNew: true }
+}
+
+export function factsOf(
+  jobType: string,
+  payload: string,
+  options: EnqueueOptions | undefined,
+  parent: JobSeq | null = null,
+): NewJobFacts {
+  return {
+    jobType,
+    payload,
+    queue: options?.queue ?? defaultQueue,
+    priority: options?.priority ?? 0,
+    subjectKey: options?.subjectKey ?? null,
+    generation: null,
+    policy: policyOf(options),
+    retriedFrom: null,
+    parent,
+  }
+}
+
+function policyOf(options: EnqueueOptions | undefined): string | null {
+  if (options?.retry === undefined && options?.timeoutMs === undefined) return null
+  const policy: JobPolicy = {
+    ...(options.retry === undefined ? {} : { retry: options.retry }),
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+  }
+  return JSON.stringify(policy)
+}

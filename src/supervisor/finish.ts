@@ -1,0 +1,108 @@
+/**
+ * The two ways in which a claim ends without success: for good, or put back.
+ *
+ * Everything that returns a job (retry, death of its thread, an actor's restart, stop) goes through `putBack`, which
+ * ends an older generation as SUPERSEDED and a cancelled job as CANCELLED instead.
+ */
+import type { JobSeq } from '../job/id.ts'
+import type { Changes } from './changes.ts'
+import type { Claim } from './claims.ts'
+import type { JobFailure } from './messages.ts'
+
+/** Deaths alone after which a job is given up as poison. */
+const maxDeaths = 2
+
+/** Ends a claimed job without a result. */
+export function finish(
+  changes: Changes,
+  claim: Claim,
+  state: 'FAILED' | 'CANCELLED' | 'SUPERSEDED',
+  startedAt: number | null,
+  now: number,
+  failure?: JobFailure,
+): void {
+  const { supersededBy } = claim.fate
+  const settled = changes.writer.jobSettle(claim.seq, claim.attempt, claim.queue, {
+    state,
+    startedAt,
+    finishedAt: now,
+    result: null,
+    failures: claim.failures + (state === 'FAILED' ? 1 : 0),
+    supersededBy: state === 'SUPERSEDED' ? supersededBy : null,
+  })
+  changes.claims.end(claim)
+  if (!settled) return
+  changes.reportSettled(claim, {
+    state,
+    result: undefined,
+    failure,
+    supersededBy: state === 'SUPERSEDED' ? (supersededBy ?? undefined) : undefined,
+  })
+  if (state === 'FAILED' && failure !== undefined) {
+    changes.report({
+      kind: 'job-failed',
+      seq: claim.seq,
+      jobType: claim.jobType.name,
+      attempt: claim.attempt,
+      failure,
+    })
+  }
+  changes.releaseNext(supersededBy)
+}
+
+/** Ends a claim whose handler has not begun: a newer generation has come. */
+export function settleSuperseded(changes: Changes, claim: Claim, supersededBy: JobSeq, now: number): void {
+  changes.claims.doom(claim, { supersededBy })
+  finish(changes, claim, 'SUPERSEDED', null, now)
+}
+
+export interface Return {
+  /** When it may run again; undefined: at once. */
+  readonly runAt: number | undefined
+  /** Null: its handler had not begun, and the attempt is not counted. */
+  readonly startedAt: number | null
+  readonly now: number
+  readonly suspicion: number
+  readonly failures?: number
+}
+
+/**
+ * Returns a claimed job that did not end. True: it will run again. One that was cancelled, or whose subject has a
+ * newer generation, ends instead.
+ */
+export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
+  if (claim.fate.cancelRequested || claim.fate.supersededBy !== null) {
+    const state = claim.fate.cancelRequested ? 'CANCELLED' : 'SUPERSEDED'
+    finish(changes, claim, state, back.startedAt, back.now)
+    return false
+  }
+  const isBack = changes.writer.jobPutBack(claim.seq, claim.attempt, claim.queue, {
+    runAt: back.runAt,
+    attempt: back.startedAt === null ? claim.attempt - 1 : claim.attempt,
+    failures: back.failures ?? claim.failures,
+    suspicion: back.suspicion,
+  })
+  changes.claims.end(claim)
+  if (back.runAt !== undefined) changes.dueAt = Math.min(back.runAt, changes.dueAt ?? back.runAt)
+  if (back.suspicion > 0) changes.suspectsMayWait = true
+  return isBack
+}
+
+/** The job was the only one that ran when its thread died. */
+export function chargeDeath(
+  changes: Changes,
+  claim: Claim,
+  failure: JobFailure,
+  startedAt: number,
+  now: number,
+): void {
+  changes.recordAttempt(claim, failure, startedAt, now)
+  if (changes.writer.deathCount(claim.seq) >= maxDeaths)
+    finish(changes, claim, 'FAILED', startedAt, now, failure)
+  else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
+}
+
+/** Whether a job that has died alone this often is given up. */
+export function isPoison(deaths: number): boolean {
+  return deaths >= maxDeaths
+}

@@ -1,0 +1,113 @@
+/**
+ * Applies everything that waits in one transaction.
+ *
+ * When something fails, the transaction is rolled back and the commands are applied again one by one, each in a
+ * savepoint of its own, so that one bad command cannot take the others with it. What is to happen after the commit
+ * (replies, events) is collected while applying and dropped with whatever is rolled back: nobody hears of a change
+ * that is not durable.
+ */
+import { fromSqliteError } from '../store/database-errors.ts'
+import type { JobWriter } from '../store/writer.ts'
+import type { Claims } from './claims.ts'
+
+/** Something that changes the database. May be applied more than once, after what it did was undone. */
+export interface Command {
+  apply(): void
+  /** It could not be applied; nothing of it is left. */
+  refuse(error: Error): void
+}
+
+export class GroupCommit {
+  readonly #writer: JobWriter
+  readonly #claims: Claims
+  readonly #databasePath: string
+  #effects: (() => void)[] = []
+  #commits = 0
+
+  constructor(writer: JobWriter, claims: Claims, databasePath: string) {
+    this.#writer = writer
+    this.#claims = claims
+    this.#databasePath = databasePath
+  }
+
+  get commits(): number {
+    return this.#commits
+  }
+
+  /** Calls `effect` once the open transaction is committed, and not at all when it is rolled back. */
+  afterCommit(effect: () => void): void {
+    this.#effects.push(effect)
+  }
+
+  /**
+   * Applies what `next` gives until it gives nothing more, and commits. Commands that fail are refused; gives the error
+   * when nothing could be committed at all.
+   */
+  run(next: () => Command | undefined): Error | undefined {
+    const claimsMark = this.#claims.mark()
+    const commands: Command[] = []
+    try {
+      this.#writer.begin()
+      for (let command = next(); command !== undefined; command = next()) {
+        commands.push(command)
+        command.apply()
+      }
+      this.#commit()
+      return undefined
+    } catch {
+      this.#undo(claimsMark)
+    }
+    return this.#replay(commands)
+  }
+
+  #replay(commands: readonly Command[]): Error | undefined {
+    const claimsMark = this.#claims.mark()
+    const refused: [Command, Error][] = []
+    try {
+      this.#writer.begin()
+      for (const command of commands) {
+        const error = this.#applyAlone(command)
+        if (error === undefined) continue
+        // SQLite gave up the whole transaction: nothing of the others is left either.
+        if (!this.#writer.inTransaction) throw error
+        refused.push([command, fromSqliteError(error, this.#databasePath)])
+      }
+      this.#commit()
+    } catch (error) {
+      this.#undo(claimsMark)
+      const cause = fromSqliteError(error, this.#databasePath)
+      for (const command of commands) command.refuse(cause)
+      return cause
+    }
+    for (const [command, error] of refused) command.refuse(error)
+    return undefined
+  }
+
+  #applyAlone(command: Command): Error | undefined {
+    const claimsMark = this.#claims.mark()
+    const effectsMark = this.#effects.length
+    try {
+      this.#writer.withSavepoint(() => command.apply())
+      return undefined
+    } catch (error) {
+      this.#claims.rollbackTo(claimsMark)
+      this.#effects.length = effectsMark
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
+  #commit(): void {
+    this.#writer.commit(this.#claims.seqs())
+    this.#commits++
+    this.#claims.committed()
+    const effects = this.#effects
+    this.#effects = []
+    for (const effect of effects) effect()
+  }
+
+  #undo(claimsMark: number): void {
+    this.#writer.rollback()
+    this.#claims.rollbackTo(claimsMark)
+    this.#effects = []
+  }
+}

@@ -1,0 +1,66 @@
+import { limits } from '../config.ts'
+import { defaultRetryPolicy, type RetryPolicy } from '../job/retry.ts'
+import type { JobPolicy } from '../store/rows.ts'
+import type { JobTypeSettings } from './messages.ts'
+
+/** A job type as the supervisor sees it: its settings, and how long its jobs have been taking. */
+export class JobType {
+  readonly name: string
+  readonly isServed: boolean
+  readonly settings: JobTypeSettings
+  #averageMs: number | undefined
+
+  constructor(name: string, settings: JobTypeSettings | undefined) {
+    this.name = name
+    this.isServed = settings !== undefined
+    this.settings = settings ?? {}
+  }
+
+  /**
+   * What a job is expected to cost its thread: a moving average, at most one batch. A type not yet seen is taken for a
+   * fair share of a batch, so that the first batches are small.
+   */
+  get estimateMs(): number {
+    return this.#averageMs === undefined ? 1 : Math.min(this.#averageMs, limits.batchMs)
+  }
+
+  /** One outlier must not make a batch of tiny jobs shrink to one: it counts as ten times the average at most. */
+  observe(costMs: number): void {
+    if (this.#averageMs === undefined) {
+      this.#averageMs = costMs
+      return
+    }
+    const bounded = Math.min(costMs, this.#averageMs * 10 + 0.01)
+    this.#averageMs += (bounded - this.#averageMs) / 16
+  }
+
+  retryPolicy(policy: JobPolicy | undefined): RetryPolicy {
+    return { ...defaultRetryPolicy, ...this.settings.retry, ...policy?.retry }
+  }
+
+  timeoutMs(policy: JobPolicy | undefined): number | undefined {
+    return policy?.timeoutMs ?? this.settings.timeoutMs
+  }
+}
+
+/** The job types that this engine serves, and those it only meets in the database. */
+export class JobTypes {
+  readonly #types = new Map<string, JobType>()
+
+  constructor(settings: Readonly<Record<string, JobTypeSettings>>) {
+    for (const [name, one] of Object.entries(settings)) this.#types.set(name, new JobType(name, one))
+  }
+
+  get(name: string): JobType {
+    let type = this.#types.get(name)
+    if (type === undefined) {
+      type = new JobType(name, undefined)
+      this.#types.set(name, type)
+    }
+    return type
+  }
+
+  served(): string[] {
+    return [...this.#types.values()].filter((type) => type.isServed).map((type) => type.name)
+  }
+}

@@ -1,0 +1,174 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Durability } from '../config.ts'
+import type { PlainError } from '../errors.ts'
+import type { FailureCause } from '../execution/messages.ts'
+import type { RetryPolicy } from '../job/retry.ts'
+import type { EnqueueOptions } from '../job/spec.ts'
+import type { FinalState, JobState } from '../job/state.ts'
+
+/** What the supervisor thread is started with. */
+export interface SupervisorStart {
+  readonly database: string
+  /** Name of the host's program, for whoever finds the database locked. */
+  readonly program: string
+  readonly durability: Durability
+  readonly threads: number
+  readonly moduleUrls: readonly string[]
+  readonly setupUrl: string | undefined
+  readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
+  readonly actors: readonly ActorStart[]
+}
+
+/** What the supervisor needs to know of a job type; the handler itself is known to pool threads only. */
+export interface JobTypeSettings {
+  readonly retry?: Partial<RetryPolicy>
+  readonly timeoutMs?: number
+  readonly overlap?: number
+}
+
+export interface ActorStart {
+  readonly name: string
+  readonly moduleUrl: string
+  readonly options: unknown
+}
+
+/** What the host asks of the supervisor. Each request names its reply. */
+export type SupervisorProtocol = {
+  readonly describe: { readonly request: null; readonly reply: DatabaseFacts }
+  readonly enqueue: { readonly request: EnqueueRequest; readonly reply: EnqueueReply }
+  readonly cancel: { readonly request: readonly number[]; readonly reply: readonly CancelAnswer[] }
+  readonly retry: { readonly request: number; readonly reply: RetryReply }
+  /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
+  readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
+  readonly stats: { readonly request: null; readonly reply: SupervisorStats }
+  /** Answered when no job is queued, scheduled or running. */
+  readonly idle: { readonly request: null; readonly reply: null }
+  readonly stop: { readonly request: { readonly graceMs: number }; readonly reply: StopReport }
+}
+
+export interface DatabaseFacts {
+  readonly databaseId: string
+  /** The real path, links resolved. */
+  readonly path: string
+  readonly sqliteVersion: string
+}
+
+/** Jobs as columns: cloning one array of texts is far cheaper than cloning as many objects. */
+export interface EnqueueRequest {
+  /** One for all, or one each. */
+  readonly jobTypes: string | readonly string[]
+  readonly payloads: readonly string[]
+  readonly options: readonly (EnqueueOptions | undefined)[] | undefined
+}
+
+export type EnqueueReply =
+  /** All new, numbered without a gap. */
+  | { readonly kind: 'run'; readonly firstSeq: number }
+  /** `existing` holds the places of those that name a job that was there before. */
+  | { readonly kind: 'each'; readonly seqs: readonly number[]; readonly existing: readonly number[] }
+
+export type CancelAnswer = 'unknown' | 'finished' | 'cancelled'
+
+export type RetryReply =
+  | { readonly kind: 'retried'; readonly seq: number }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'not-finished'; readonly state: JobState }
+  | { readonly kind: 'no-handler'; readonly jobType: string }
+
+export interface SupervisorStats {
+  readonly jobs: Readonly<Record<JobState, number>>
+  readonly queues: Readonly<Record<string, Readonly<Record<JobState, number>>>>
+  /** Pool threads that take batches, and how many of them are at work. */
+  readonly threads: { readonly ready: number; readonly busy: number }
+  /** Jobs that are claimed: given to a thread, or about to be. */
+  readonly claims: number
+  /** Messages that wait for the supervisor. */
+  readonly mailbox: number
+  readonly commits: number
+  readonly walBytes: number
+}
+
+export interface StopReport {
+  /** Whether every running job ended by itself within the grace. */
+  readonly graceful: boolean
+  /** Jobs put back that had not started, and that had. */
+  readonly putBackWaiting: number
+  readonly putBackRunning: number
+  /** Threads that were ended by force. */
+  readonly threadsEnded: number
+  readonly elapsedMs: number
+}
+
+/** One way, from the host. */
+export type HostNotice = { readonly kind: 'subscribe'; readonly settled: boolean }
+
+/** One way, to the host. */
+export type SupervisorNotice =
+  | { readonly kind: 'outcomes'; readonly outcomes: readonly JobOutcome[] }
+  | { readonly kind: 'settled'; readonly jobs: readonly SettledJob[] }
+  | { readonly kind: 'event'; readonly event: EngineEvent }
+  | { readonly kind: 'actor-port'; readonly name: string; readonly port: MessagePort }
+  | { readonly kind: 'actor-failed'; readonly name: string; readonly error: PlainError }
+
+/** How a job ended, for who waits for its result. */
+export interface JobOutcome {
+  readonly seq: number
+  readonly state: FinalState
+  /** JSON text. */
+  readonly result: string | undefined
+  readonly failure: JobFailure | undefined
+  readonly supersededBy: number | undefined
+}
+
+export interface JobFailure {
+  readonly cause: FailureCause
+  readonly error: PlainError
+}
+
+/** How a job ended, for who listens to all of them. */
+export interface SettledJob extends JobOutcome {
+  readonly jobType: string
+  readonly queue: string
+  readonly subjectKey: string | null
+  readonly attempt: number
+}
+
+/** What happened that a person may want to read. Jobs are named by their number; the host makes it an id. */
+export type EngineEvent =
+  | {
+      readonly kind: 'job-retried'
+      readonly seq: number
+      readonly jobType: string
+      readonly attempt: number
+      readonly failure: JobFailure
+      readonly delayMs: number
+    }
+  | {
+      readonly kind: 'job-failed'
+      readonly seq: number
+      readonly jobType: string
+      readonly attempt: number
+      readonly failure: JobFailure
+    }
+  | {
+      readonly kind: 'job-unresponsive'
+      readonly seq: number
+      readonly jobType: string
+      readonly ignoredForMs: number
+    }
+  | { readonly kind: 'job-without-handler'; readonly seq: number; readonly jobType: string }
+  | { readonly kind: 'recovered'; readonly interrupted: number; readonly poisoned: number }
+  | {
+      readonly kind: 'thread-died'
+      readonly threadId: number
+      readonly error: PlainError
+      readonly suspects: readonly number[]
+    }
+  | {
+      readonly kind: 'actor-died'
+      readonly name: string
+      readonly error: PlainError
+      readonly willRestart: boolean
+    }
+  | { readonly kind: 'checkpointer-died'; readonly error: PlainError; readonly willRestart: boolean }
+  | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }

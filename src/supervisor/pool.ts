@@ -1,0 +1,235 @@
+/**
+ * The pool threads: the only place that knows Piscina.
+ *
+ * A thread is greeted before it is given batches: it loads the job modules and gets its ports, which reach an idle
+ * thread only inside a task. Piscina's own queue stays empty: each task is aimed at one thread, which has room for it.
+ *
+ * A thread may die at any time (a handler called process.exit, ran out of heap, threw later). Piscina then rejects the
+ * thread's tasks and starts another thread, unless one ever died before it was ready: then it silently stops doing so
+ * for good. So the number of threads is compared with what it should be, and what is missing comes as a further pool.
+ */
+
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
+import { assert, engineError, fromPlainError } from '../errors.ts'
+import type {
+  GreetReply,
+  GreetTask,
+  Outcomes,
+  OutcomesMessage,
+  PoolTask,
+  ThreadNotice,
+} from '../execution/messages.ts'
+import type { DispatchedBatch } from './batch.ts'
+
+export interface PoolSettings {
+  readonly threads: number
+  readonly databaseId: string
+  readonly moduleUrls: readonly string[]
+  readonly setupUrl: string | undefined
+  /** Fresh ports to the actors, for one thread. */
+  connectActors(): Readonly<Record<string, MessagePort>>
+}
+
+export interface PoolListener {
+  /** A thread takes batches from now on. */
+  onReady(thread: PoolThread): void
+  onOutcomes(thread: PoolThread, outcomes: Outcomes): void
+  /** The thread has run the batch to its end; its last outcomes. */
+  onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
+  /** Everything that the thread had sent has been given to `onOutcomes` before. */
+  onDied(thread: PoolThread, error: Error): void
+}
+
+/** One pool thread, from its greeting to its death. */
+export class PoolThread {
+  readonly threadId: number
+  readonly port: MessagePort
+  readonly batches: DispatchedBatch[] = []
+  state: 'greeting' | 'ready' | 'dead' = 'greeting'
+
+  constructor(threadId: number, port: MessagePort) {
+    this.threadId = threadId
+    this.port = port
+  }
+
+  notify(notice: ThreadNotice, transfer: readonly MessagePort[] = []): void {
+    if (this.state !== 'dead') this.port.postMessage(notice, transfer)
+  }
+}
+
+export class Pool {
+  readonly #settings: PoolSettings
+  readonly #listener: PoolListener
+  readonly #threads = new Map<number, PoolThread>()
+  readonly #pools: Piscina<PoolTask, GreetReply | Outcomes>[] = []
+  /** The thread that the task being submitted is meant for: Piscina asks its balancer at once. */
+  #target = 0
+  #closing = false
+  #started: PromiseWithResolvers<void> | undefined
+
+  constructor(settings: PoolSettings, listener: PoolListener) {
+    this.#settings = settings
+    this.#listener = listener
+  }
+
+  /**
+   * Resolves when every thread is ready.
+   *
+   * @throws what loading the modules threw in a thread (JOBS_MODULE_INVALID), or START_FAILED
+   */
+  async start(): Promise<void> {
+    this.#started = Promise.withResolvers()
+    this.#addThreads(this.#settings.threads)
+    await this.#started.promise
+  }
+
+  /** Threads that take batches. */
+  ready(): PoolThread[] {
+    return [...this.#threads.values()].filter((thread) => thread.state === 'ready')
+  }
+
+  run(thread: PoolThread, batch: DispatchedBatch): void {
+    thread.batches.push(batch)
+    this.#submit(thread.threadId, batch.task(), []).then(
+      (reply) => {
+        // What the thread sent before the reply may not have been delivered yet: it took another port.
+        this.#drain(thread)
+        removeBatch(thread, batch)
+        assert('batch' in reply, 'a batch is answered with outcomes')
+        this.#listener.onBatchEnd(thread, batch, reply)
+      },
+      (error: unknown) => this.#died(thread, error),
+    )
+  }
+
+  /** Ends a thread by force; `onDied` follows. */
+  async end(thread: PoolThread): Promise<void> {
+    await this.#workerOf(thread.threadId)?.terminate()
+  }
+
+  /** Ends all threads. None of them may have work left that anybody waits for. */
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const thread of this.#threads.values()) {
+      thread.state = 'dead'
+      thread.port.close()
+    }
+    this.#threads.clear()
+    await Promise.all(this.#pools.map((pool) => pool.destroy()))
+  }
+
+  #addThreads(count: number): void {
+    const pool = new Piscina<PoolTask, GreetReply | Outcomes>({
+      ...threadExecOptions(),
+      filename: fileURLToPath(threadEntryUrl('pool-thread')),
+      minThreads: count,
+      maxThreads: count,
+      concurrentTasksPerWorker: 2,
+      maxQueue: 0,
+      recordTiming: false,
+      workerHistogram: false,
+      loadBalancer: (_task, workers) => workers.find((worker) => worker.id === this.#target) ?? null,
+    })
+    this.#pools.push(pool)
+    pool.on('workerCreate', (worker: { readonly id: number }) => void this.#greet(worker.id))
+    // A thread that died without a task: its death is handled here or by what waited for it, whichever comes first.
+    pool.on('error', (error: Error) => this.#findDead(error))
+    pool.on('workerDestroy', () => this.#findDead(new Error('The thread ended')))
+  }
+
+  async #greet(threadId: number): Promise<void> {
+    if (this.#closing) return
+    const channel = new MessageChannel()
+    const thread = new PoolThread(threadId, channel.port1)
+    this.#threads.set(threadId, thread)
+    const actorPorts = this.#settings.connectActors()
+    const task: GreetTask = {
+      kind: 'greet',
+      databaseId: this.#settings.databaseId,
+      moduleUrls: this.#settings.moduleUrls,
+      setupUrl: this.#settings.setupUrl,
+      port: channel.port2,
+      actorPorts,
+    }
+    let reply: GreetReply | Outcomes
+    try {
+      reply = await this.#submit(threadId, task, [channel.port2, ...Object.values(actorPorts)])
+    } catch (error) {
+      this.#died(thread, error)
+      return
+    }
+    if (this.#closing || !('kind' in reply)) return
+    if (reply.kind === 'failed') {
+      this.#started?.reject(fromPlainError(reply.error))
+      return
+    }
+    thread.state = 'ready'
+    thread.port.on('message', (message: OutcomesMessage) => this.#listener.onOutcomes(thread, message))
+    thread.port.unref()
+    if (this.ready().length === this.#settings.threads) this.#started?.resolve()
+    this.#listener.onReady(thread)
+  }
+
+  #submit(
+    threadId: number,
+    task: PoolTask,
+    transferList: readonly MessagePort[],
+  ): Promise<GreetReply | Outcomes> {
+    const pool = this.#pools.find((candidate) =>
+      candidate.threads.some((worker) => worker.threadId === threadId),
+    )
+    if (pool === undefined) return Promise.reject(new Error(`Thread ${threadId} is gone`))
+    this.#target = threadId
+    return pool.run(task, { transferList: [...transferList] })
+  }
+
+  #workerOf(threadId: number): Worker | undefined {
+    return this.#pools.flatMap((pool) => pool.threads).find((worker) => worker.threadId === threadId)
+  }
+
+  #drain(thread: PoolThread): void {
+    for (
+      let entry = receiveMessageOnPort(thread.port);
+      entry !== undefined;
+      entry = receiveMessageOnPort(thread.port)
+    ) {
+      this.#listener.onOutcomes(thread, entry.message as OutcomesMessage)
+    }
+  }
+
+  #findDead(error: Error): void {
+    for (const thread of this.#threads.values()) {
+      if (this.#workerOf(thread.threadId) === undefined) this.#died(thread, error)
+    }
+  }
+
+  #died(thread: PoolThread, error: unknown): void {
+    if (thread.state === 'dead' || this.#closing) return
+    const wasReady = thread.state === 'ready'
+    if (wasReady) this.#drain(thread)
+    thread.state = 'dead'
+    thread.port.close()
+    this.#threads.delete(thread.threadId)
+    const cause = error instanceof Error ? error : new Error(String(error))
+    if (!wasReady) {
+      this.#started?.reject(
+        engineError('START_FAILED', {
+          found: `A pool thread died before it was ready: ${cause.message}`,
+          action: 'Import the jobs module by itself to see what ends the thread.',
+          cause,
+        }),
+      )
+    }
+    this.#listener.onDied(thread, cause)
+    const missing = this.#settings.threads - this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
+    if (missing > 0) this.#addThreads(missing)
+  }
+}
+
+function removeBatch(thread: PoolThread, batch: DispatchedBatch): void {
+  const place = thread.batches.indexOf(batch)
+  if (place !== -1) thread.batches.splice(place, 1)
+}

@@ -1,0 +1,81 @@
+/**
+ * What happens first when a database is opened: the jobs that were claimed when the process died.
+ *
+ * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
+ * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
+ * is charged. A job that dies alone twice is given up as poison.
+ */
+import type { InterruptedRow } from '../store/rows.ts'
+import type { Changes } from './changes.ts'
+import { exclusiveSuspicion } from './dispatcher.ts'
+import { isPoison } from './finish.ts'
+import type { JobFailure } from './messages.ts'
+
+const processDied: JobFailure = {
+  cause: 'PROCESS_DIED',
+  error: {
+    name: 'ProcessDied',
+    message: 'The process ended while this job ran alone in it',
+  },
+}
+
+export function recover(changes: Changes): void {
+  const now = changes.clock.wallMs()
+  const interrupted = changes.writer.interruptedJobs()
+  let poisoned = 0
+  for (const row of interrupted) if (recoverJob(changes, row, now)) poisoned++
+  changes.parked = changes.writer.parkedCount()
+  if (interrupted.length > 0) changes.report({ kind: 'recovered', interrupted: interrupted.length, poisoned })
+}
+
+/** True: the job was given up. */
+function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean {
+  const { writer } = changes
+  const end = (state: 'CANCELLED' | 'SUPERSEDED' | 'FAILED', supersededBy: InterruptedRow['seq'] | null) =>
+    writer.jobSettle(row.seq, row.attempt, row.queue, {
+      state,
+      startedAt: null,
+      finishedAt: now,
+      result: null,
+      failures: row.failures,
+      supersededBy,
+    })
+  const newer = newerGeneration(changes, row)
+  if (row.cancelRequested !== null) {
+    end('CANCELLED', null)
+  } else if (newer !== undefined) {
+    end('SUPERSEDED', newer.seq)
+  } else if (row.suspicion >= exclusiveSuspicion && diedAlone(changes, row, now)) {
+    end('FAILED', null)
+    changes.report({
+      kind: 'job-failed',
+      seq: row.seq,
+      jobType: '',
+      attempt: row.attempt,
+      failure: processDied,
+    })
+    return true
+  } else {
+    const suspicion = Math.min(row.suspicion + 1, exclusiveSuspicion)
+    writer.jobPutBack(row.seq, row.attempt, row.queue, {
+      runAt: undefined,
+      attempt: row.attempt,
+      failures: row.failures,
+      suspicion,
+    })
+  }
+  if (newer?.state === 'SCHEDULED') writer.jobRelease(newer)
+  return false
+}
+
+function diedAlone(changes: Changes, row: InterruptedRow, now: number): boolean {
+  changes.recordAttempt(row, processDied, null, now)
+  return isPoison(changes.writer.deathCount(row.seq))
+}
+
+function newerGeneration(changes: Changes, row: InterruptedRow) {
+  if (row.subjectKey === null) return undefined
+  return changes.writer
+    .subjectLiveJobs(row.subjectKey)
+    .find((head) => head.seq !== row.seq && (head.generation ?? 0) > (row.generation ?? 0))
+}

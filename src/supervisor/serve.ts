@@ -1,0 +1,111 @@
+/** The supervisor thread: opens what it owns, serves the host, and gives everything back in reverse order. */
+import type { Database } from 'better-sqlite3'
+import { type Incoming, servePort } from '../actor/port.ts'
+import type { ThreadStart } from '../actor/thread-start.ts'
+import { systemClock } from '../clock.ts'
+import { unreachable } from '../errors.ts'
+import { closeWriter } from '../store/close.ts'
+import { DatabaseLock } from '../store/lock.ts'
+import { openWriter, readDatabaseId } from '../store/open.ts'
+import { applyCancel, applyRetry } from './cancel.ts'
+import { applyEnqueue } from './enqueue.ts'
+import type { DatabaseFacts, HostNotice, SupervisorProtocol, SupervisorStart } from './messages.ts'
+import { Supervisor } from './supervisor.ts'
+
+export async function runSupervisor(thread: ThreadStart): Promise<void> {
+  // The boundary where the host's data gets its type.
+  const start = thread.data as SupervisorStart
+  let lock: DatabaseLock | undefined
+  let database: Database | undefined
+  let supervisor: Supervisor | undefined
+  try {
+    lock = DatabaseLock.acquire(start.database, start.program)
+    database = openWriter({ path: start.database, durability: start.durability })
+    const facts: DatabaseFacts = {
+      databaseId: readDatabaseId(database),
+      path: database.name,
+      sqliteVersion: String(database.prepare('SELECT sqlite_version()').pluck().get()),
+    }
+    supervisor = new Supervisor({
+      start,
+      database,
+      databaseId: facts.databaseId,
+      clock: systemClock,
+      tell: (notice, transfer) => port.tell(notice, transfer),
+    })
+    const serving = supervisor
+    const close = (opened: Database, held: DatabaseLock) => {
+      closeWriter(opened)
+      held.release()
+    }
+    const release = close.bind(undefined, database, lock)
+    const port = servePort<SupervisorProtocol>(
+      thread.port,
+      (incoming) => serve(serving, facts, release, incoming),
+      // The boundary where the host's notices get their type.
+      (message) => serving.subscriptions.heed(message as HostNotice),
+    )
+    await supervisor.start()
+    thread.ready()
+  } catch (error) {
+    await supervisor?.abandon()
+    if (database !== undefined) closeWriter(database)
+    lock?.release()
+    thread.failed(error)
+  }
+}
+
+function serve(
+  supervisor: Supervisor,
+  facts: DatabaseFacts,
+  release: () => void,
+  incoming: Incoming<SupervisorProtocol>,
+): void {
+  const { changes } = supervisor
+  /** Runs in a transaction; the reply goes out after its commit. */
+  const commit = <Reply>(
+    answer: { reply(value: Reply): void; refuse(error: unknown): void },
+    apply: () => Reply,
+  ): void =>
+    supervisor.submit({
+      apply: () => {
+        const reply = apply()
+        supervisor.afterCommit(() => answer.reply(reply))
+      },
+      refuse: (error) => answer.refuse(error),
+    })
+  switch (incoming.kind) {
+    case 'describe':
+      incoming.answer.reply(facts)
+      return
+    case 'enqueue':
+      commit(incoming.answer, () => applyEnqueue(changes, incoming.request))
+      return
+    case 'cancel':
+      commit(incoming.answer, () => {
+        const now = changes.clock.wallMs()
+        return incoming.request.map((seq) => applyCancel(changes, seq, now))
+      })
+      return
+    case 'retry':
+      commit(incoming.answer, () => applyRetry(changes, incoming.request, changes.clock.wallMs()))
+      return
+    case 'watch':
+      commit(incoming.answer, () => incoming.request.filter((seq) => !supervisor.watch(seq)))
+      return
+    case 'stats':
+      incoming.answer.reply(supervisor.stats())
+      return
+    case 'idle':
+      supervisor.whenIdle(() => incoming.answer.reply(null))
+      return
+    case 'stop':
+      supervisor
+        .stop(incoming.request.graceMs)
+        .finally(release)
+        .then(incoming.answer.reply.bind(incoming.answer), incoming.answer.refuse.bind(incoming.answer))
+      return
+    default:
+      unreachable(incoming)
+  }
+}

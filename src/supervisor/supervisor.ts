@@ -1,0 +1,458 @@
+/**
+ * The supervisor: the actor that owns the SQLite writer and decides what runs.
+ *
+ *   starting ──► serving ──stop──► draining ──► ended
+ *
+ * Everything that happens (requests of the host, outcomes of pool threads, timers) puts a command into the mailbox and
+ * wakes the loop. One cycle takes what waits, within bounds of number and time, applies it in one transaction, claims
+ * backlog for threads that will soon be free, commits, and only then replies and gives out batches. Nothing here waits:
+ * not for a thread, not for a reader, not for the disk but in the commit itself.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { Database } from 'better-sqlite3'
+import { Mailbox } from '../actor/mailbox.ts'
+import { afterThisTurn, type Clock, type Timer } from '../clock.ts'
+import { limits } from '../config.ts'
+import { engineError, type PlainError, toPlainError } from '../errors.ts'
+import type { Outcomes } from '../execution/messages.ts'
+import { toJobSeq } from '../job/id.ts'
+import { isFinal } from '../job/state.ts'
+import { JobWriter } from '../store/writer.ts'
+import { Actors } from './actors.ts'
+import { claimBacklog } from './backlog.ts'
+import type { DispatchedBatch } from './batch.ts'
+import { Changes } from './changes.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { type Claim, Claims } from './claims.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { chargeDeath, putBack } from './finish.ts'
+import { type Command, GroupCommit } from './group-commit.ts'
+import { JobTypes } from './job-types.ts'
+import type {
+  EngineEvent,
+  StopReport,
+  SupervisorNotice,
+  SupervisorStart,
+  SupervisorStats,
+} from './messages.ts'
+import { Pool, type PoolThread } from './pool.ts'
+import { recover } from './recover.ts'
+import { applyOutcomes } from './settle.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+/** How long a cycle goes on taking commands. */
+const cycleMs = 10
+/** After this wait outcomes that could not be committed are tried again. */
+const retryCommitMs = 1_000
+/** The wall clock may jump, so what waits for a time is looked at this often at least. */
+const longestDueWaitMs = 1_000
+
+type Lane = 'outcomes' | 'requests'
+
+export interface SupervisorSurroundings {
+  readonly start: SupervisorStart
+  readonly database: Database
+  readonly databaseId: string
+  readonly clock: Clock
+  tell(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void
+}
+
+export class Supervisor {
+  readonly #surroundings: SupervisorSurroundings
+  readonly #clock: Clock
+  readonly #claims = new Claims()
+  readonly #mailbox = new Mailbox<Lane, Command>({
+    outcomes: { capacity: Number.MAX_SAFE_INTEGER, minimumShare: 0.5 },
+    requests: { capacity: limits.pendingRequests, minimumShare: 0.25 },
+  })
+  readonly #changes: Changes
+  readonly #commit: GroupCommit
+  readonly #pool: Pool
+  readonly #dispatcher: Dispatcher
+  readonly #actors: Actors
+  readonly #checkpoints: Checkpoints
+  readonly subscriptions: Subscriptions
+  #isWoken = false
+  #isCycling = false
+  #dueTimer: Timer | undefined
+  #retryTimer: Timer | undefined
+  #deferred: Command[] = []
+  #idleWaiters: (() => void)[] = []
+  #drained: (() => void) | undefined
+  #state: 'serving' | 'draining' | 'ended' = 'serving'
+
+  constructor(surroundings: SupervisorSurroundings) {
+    const { start, database, clock } = surroundings
+    this.#surroundings = surroundings
+    this.#clock = clock
+    const writer = new JobWriter(database)
+    this.#commit = new GroupCommit(writer, this.#claims, start.database)
+    this.subscriptions = new Subscriptions(surroundings.tell)
+    this.#actors = new Actors(start.actors, clock, {
+      onRestarted: (name) => this.#reconnectActor(name),
+      onFailed: (name, error) => this.#actorFailed(name, error),
+      onEvent: (event) => this.#emit(event),
+    })
+    this.#checkpoints = new Checkpoints(database, clock, (event) => this.#emit(event))
+    this.#pool = new Pool(
+      {
+        threads: start.threads,
+        databaseId: surroundings.databaseId,
+        moduleUrls: start.moduleUrls,
+        setupUrl: start.setupUrl,
+        connectActors: () => this.#actors.connectAll(),
+      },
+      {
+        onReady: () => this.wake(),
+        onOutcomes: (thread, outcomes) => this.#receive(thread, outcomes),
+        onBatchEnd: (_thread, batch, outcomes) => this.#receiveLast(batch, outcomes),
+        onDied: (thread, error) => this.#threadDied(thread, error),
+      },
+    )
+    this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
+      onUnresponsive: ({ seq, jobType }, ignoredForMs) =>
+        this.#emit({ kind: 'job-unresponsive', seq, jobType: jobType.name, ignoredForMs }),
+    })
+    this.#changes = new Changes({
+      writer,
+      claims: this.#claims,
+      jobTypes: new JobTypes(start.jobTypes),
+      clock,
+      threads: start.threads,
+      random: Math.random,
+      listener: {
+        wants: (seq) => this.subscriptions.wants(seq),
+        onSettled: (job) => this.subscriptions.settled(job),
+        onEvent: (event) => this.#emit(event),
+        abort: (claim, reason) => this.#dispatcher.abort(claim, reason),
+      },
+      afterCommit: (effect) => this.#commit.afterCommit(effect),
+    })
+  }
+
+  /** Recovers what the last process left, and starts the threads. Resolves when all of them are ready. */
+  async start(): Promise<void> {
+    const error = this.#commit.run(once({ apply: () => recover(this.#changes), refuse: () => {} }))
+    if (error !== undefined) throw error
+    await this.#actors.start()
+    for (const name of this.#actors.names) this.#reconnectActor(name)
+    await Promise.all([this.#pool.start(), this.#checkpoints.start()])
+    this.#changes.dueAt = this.#changes.writer.dueNext()
+    if (this.#changes.parked > 0) this.#releaseParked()
+    this.wake()
+  }
+
+  // ---- requests
+
+  /** Has `apply` run in the next transactions; `refuse` hears when it cannot be committed. */
+  submit(command: Command): void {
+    if (this.#state !== 'serving') {
+      command.refuse(
+        engineError('ENGINE_STOPPED', { found: 'The engine is stopping', action: 'Start it again first.' }),
+      )
+    } else if (this.#mailbox.offer('requests', command)) {
+      this.wake()
+    } else {
+      command.refuse(
+        engineError('OVERLOADED', {
+          found: `${limits.pendingRequests.toLocaleString('en')} requests wait for the supervisor`,
+          action: 'Wait for engine.ready() and try again.',
+        }),
+      )
+    }
+  }
+
+  get changes(): Changes {
+    return this.#changes
+  }
+
+  /** Calls `effect` once the transaction that is open now is committed. */
+  afterCommit(effect: () => void): void {
+    this.#commit.afterCommit(effect)
+  }
+
+  /** Reports the job's outcome when it has one. False: it has ended already, or does not exist. */
+  watch(seq: number): boolean {
+    const state =
+      this.#claims.get(seq) === undefined ? this.#changes.writer.jobHead(toJobSeq(seq))?.state : 'RUNNING'
+    if (state === undefined || isFinal(state)) return false
+    this.subscriptions.watch(seq)
+    return true
+  }
+
+  whenIdle(answer: () => void): void {
+    this.#idleWaiters.push(answer)
+    this.#answerIdle()
+  }
+
+  stats(): SupervisorStats {
+    const { counters } = this.#changes.writer
+    return {
+      jobs: { ...counters.totals() },
+      queues: Object.fromEntries(counters.byQueue()),
+      threads: { ready: this.#pool.ready().length, busy: this.#dispatcher.busyThreads() },
+      claims: this.#claims.size,
+      mailbox: this.#mailbox.size,
+      commits: this.#commit.commits,
+      walBytes: this.#checkpoints.walBytes,
+    }
+  }
+
+  // ---- the loop
+
+  wake(): void {
+    if (this.#isWoken || this.#state === 'ended') return
+    this.#isWoken = true
+    afterThisTurn(() => {
+      this.#isWoken = false
+      this.#cycle()
+    })
+  }
+
+  #cycle(): void {
+    if (this.#isCycling || this.#state === 'ended') return
+    this.#isCycling = true
+    const endMs = this.#clock.monotonicMs() + cycleMs
+    let commands = 0
+    let isClosing = false
+    const next = (): Command | undefined => {
+      if (isClosing) return undefined
+      if (commands < limits.commandsPerCycle && (commands === 0 || this.#clock.monotonicMs() < endMs)) {
+        const [command] = this.#mailbox.take(1)
+        if (command !== undefined) {
+          commands++
+          return command
+        }
+      }
+      isClosing = true
+      return this.#ownWork
+    }
+    if (this.#mailbox.size > 0 || this.#hasOwnWork()) {
+      const error = this.#commit.run(next)
+      if (error === undefined) this.#checkpoints.afterCommit()
+      else this.#commitFailed(error)
+    }
+    this.#isCycling = false
+    this.subscriptions.flush()
+    this.#dispatcher.dispatch()
+    this.#answerIdle()
+    this.#planDue()
+    if (this.#claims.size === 0) this.#drained?.()
+    if (this.#mailbox.size > 0 || (this.#retryTimer === undefined && this.#hasOwnWork())) this.wake()
+  }
+
+  /** What the supervisor does by itself in each cycle, last, so that it sees what the commands have changed. */
+  readonly #ownWork: Command = {
+    apply: () => {
+      const { dueAt, writer } = this.#changes
+      const now = this.#clock.wallMs()
+      if (dueAt !== undefined && dueAt <= now) {
+        writer.duePromote(now, limits.promotedPerCycle)
+        this.#changes.dueAt = writer.dueNext()
+      }
+      claimBacklog(this.#changes)
+    },
+    refuse: () => {},
+  }
+
+  #hasOwnWork(): boolean {
+    const { admits, dueAt, writer, suspectsWaiting, suspectsMayWait, exclusiveWaiting } = this.#changes
+    if (!admits) return false
+    if (dueAt !== undefined && dueAt <= this.#clock.wallMs()) return true
+    const queued = writer.counters.total('QUEUED')
+    if (queued === 0) return false
+    if (exclusiveWaiting > 0) return this.#claims.size === 0
+    if (suspectsMayWait && this.#claims.size === 0) return true
+    return queued > suspectsWaiting && this.#claims.roomMs(this.#surroundings.start.threads) > 0
+  }
+
+  #commitFailed(error: Error): void {
+    this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs: retryCommitMs })
+    this.#retryTimer ??= this.#clock.startTimer(retryCommitMs, () => {
+      this.#retryTimer = undefined
+      const deferred = this.#deferred
+      this.#deferred = []
+      for (const command of deferred) this.#mailbox.offer('outcomes', command)
+      this.wake()
+    })
+  }
+
+  #planDue(): void {
+    this.#dueTimer?.cancel()
+    const { dueAt } = this.#changes
+    if (dueAt === undefined || this.#state !== 'serving') return
+    const delayMs = Math.max(1, Math.min(dueAt - this.#clock.wallMs(), longestDueWaitMs))
+    this.#dueTimer = this.#clock.startTimer(delayMs, () => this.wake())
+  }
+
+  #answerIdle(): void {
+    if (this.#idleWaiters.length === 0) return
+    const jobs = this.#changes.writer.counters.totals()
+    if (jobs.QUEUED + jobs.SCHEDULED + jobs.RUNNING > this.#changes.parked) return
+    const waiters = this.#idleWaiters
+    this.#idleWaiters = []
+    for (const answer of waiters) answer()
+  }
+
+  #releaseParked(): void {
+    const { changes } = this
+    this.submit({
+      apply: () => {
+        const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.promotedPerCycle)
+        changes.parked = changes.writer.parkedCount()
+        if (released === limits.promotedPerCycle) this.afterCommit(() => this.#releaseParked())
+      },
+      refuse: () => {},
+    })
+  }
+
+  // ---- pool threads
+
+  #receive(thread: PoolThread, outcomes: Outcomes): void {
+    const batch = thread.batches.find((candidate) => candidate.number === outcomes.batch)
+    if (batch !== undefined) this.#submitOutcomes(batch, outcomes)
+  }
+
+  #receiveLast(batch: DispatchedBatch, outcomes: Outcomes): void {
+    if (outcomes.succeeded.length + outcomes.others.length > 0) this.#submitOutcomes(batch, outcomes)
+    // The thread has room again. What is ready is durable already and need not wait for the next commit.
+    this.#dispatcher.dispatch()
+    this.wake()
+  }
+
+  #submitOutcomes(batch: DispatchedBatch, outcomes: Outcomes): void {
+    this.#submitOwn(() => applyOutcomes(this.#changes, batch, outcomes))
+  }
+
+  /** What must not be lost: when it cannot be committed, it is tried again. */
+  #submitOwn(apply: () => void): void {
+    const command: Command = { apply, refuse: () => this.#deferred.push(command) }
+    this.#mailbox.offer('outcomes', command)
+    this.wake()
+  }
+
+  #threadDied(thread: PoolThread, cause: Error): void {
+    const waiting = thread.batches.flatMap((batch) => batch.takeBackWaiting())
+    const started = thread.batches.flatMap((batch) => batch.started())
+    this.#claims.giveBack(waiting)
+    const error = toPlainError(cause)
+    if (this.#state === 'serving') {
+      this.#emit({
+        kind: 'thread-died',
+        threadId: thread.threadId,
+        error,
+        suspects: started.map((claim) => claim.seq),
+      })
+      if (started.length > 0) this.#submitOwn(() => this.#judge(started, error))
+    }
+    this.wake()
+  }
+
+  /** One job that ran when its thread died is the cause; of several nobody knows which, so they run alone next. */
+  #judge(started: readonly Claim[], error: PlainError): void {
+    const now = this.#clock.wallMs()
+    for (const claim of started) {
+      if (claim.place === 'gone') continue
+      const { batch, index } = claim
+      const startedAt = Math.round(now - this.#clock.monotonicMs() + (batch?.control.startedAtMs(index) ?? 0))
+      if (started.length === 1)
+        chargeDeath(this.#changes, claim, { cause: 'THREAD_DIED', error }, startedAt, now)
+      else putBack(this.#changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
+    }
+  }
+
+  // ---- actors
+
+  #reconnectActor(name: string): void {
+    for (const thread of this.#pool.ready()) {
+      const port = this.#actors.connect(name)
+      if (port !== undefined) thread.notify({ kind: 'actor-port', name, port }, [port])
+    }
+    const port = this.#actors.connect(name)
+    if (port !== undefined) this.#surroundings.tell({ kind: 'actor-port', name, port }, [port])
+  }
+
+  #actorFailed(name: string, error: PlainError): void {
+    for (const thread of this.#pool.ready()) thread.notify({ kind: 'actor-failed', name, error })
+    this.#surroundings.tell({ kind: 'actor-failed', name, error })
+  }
+
+  #emit(event: EngineEvent): void {
+    this.#surroundings.tell({ kind: 'event', event })
+  }
+
+  // ---- stop
+
+  /**
+   * Ends in two steps. First nothing new begins, what has not begun is put back, and running jobs are asked to give way.
+   * What still runs at the end of the grace is ended with its thread and put back. Then the actors stop.
+   */
+  async stop(graceMs: number): Promise<StopReport> {
+    const startMs = this.#clock.monotonicMs()
+    this.#state = 'draining'
+    this.#changes.admits = false
+    this.#dueTimer?.cancel()
+    this.#dispatcher.close()
+    const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
+    if (waiting.length > 0) this.#submitOwn(() => this.#putBackAll(waiting, false))
+    const running = this.#claims.size - waiting.length
+    this.#dispatcher.abortAll('stopping')
+    const drained = new Promise<void>((resolve) => {
+      this.#drained = resolve
+    })
+    const deadline = this.#clock.startTimer(graceMs, () => this.#drained?.())
+    this.wake()
+    await drained
+    deadline.cancel()
+    this.#drained = undefined
+
+    const stuck = this.#pool.ready().filter((thread) => thread.batches.length > 0)
+    await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
+    const left = [...this.#claims.all()]
+    if (left.length > 0) this.#submitOwn(() => this.#putBackAll(left, true))
+    while (this.#mailbox.size > 0) this.#cycle()
+    this.#dispatcher.stopWatch()
+    this.#retryTimer?.cancel()
+    this.#state = 'ended'
+    await this.#pool.close()
+    await this.#actors.stop(Math.max(graceMs, 1_000))
+    await this.#checkpoints.stop(1_000)
+    return {
+      graceful: left.length === 0,
+      putBackWaiting: waiting.length,
+      putBackRunning: left.length === 0 ? 0 : running,
+      threadsEnded: stuck.length,
+      elapsedMs: Math.round(this.#clock.monotonicMs() - startMs),
+    }
+  }
+
+  /** Ends what a failed start has begun. */
+  async abandon(): Promise<void> {
+    this.#state = 'ended'
+    await this.#pool.close()
+    await this.#actors.stop(1_000).catch(() => {})
+    await this.#checkpoints.stop(1_000)
+  }
+
+  #putBackAll(claims: readonly Claim[], hasBegun: boolean): void {
+    const now = this.#clock.wallMs()
+    for (const claim of claims) {
+      if (claim.place === 'gone') continue
+      putBack(this.#changes, claim, {
+        runAt: undefined,
+        startedAt: hasBegun ? now : null,
+        now,
+        suspicion: hasBegun ? 0 : claim.suspicion,
+      })
+    }
+  }
+}
+
+function once(command: Command): () => Command | undefined {
+  let given = false
+  return () => {
+    if (given) return undefined
+    given = true
+    return command
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Everything an engine tells about itself, in one map. Log and telemetry are subscribers of it, like any user.
+ *
+ * | event | when | level in the log |
+ * |---|---|---|
+ * | `job-settled` | a job got its outcome; after the commit that recorded it | debug |
+ * | `job-retried` | an attempt failed and another will follow | warn |
+ * | `job-failed` | a job ended as FAILED | error |
+ * | `job-unresponsive` | a handler still runs 5 s after its signal fired | warn |
+ * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
+ * | `recovered` | at start: jobs that were running when the last process died | warn |
+ * | `thread-died` | a pool thread ended by itself; it is replaced | error |
+ * | `actor-died` | an actor's thread ended by itself | error |
+ * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
+ * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
+ * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
+ */
+import type { PlainError } from '../errors.ts'
+import type { FailureCause } from '../execution/messages.ts'
+import type { FinalState } from '../job/state.ts'
+
+export interface EngineEventMap {
+  'job-settled': {
+    readonly jobId: string
+    readonly jobType: string
+    readonly queue: string
+    readonly subjectKey: string | undefined
+    readonly state: FinalState
+    readonly attempt: number
+    /** What the handler returned, on DONE. */
+    readonly result: unknown
+    /** Why it failed, on FAILED. */
+    readonly cause: FailureCause | undefined
+    readonly error: PlainError | undefined
+    readonly supersededBy: string | undefined
+  }
+  'job-retried': JobFailureEvent & { readonly delayMs: number }
+  'job-failed': JobFailureEvent
+  'job-unresponsive': { readonly jobId: string; readonly jobType: string; readonly ignoredForMs: number }
+  'job-without-handler': { readonly jobId: string; readonly jobType: string }
+  recovered: { readonly interrupted: number; readonly poisoned: number }
+  'thread-died': {
+    readonly threadId: number
+    readonly error: PlainError
+    readonly suspects: readonly string[]
+  }
+  'actor-died': { readonly name: string; readonly error: PlainError; readonly willRestart: boolean }
+  'checkpointer-died': { readonly error: PlainError; readonly willRestart: boolean }
+  'commit-failed': { readonly error: PlainError; readonly retryInMs: number }
+  'engine-failed': { readonly error: PlainError }
+}
+
+interface JobFailureEvent {
+  readonly jobId: string
+  readonly jobType: string
+  readonly attempt: number
+  readonly cause: FailureCause
+  readonly error: PlainError
+}
+
+export type EngineEventName = keyof EngineEventMap
+
+/** The level at which an event is logged. */
+export const eventLevels = {
+  'job-settled': 'debug',
+  'job-retried': 'warn',
+  'job-failed': 'error',
+  'job-unresponsive': 'warn',
+  'job-without-handler': 'warn',
+  recovered: 'warn',
+  'thread-died': 'error',
+  'actor-died': 'error',
+  'checkpointer-died': 'error',
+  'commit-failed': 'error',
+  'engine-failed': 'error',
+} as const satisfies Record<EngineEventName, 'debug' | 'info' | 'warn' | 'error'>
+
+type Listener<Name extends EngineEventName> = (event: EngineEventMap[Name]) => void
+
+/**
+ * Typed events. A listener that throws hurts nobody else: what it threw becomes a process warning.
+ *
+ * @example engine.events.on('job-failed', ({ jobId, error }) => console.error(jobId, error.message))
+ */
+export class EngineEvents {
+  readonly #listeners = new Map<EngineEventName, Set<Listener<never>>>()
+  readonly #onInterest: (name: EngineEventName, isWanted: boolean) => void
+
+  /** @param onInterest told when an event gets its first listener, and when it loses its last */
+  constructor(onInterest: (name: EngineEventName, isWanted: boolean) => void = () => {}) {
+    this.#onInterest = onInterest
+  }
+
+  on<Name extends EngineEventName>(name: Name, listener: Listener<Name>): this {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    if (listeners.size === 1) this.#onInterest(name, true)
+    return this
+  }
+
+  off<Name extends EngineEventName>(name: Name, listener: Listener<Name>): this {
+    const listeners = this.#listeners.get(name)
+    if (listeners?.delete(listener) && listeners.size === 0) this.#onInterest(name, false)
+    return this
+  }
+
+  once<Name extends EngineEventName>(name: Name, listener: Listener<Name>): this {
+    const first = (event: EngineEventMap[Name]) => {
+      this.off(name, first)
+      listener(event)
+    }
+    return this.on(name, first)
+  }
+
+  hasListeners(name: EngineEventName): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
+  }
+
+  emit<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): void {
+    const listeners = this.#listeners.get(name)
+    if (listeners === undefined) return
+    for (const listener of [...listeners]) {
+      try {
+        // The boundary: `on` is the only way in, and it pairs each name with its own listeners.
+        ;(listener as Listener<Name>)(event)
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error), {
+          code: 'SEMANTICA_LISTENER_THREW',
+        })
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { printable } from '../../src/cli/printable.ts'
+import { DirectIndexer, TemporaryTree } from '../indexer/direct-indexer.ts'
+
+const command = fileURLToPath(new URL('../../src/cli/semantica.ts', import.meta.url))
+
+function semantica(commandLine: readonly string[], folder = process.cwd()) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...commandLine], {
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  return { status, stdout, stderr }
+}
+
+test('help and version', () => {
+  const help = semantica(['--help'])
+  expect(help).toMatchObject({ status: 0, stderr: '' })
+  expect(help.stdout).toContain('Exit codes:')
+  expect(help.stdout).toContain('semantica search')
+  expect(semantica(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test.each([
+  [['bogus'], 'unknown command'],
+  [['index', '--threads', '0'], 'Allowed: a whole number from 1 to 256'],
+  [['index', '--max-file-bytes', '2MB'], 'Allowed: a whole number'],
+  [['search'], 'missing required argument'],
+  [['index', '/does/not/exist'], 'PATH_INVALID'],
+  [['index', command], 'PATH_INVALID'],
+] as const)('%j ends with 2 and one clear message', (commandLine, message) => {
+  const { status, stdout, stderr } = semantica(commandLine)
+  expect(status).toBe(2)
+  expect(stdout).toBe('')
+  expect(stderr).toContain(message)
+  expect(stderr).toMatch(/^semantica: /)
+  expect(stderr).not.toMatch(/^\s+at /m)
+})
+
+test('without an index, search and status say what to do', () => {
+  using tree = new TemporaryTree()
+  for (const commandLine of [
+    ['search', 'x', tree.path],
+    ['status', tree.path],
+  ]) {
+    const { status, stderr } = semantica(commandLine)
+    expect(status).toBe(2)
+    expect(stderr).toContain(`semantica index ${tree.path}`)
+  }
+})
+
+test('a state folder that is a file is refused', () => {
+  using tree = new TemporaryTree().write({ 'a.ts': '', '.semantica': 'a file' })
+  const { status, stderr } = semantica(['index', tree.path])
+  expect(status).toBe(2)
+  expect(stderr).toContain('PATH_INVALID')
+})
+
+test('search prints path:line: text as seen from the current directory, and status sums up', async () => {
+  using tree = new TemporaryTree().write({
+    'src/a.ts': '\nexport function find\u0007me() {}\nfunction findme() {}',
+  })
+  await using indexer = new DirectIndexer(tree.path)
+  await indexer.index()
+  expect(semantica(['search', 'findme'], tree.path)).toEqual({
+    status: 0,
+    stdout: 'src/a.ts:3: function findme() {}\n',
+    stderr: '',
+  })
+  mkdirSync(join(tree.path, 'deep'))
+  expect(semantica(['search', 'findme', '..'], join(tree.path, 'deep')).stdout).toBe(
+    '../src/a.ts:3: function findme() {}\n',
+  )
+  const json = semantica(['search', 'findme', tree.path, '--json'])
+  expect(JSON.parse(json.stdout)).toMatchObject([
+    { path: 'src/a.ts', line: 3, name: 'findme', kind: 'function' },
+  ])
+  expect(semantica(['search', 'nothing', tree.path])).toMatchObject({ status: 1, stdout: '' })
+  expect(JSON.parse(semantica(['status', tree.path, '--json']).stdout)).toMatchObject({
+    files: 1,
+    languages: { typescript: 1 },
+    run_open: false,
+  })
+})
+
+test('an index that is no database is reported with the way out', () => {
+  using tree = new TemporaryTree()
+  mkdirSync(join(tree.path, '.semantica'))
+  writeFileSync(join(tree.path, '.semantica/index.db'), 'text that is no database '.repeat(100))
+  const { status, stderr } = semantica(['search', 'x', tree.path])
+  expect(status).toBe(2)
+  expect(stderr).toContain('DATABASE_CORRUPT')
+  expect(stderr).toContain('Delete the file')
+})
+
+test('control characters are not printed', () => {
+  expect(printable('a\u001b[31m\tb\n')).toBe('a\uFFFD[31m b\uFFFD')
+})

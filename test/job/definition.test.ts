@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { defineJobs, isJobsModule } from '../../src/job/definition.ts'
+
+const url = import.meta.url
+const run = () => 1
+
+test('a module keeps what it was given, and cannot be changed afterwards', () => {
+  const definitions = { A: { run }, 'INDEX FILE/ä': { run, overlap: 1_000, timeoutMs: 1 } }
+  const module = defineJobs(url, definitions)
+  expect(module).toMatchObject({ url, definitions })
+  expect(isJobsModule(module)).toBe(true)
+  expect(Object.isFrozen(module) && Object.isFrozen(module.definitions)).toBe(true)
+})
+
+test('a module of another copy of this package is recognised, other things are not', () => {
+  expect(isJobsModule({ [Symbol.for('semantica-task-engine.jobs')]: true, url, definitions: {} })).toBe(true)
+  expect([undefined, null, {}, { url, definitions: {} }, 'a', run].some(isJobsModule)).toBe(false)
+})
+
+test.each([
+  ['an object', z.object({ path: z.string() })],
+  [
+    'a function, as some libraries make them',
+    Object.assign(() => 1, { '~standard': { validate: () => ({ value: 1 }) } }),
+  ],
+])('a validator may be %s', (_what, payload) => {
+  expect(() => defineJobs(url, { A: { payload, run } } as never)).not.toThrow()
+})
+
+describe('refused, naming the place', () => {
+  test.each<[option: string, url: unknown, definitions: unknown]>([
+    ['defineJobs', undefined, {}],
+    ['defineJobs', './jobs.ts', {}],
+    ['defineJobs', 'https://example.com/jobs.js', {}],
+    ['defineJobs', url, undefined],
+    ['defineJobs', url, null],
+    ['job type', url, { '': { run } }],
+    ['job type', url, { ' A': { run } }],
+    ['job type', url, { 'A\0': { run } }],
+    ['job type', url, { 'half \ud83d': { run } }],
+    ['job type', url, { ['x'.repeat(129)]: { run } }],
+    ['A.run', url, { A: {} }],
+    ['A.run', url, { A: null }],
+    ['A.run', url, { A: run }],
+    ['A.timeoutMS', url, { A: { run, timeoutMS: 5 } }],
+    ['A.payload', url, { A: { run, payload: null } }],
+    ['A.payload', url, { A: { run, payload: { path: 'string' } } }],
+    ['A.timeoutMs', url, { A: { run, timeoutMs: 0 } }],
+    ['A.timeoutMs', url, { A: { run, timeoutMs: '5s' } }],
+    ['A.overlap', url, { A: { run, overlap: 0 } }],
+    ['A.overlap', url, { A: { run, overlap: 1_001 } }],
+    ['A.overlap', url, { A: { run, overlap: 1.5 } }],
+    ['A.retry', url, { A: { run, retry: 5 } }],
+    ['A.retry.maxAttempts', url, { A: { run, retry: { maxAttempts: 1_001 } } }],
+    ['A.retry.times', url, { A: { run, retry: { times: 1 } } }],
+  ])('%s (%#)', (option, givenUrl, definitions) => {
+    const define = () => defineJobs(givenUrl as never, definitions as never)
+    expect(define).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', details: { option } }))
+  })
+})
