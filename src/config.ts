@@ -4,9 +4,9 @@ import { checkNumber } from './job/definition.ts'
 
 /** What survives what. `process`: an acknowledged job survives SIGKILL. `power`: it survives loss of power as well. */
 export type Durability = 'process' | 'power'
-export const durabilities = ['process', 'power'] as const satisfies readonly Durability[]
+const durabilities = ['process', 'power'] as const satisfies readonly Durability[]
 
-export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const
+const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 /** Options that can be set in code or by the environment. Code wins. */

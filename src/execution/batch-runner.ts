@@ -13,12 +13,13 @@
 import type { Clock } from '../clock.ts'
 import { hasCode, type PlainError, toPlainError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
+import type { FailureCause } from '../job/failure-cause.ts'
 import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
 import { ControlBlock } from './control-block.ts'
-import type { AttemptEnd, BatchTask, FailureCause, JobDetails, Outcomes } from './messages.ts'
+import type { AttemptEnd, BatchTask, JobDetails, Outcomes } from './messages.ts'
 
 /** Work since the last sending after which outcomes are sent; a sending costs about a fiftieth of it. */
 const sendAfterMs = 0.5

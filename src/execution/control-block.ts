@@ -14,7 +14,7 @@
 const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
 
 /** Why a handler's signal fired. The order is the number in shared memory; never reorder. */
-export const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping'] as const
+const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping'] as const
 export type AbortReason = (typeof abortReasons)[number]
 
 const bytesPerJob = 2 * Float64Array.BYTES_PER_ELEMENT + 2 * Int32Array.BYTES_PER_ELEMENT

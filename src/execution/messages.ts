@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { PlainError } from '../errors.ts'
+import type { FailureCause } from '../job/failure-cause.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { Verdict } from '../job/verdict.ts'
 import type { AbortReason } from './control-block.ts'
@@ -74,17 +75,6 @@ export type AttemptEnd = { readonly index: number } & (
   /** Nobody's fault: an actor that it asked was restarted. Put back uncharged. */
   | { readonly kind: 'interrupted'; readonly error: PlainError }
 )
-
-export const failureCauses = [
-  'THREW',
-  'TIMED_OUT',
-  'INVALID_PAYLOAD',
-  'INVALID_RESULT',
-  'UNKNOWN_TYPE',
-  'THREAD_DIED',
-  'PROCESS_DIED',
-] as const
-export type FailureCause = (typeof failureCauses)[number]
 
 /** A job that a handler enqueued: validated in the thread, committed with the outcome. */
 export interface ChildJob {

@@ -12,6 +12,9 @@ import { assertWritable, exists, locateDatabase } from './file-system.ts'
 import { databaseMark, identify, readNumber } from './mark.ts'
 import { migrateUp, migrationStatus, readMigrations } from './migrate.ts'
 
+/** A connection, for those who pass one on. */
+export type { Database } from 'better-sqlite3'
+
 export interface OpenOptions {
   readonly path: string
   /** What an acknowledged write survives: the death of the process, or also a loss of power. */

@@ -1,5 +1,6 @@
 /**
- * Turns backlog into claims, as far as the threads can use them soon.
+ * What the supervisor does by itself in each cycle: makes jobs claimable whose time has come, and turns backlog into
+ * claims, as far as the threads can use them soon.
  */
 import { limits } from '../config.ts'
 import type { ClaimedRow } from '../store/rows.ts'
@@ -9,8 +10,30 @@ import { exclusiveSuspicion } from './dispatcher.ts'
 /** Claims at most this much payload at a time, so that a cycle stays short. */
 const charactersPerClaim = 16_000_000
 
-/** One step; the next cycle goes on. */
-export function claimBacklog(changes: Changes): void {
+/** One bounded step; the next cycle goes on. */
+export function advance(changes: Changes): void {
+  const { dueAt, writer } = changes
+  const now = changes.clock.wallMs()
+  if (dueAt !== undefined && dueAt <= now) {
+    writer.duePromote(now, limits.promotedPerCycle)
+    changes.dueAt = writer.dueNext()
+  }
+  claimBacklog(changes)
+}
+
+/** Whether a step would change anything. */
+export function canAdvance(changes: Changes): boolean {
+  const { admits, dueAt, writer, claims, suspectsWaiting, suspectsMayWait, exclusiveWaiting } = changes
+  if (!admits) return false
+  if (dueAt !== undefined && dueAt <= changes.clock.wallMs()) return true
+  const queued = writer.counters.total('QUEUED')
+  if (queued === 0) return false
+  if (exclusiveWaiting > 0) return claims.size === 0
+  if (suspectsMayWait && claims.size === 0) return true
+  return queued > suspectsWaiting && claims.roomMs(changes.threads) > 0
+}
+
+function claimBacklog(changes: Changes): void {
   if (!changes.admits) return
   claimSuspects(changes)
   if (changes.exclusiveWaiting > 0 || changes.claims.hasSuspects(exclusiveSuspicion)) return

@@ -1,3 +1,4 @@
+import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { ControlBlock } from '../execution/control-block.ts'
 import type { BatchTask, JobDetails } from '../execution/messages.ts'
@@ -57,11 +58,12 @@ export class DispatchedBatch {
   takeBackWaiting(leave = 0): Claim[] {
     const taken: Claim[] = []
     let left = leave
-    for (const claim of this.claims.slice(this.#cursor)) {
-      if (!this.holds(claim) || !this.control.isWaiting(claim.index)) continue
+    for (let index = this.#firstOpen(); index < this.claims.length; index++) {
+      const claim = this.claims[index]
+      if (claim === undefined || !this.#isWaitingHere(claim)) continue
       if (left > 0) {
         left--
-      } else if (this.control.takeBack(claim.index)) {
+      } else if (this.control.takeBack(index)) {
         claim.place = 'held'
         taken.push(claim)
       }
@@ -69,23 +71,30 @@ export class DispatchedBatch {
     return taken
   }
 
-  waiting(): number {
-    let waiting = 0
-    for (const claim of this.claims.slice(this.#cursor)) {
-      if (this.holds(claim) && this.control.isWaiting(claim.index)) waiting++
+  /** The jobs that have not begun. */
+  waiting(): Claim[] {
+    const waiting: Claim[] = []
+    for (let index = this.#firstOpen(); index < this.claims.length; index++) {
+      const claim = this.claims[index]
+      if (claim !== undefined && this.#isWaitingHere(claim)) waiting.push(claim)
     }
     return waiting
   }
 
-  /** The jobs whose handlers have begun and not ended. */
+  /** The jobs whose handlers have begun and not ended. A thread begins them in order. */
   started(): Claim[] {
-    while (this.#cursor < this.claims.length && !this.#isOpen(this.#cursor)) this.#cursor++
     const started: Claim[] = []
-    for (const claim of this.claims.slice(this.#cursor)) {
-      if (this.holds(claim) && this.control.isStarted(claim.index)) started.push(claim)
-      else if (this.control.isWaiting(claim.index)) break
+    for (let index = this.#firstOpen(); index < this.claims.length; index++) {
+      const claim = this.claims[index]
+      if (this.control.isWaiting(index)) break
+      if (claim !== undefined && this.holds(claim) && this.control.isStarted(index)) started.push(claim)
     }
     return started
+  }
+
+  /** Whether a handler has been running for so long that what waits behind it is better off elsewhere. */
+  isStuck(nowMs: number): boolean {
+    return this.started().some((claim) => nowMs - this.control.startedAtMs(claim.index) > limits.stuckAfterMs)
   }
 
   abort(claim: Claim, reason: AbortReason, nowMs: number): void {
@@ -95,8 +104,21 @@ export class DispatchedBatch {
     this.thread.notify({ kind: 'abort', batch: this.number, index: claim.index })
   }
 
-  #isOpen(index: number): boolean {
-    return this.control.isWaiting(index) || this.control.isStarted(index)
+  #isWaitingHere(claim: Claim): boolean {
+    return this.holds(claim) && this.control.isWaiting(claim.index)
+  }
+
+  /** What has ended or was taken back stays so: it is looked at once. */
+  #firstOpen(): number {
+    const { control, claims } = this
+    while (
+      this.#cursor < claims.length &&
+      !control.isWaiting(this.#cursor) &&
+      !control.isStarted(this.#cursor)
+    ) {
+      this.#cursor++
+    }
+    return this.#cursor
   }
 }
 

@@ -3,13 +3,13 @@
  * WAL has grown too large, between two commits. A PASSIVE checkpoint from the thread alone never comes to the end of a
  * WAL that is being written without a pause.
  */
-import type { Database } from 'better-sqlite3'
 import { defaultRestartBudget, SupervisedThread } from '../actor/supervision.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { toPlainError } from '../errors.ts'
 import { CheckpointPolicy, checkpointPassive, readWalBytes } from '../store/checkpoint.ts'
 import type { CheckpointAnswer, CheckpointRequest } from '../store/messages.ts'
+import type { Database } from '../store/open.ts'
 import type { EngineEvent } from './messages.ts'
 
 /** Commits between two looks at the WAL's size. */

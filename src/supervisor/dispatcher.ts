@@ -15,6 +15,9 @@ import { DispatchedBatch } from './batch.ts'
 import type { Claim, Claims } from './claims.ts'
 import type { Pool, PoolThread } from './pool.ts'
 
+/** Waiting work of less than this is done sooner than it is moved. */
+const worthSharingMs = 0.5
+
 export interface DispatchListener {
   /** A handler's signal fired a while ago, and it still runs. */
   onUnresponsive(claim: Claim, ignoredForMs: number): void
@@ -114,14 +117,9 @@ export class Dispatcher {
   #mayPrefetch(thread: PoolThread): boolean {
     const [running] = thread.batches
     if (running === undefined) return true
-    return running.claims.every((claim) => claim.suspicion === 0) && !this.#isStuck(running)
-  }
-
-  #isStuck(batch: DispatchedBatch): boolean {
-    const nowMs = this.#clock.monotonicMs()
-    return batch
-      .started()
-      .some((claim) => nowMs - batch.control.startedAtMs(claim.index) > limits.stuckAfterMs)
+    return (
+      running.claims.every((claim) => claim.suspicion === 0) && !running.isStuck(this.#clock.monotonicMs())
+    )
   }
 
   #cutBatch(): Claim[] {
@@ -148,10 +146,15 @@ export class Dispatcher {
     if (this.#claims.peekReady() !== undefined) return
     for (const idle of threads) {
       if (idle.batches.length > 0) continue
-      const richest = mostWaiting(threads)
+      const richest = richestOf(threads)
       if (richest === undefined) return
-      const keep = richest.isStuck(this.#clock.monotonicMs()) ? 0 : Math.ceil(richest.waiting / 2)
-      const taken = richest.takeBack(richest.waiting - keep)
+      const nowMs = this.#clock.monotonicMs()
+      const isStuck = richest.thread.batches.some((batch) => batch.isStuck(nowMs))
+      if (!isStuck && richest.waitingMs < worthSharingMs) return
+      // What is on its way to a thread that has not begun anything is left to it by half, or it would go to and fro.
+      const hasBegun = richest.thread.batches.some((batch) => batch.started().length > 0)
+      const half = hasBegun ? Math.ceil(richest.waiting / 2) : Math.floor(richest.waiting / 2)
+      const taken = takeBackLast(richest.thread, isStuck ? richest.waiting : half)
       if (taken.length === 0) return
       this.#send(idle, taken)
     }
@@ -199,36 +202,36 @@ export class Dispatcher {
   }
 }
 
-interface Waiting {
+interface Rich {
+  readonly thread: PoolThread
   readonly waiting: number
-  isStuck(nowMs: number): boolean
-  /** The last ones first: the first ones are about to begin. */
-  takeBack(count: number): Claim[]
+  readonly waitingMs: number
 }
 
-function mostWaiting(threads: readonly PoolThread[]): Waiting | undefined {
-  let richest: Waiting | undefined
+/** The thread whose batches hold the most work that has not begun. */
+function richestOf(threads: readonly PoolThread[]): Rich | undefined {
+  let richest: Rich | undefined
   for (const thread of threads) {
-    const waiting = thread.batches.reduce((sum, batch) => sum + batch.waiting(), 0)
-    if (waiting <= (richest?.waiting ?? 0)) continue
-    richest = {
-      waiting,
-      isStuck: (nowMs) =>
-        thread.batches.some((batch) =>
-          batch
-            .started()
-            .some((claim) => nowMs - batch.control.startedAtMs(claim.index) > limits.stuckAfterMs),
-        ),
-      takeBack: (count) => {
-        const taken: Claim[] = []
-        for (const batch of thread.batches.toReversed()) {
-          const here = batch.waiting()
-          const wanted = Math.min(here, count - taken.length)
-          if (wanted > 0) taken.unshift(...batch.takeBackWaiting(here - wanted))
-        }
-        return taken
-      },
+    let waiting = 0
+    let waitingMs = 0
+    for (const batch of thread.batches) {
+      for (const claim of batch.waiting()) {
+        waiting++
+        waitingMs += claim.jobType.estimateMs
+      }
     }
+    if (waiting > 0 && waitingMs > (richest?.waitingMs ?? -1)) richest = { thread, waiting, waitingMs }
   }
   return richest
+}
+
+/** Takes back up to `count` jobs, the last ones first: the first ones are about to begin. */
+function takeBackLast(thread: PoolThread, count: number): Claim[] {
+  const taken: Claim[] = []
+  for (const batch of thread.batches.toReversed()) {
+    const waiting = batch.waiting().length
+    const wanted = Math.min(waiting, count - taken.length)
+    if (wanted > 0) taken.unshift(...batch.takeBackWaiting(waiting - wanted))
+  }
+  return taken
 }

@@ -4,6 +4,7 @@
  * Everything that returns a job (retry, death of its thread, an actor's restart, stop) goes through `putBack`, which
  * ends an older generation as SUPERSEDED and a cancelled job as CANCELLED instead.
  */
+import type { PlainError } from '../errors.ts'
 import type { JobSeq } from '../job/id.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
@@ -56,7 +57,7 @@ export function settleSuperseded(changes: Changes, claim: Claim, supersededBy: J
   finish(changes, claim, 'SUPERSEDED', null, now)
 }
 
-export interface Return {
+interface Return {
   /** When it may run again; undefined: at once. */
   readonly runAt: number | undefined
   /** Null: its handler had not begun, and the attempt is not counted. */
@@ -89,7 +90,7 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
 }
 
 /** The job was the only one that ran when its thread died. */
-export function chargeDeath(
+function chargeDeath(
   changes: Changes,
   claim: Claim,
   failure: JobFailure,
@@ -105,4 +106,30 @@ export function chargeDeath(
 /** Whether a job that has died alone this often is given up. */
 export function isPoison(deaths: number): boolean {
   return deaths >= maxDeaths
+}
+
+/** The engine stops: every one of these claims goes back as it was, uncharged. */
+export function putBackAll(changes: Changes, claims: readonly Claim[], hasBegun: boolean): void {
+  const now = changes.clock.wallMs()
+  for (const claim of claims) {
+    if (claim.place === 'gone') continue
+    const suspicion = hasBegun ? 0 : claim.suspicion
+    putBack(changes, claim, { runAt: undefined, startedAt: hasBegun ? now : null, now, suspicion })
+  }
+}
+
+/**
+ * A thread has died in which these handlers had begun. One alone is the cause, and is charged; of several nobody knows
+ * which it was, so they run alone next.
+ */
+export function judgeDeath(changes: Changes, started: readonly Claim[], error: PlainError): void {
+  const now = changes.clock.wallMs()
+  const nowMonotonicMs = changes.clock.monotonicMs()
+  for (const claim of started) {
+    if (claim.place === 'gone') continue
+    const { batch, index } = claim
+    const startedAt = Math.round(now - nowMonotonicMs + (batch?.control.startedAtMs(index) ?? nowMonotonicMs))
+    if (started.length === 1) chargeDeath(changes, claim, { cause: 'THREAD_DIED', error }, startedAt, now)
+    else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
+  }
 }

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Durability } from '../config.ts'
 import type { PlainError } from '../errors.ts'
-import type { FailureCause } from '../execution/messages.ts'
+import type { FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { FinalState, JobState } from '../job/state.ts'

@@ -1,12 +1,11 @@
 /** The supervisor thread: opens what it owns, serves the host, and gives everything back in reverse order. */
-import type { Database } from 'better-sqlite3'
 import { type Incoming, servePort } from '../actor/port.ts'
 import type { ThreadStart } from '../actor/thread-start.ts'
 import { systemClock } from '../clock.ts'
 import { unreachable } from '../errors.ts'
 import { closeWriter } from '../store/close.ts'
 import { DatabaseLock } from '../store/lock.ts'
-import { openWriter, readDatabaseId } from '../store/open.ts'
+import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
 import { applyEnqueue } from './enqueue.ts'
 import type { DatabaseFacts, HostNotice, SupervisorProtocol, SupervisorStart } from './messages.ts'

@@ -9,7 +9,6 @@
  * not for a thread, not for a reader, not for the disk but in the commit itself.
  */
 import type { MessagePort } from 'node:worker_threads'
-import type { Database } from 'better-sqlite3'
 import { Mailbox } from '../actor/mailbox.ts'
 import { afterThisTurn, type Clock, type Timer } from '../clock.ts'
 import { limits } from '../config.ts'
@@ -17,15 +16,16 @@ import { engineError, type PlainError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { toJobSeq } from '../job/id.ts'
 import { isFinal } from '../job/state.ts'
+import type { Database } from '../store/open.ts'
 import { JobWriter } from '../store/writer.ts'
 import { Actors } from './actors.ts'
-import { claimBacklog } from './backlog.ts'
+import { advance, canAdvance } from './backlog.ts'
 import type { DispatchedBatch } from './batch.ts'
 import { Changes } from './changes.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { type Claim, Claims } from './claims.ts'
+import { Claims } from './claims.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { chargeDeath, putBack } from './finish.ts'
+import { judgeDeath, putBackAll } from './finish.ts'
 import { type Command, GroupCommit } from './group-commit.ts'
 import { JobTypes } from './job-types.ts'
 import type {
@@ -227,7 +227,7 @@ export class Supervisor {
       isClosing = true
       return this.#ownWork
     }
-    if (this.#mailbox.size > 0 || this.#hasOwnWork()) {
+    if (this.#mailbox.size > 0 || canAdvance(this.#changes)) {
       const error = this.#commit.run(next)
       if (error === undefined) this.#checkpoints.afterCommit()
       else this.#commitFailed(error)
@@ -238,33 +238,11 @@ export class Supervisor {
     this.#answerIdle()
     this.#planDue()
     if (this.#claims.size === 0) this.#drained?.()
-    if (this.#mailbox.size > 0 || (this.#retryTimer === undefined && this.#hasOwnWork())) this.wake()
+    if (this.#mailbox.size > 0 || (this.#retryTimer === undefined && canAdvance(this.#changes))) this.wake()
   }
 
-  /** What the supervisor does by itself in each cycle, last, so that it sees what the commands have changed. */
-  readonly #ownWork: Command = {
-    apply: () => {
-      const { dueAt, writer } = this.#changes
-      const now = this.#clock.wallMs()
-      if (dueAt !== undefined && dueAt <= now) {
-        writer.duePromote(now, limits.promotedPerCycle)
-        this.#changes.dueAt = writer.dueNext()
-      }
-      claimBacklog(this.#changes)
-    },
-    refuse: () => {},
-  }
-
-  #hasOwnWork(): boolean {
-    const { admits, dueAt, writer, suspectsWaiting, suspectsMayWait, exclusiveWaiting } = this.#changes
-    if (!admits) return false
-    if (dueAt !== undefined && dueAt <= this.#clock.wallMs()) return true
-    const queued = writer.counters.total('QUEUED')
-    if (queued === 0) return false
-    if (exclusiveWaiting > 0) return this.#claims.size === 0
-    if (suspectsMayWait && this.#claims.size === 0) return true
-    return queued > suspectsWaiting && this.#claims.roomMs(this.#surroundings.start.threads) > 0
-  }
+  /** Comes last in each cycle, so that it sees what the commands have changed. */
+  readonly #ownWork: Command = { apply: () => advance(this.#changes), refuse: () => {} }
 
   #commitFailed(error: Error): void {
     this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs: retryCommitMs })
@@ -343,22 +321,9 @@ export class Supervisor {
         error,
         suspects: started.map((claim) => claim.seq),
       })
-      if (started.length > 0) this.#submitOwn(() => this.#judge(started, error))
+      if (started.length > 0) this.#submitOwn(() => judgeDeath(this.#changes, started, error))
     }
     this.wake()
-  }
-
-  /** One job that ran when its thread died is the cause; of several nobody knows which, so they run alone next. */
-  #judge(started: readonly Claim[], error: PlainError): void {
-    const now = this.#clock.wallMs()
-    for (const claim of started) {
-      if (claim.place === 'gone') continue
-      const { batch, index } = claim
-      const startedAt = Math.round(now - this.#clock.monotonicMs() + (batch?.control.startedAtMs(index) ?? 0))
-      if (started.length === 1)
-        chargeDeath(this.#changes, claim, { cause: 'THREAD_DIED', error }, startedAt, now)
-      else putBack(this.#changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
-    }
   }
 
   // ---- actors
@@ -394,7 +359,7 @@ export class Supervisor {
     this.#dueTimer?.cancel()
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
-    if (waiting.length > 0) this.#submitOwn(() => this.#putBackAll(waiting, false))
+    if (waiting.length > 0) this.#submitOwn(() => putBackAll(this.#changes, waiting, false))
     const running = this.#claims.size - waiting.length
     this.#dispatcher.abortAll('stopping')
     const drained = new Promise<void>((resolve) => {
@@ -409,7 +374,7 @@ export class Supervisor {
     const stuck = this.#pool.ready().filter((thread) => thread.batches.length > 0)
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     const left = [...this.#claims.all()]
-    if (left.length > 0) this.#submitOwn(() => this.#putBackAll(left, true))
+    if (left.length > 0) this.#submitOwn(() => putBackAll(this.#changes, left, true))
     while (this.#mailbox.size > 0) this.#cycle()
     this.#dispatcher.stopWatch()
     this.#retryTimer?.cancel()
@@ -432,19 +397,6 @@ export class Supervisor {
     await this.#pool.close()
     await this.#actors.stop(1_000).catch(() => {})
     await this.#checkpoints.stop(1_000)
-  }
-
-  #putBackAll(claims: readonly Claim[], hasBegun: boolean): void {
-    const now = this.#clock.wallMs()
-    for (const claim of claims) {
-      if (claim.place === 'gone') continue
-      putBack(this.#changes, claim, {
-        runAt: undefined,
-        startedAt: hasBegun ? now : null,
-        now,
-        suspicion: hasBegun ? 0 : claim.suspicion,
-      })
-    }
   }
 }
 

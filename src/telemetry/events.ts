@@ -16,7 +16,7 @@
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 import type { PlainError } from '../errors.ts'
-import type { FailureCause } from '../execution/messages.ts'
+import type { FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
 
 export interface EngineEventMap {
