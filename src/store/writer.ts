@@ -4,37 +4,35 @@
  * Whoever changes a state does it here, so that the counters cannot be forgotten. A change of a claim names the
  * attempt that it belongs to: zero rows changed means that somebody else won, which is an answer and not an error.
  */
-import type { Database, Statement } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue } from '../job/spec.ts'
 import type { JobState } from '../job/state.ts'
 import { Counters } from './counters.ts'
 import { decodeRanges, encodeRanges } from './ranges.ts'
-import {
-  type AttemptRow,
-  type Birth,
-  type ClaimedRow,
-  type InterruptedRow,
-  type JobHead,
-  type JobRow,
-  jobRowColumns,
-  type NewJob,
-  type PutBack,
-  type Settlement,
+import type {
+  AttemptRow,
+  Birth,
+  ClaimedRow,
+  InterruptedRow,
+  JobHead,
+  JobRow,
+  NewJob,
+  PutBack,
+  Settlement,
 } from './rows.ts'
-
-type Rows<Parameters extends unknown[], Row> = Statement<Parameters, Row>
+import { prepareWrites, type WriteStatements, writeSql } from './write-statements.ts'
 
 export class JobWriter {
   readonly counters = new Counters()
   readonly #database: Database
-  readonly #sql: ReturnType<typeof prepareAll>
+  readonly #sql: WriteStatements
   #lastSeq: number
 
   constructor(database: Database) {
     this.#database = database
-    this.#sql = prepareAll(database)
+    this.#sql = prepareWrites(database)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
   }
@@ -294,123 +292,5 @@ export class JobWriter {
   }
 }
 
-function prepareAll(database: Database) {
-  const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Rows<Parameters, Row> =>
-    database.prepare<Parameters, Row>(sql)
-  return {
-    begin: prepare<[]>('BEGIN IMMEDIATE'),
-    commit: prepare<[]>('COMMIT'),
-    rollback: prepare<[]>('ROLLBACK'),
-    savepoint: prepare<[]>('SAVEPOINT command'),
-    savepointRelease: prepare<[]>('RELEASE command'),
-    savepointRollback: prepare<[]>('ROLLBACK TO command'),
-    metaGet: prepare<[string], { value: unknown }>('SELECT value FROM meta WHERE name = ?'),
-    metaSet: prepare<[string, unknown]>(
-      'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-    ),
-    countersAll: prepare<[], { queue: string; state: JobState; jobs: number }>(
-      'SELECT queue, state, jobs FROM counters',
-    ),
-    counterSet: prepare<[string, JobState, number]>(
-      'INSERT INTO counters (queue, state, jobs) VALUES (?, ?, ?) ON CONFLICT (queue, state) DO UPDATE SET jobs = excluded.jobs',
-    ),
-    jobInsertPlainRunning: prepare<[JobSeq, string, string, number]>(jobInsertPlainRunning),
-    jobInsertPlainQueued: prepare<[JobSeq, string, string, number]>(
-      "INSERT INTO jobs (seq, state, job_type, payload, created_at) VALUES (?, 'QUEUED', ?, ?, ?)",
-    ),
-    jobInsert: prepare<[object]>(`INSERT INTO jobs
-      (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
-       superseded_by, retried_from, waits_for, parent_job_id)
-      VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
-       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent)`),
-    idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(
-      'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
-    ),
-    idempotencyKeyInsert: prepare<[string, JobSeq]>(
-      'INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)',
-    ),
-    subjectGet: prepare<[string], { latestGeneration: number; latestSeq: JobSeq }>(
-      'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq FROM subjects WHERE subject_key = ?',
-    ),
-    subjectAdvance: prepare<[string, number, JobSeq, JobSeq]>(`INSERT INTO subjects
-      (subject_key, latest_generation, latest_seq, last_seq) VALUES (?, ?, ?, ?)
-      ON CONFLICT (subject_key) DO UPDATE SET latest_generation = excluded.latest_generation,
-      latest_seq = excluded.latest_seq, last_seq = excluded.last_seq`),
-    subjectTouch: prepare<[JobSeq, string]>('UPDATE subjects SET last_seq = ? WHERE subject_key = ?'),
-    subjectLiveJobs: prepare<[string], JobHead>(subjectLiveJobs),
-    backlogPeek: prepare<[number, number], ClaimedRow>(backlogPeek),
-    backlogCount: prepare<[number], { jobs: number }>(
-      "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'QUEUED' AND suspicion >= ?",
-    ),
-    jobClaim: prepare<[JobSeq]>(
-      "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, run_at = NULL, started_at = NULL WHERE seq = ? AND state = 'QUEUED'",
-    ),
-    jobSettleDone: prepare<[number, number, JobSeq, number]>(jobSettleDone),
-    jobSettleDoneWithResult: prepare<[number, number, string, JobSeq, number]>(
-      "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
-    ),
-    jobSettle: prepare<
-      [object]
-    >(`UPDATE jobs SET state = @state, started_at = @startedAt, finished_at = @finishedAt,
-      result = @result, failures = @failures, superseded_by = @supersededBy
-      WHERE seq = @seq AND state = 'RUNNING' AND attempt = @attempt`),
-    jobPutBack: prepare<[object]>(`UPDATE jobs SET state = @state, run_at = @runAt, waits_for = @waitsFor,
-      attempt = @attempt, failures = @failures, suspicion = @suspicion
-      WHERE seq = @seq AND state = 'RUNNING' AND attempt = @claimedAttempt`),
-    jobPark: prepare<
-      [number, JobSeq, number]
-    >(`UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
-      WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`),
-    parkedList: prepare<[string, number], { seq: JobSeq; queue: string }>(`SELECT seq, queue FROM jobs
-      WHERE state = 'SCHEDULED' AND waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`),
-    parkedCount: prepare<[], { jobs: number }>(
-      "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'handler'",
-    ),
-    deathCount: prepare<[JobSeq], { deaths: number }>(
-      "SELECT COUNT(*) AS deaths FROM attempts WHERE seq = ? AND cause IN ('THREAD_DIED', 'PROCESS_DIED')",
-    ),
-    attemptInsert: prepare<
-      [AttemptRow]
-    >(`INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
-      VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
-      ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`),
-    jobHead: prepare<[JobSeq], JobHead>('SELECT seq, state, queue, generation FROM jobs WHERE seq = ?'),
-    jobGet: prepare<[JobSeq], JobRow>(`SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`),
-    jobEndWaiting: prepare<[JobState, number, JobSeq | null, JobSeq]>(
-      'UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ? WHERE seq = ?',
-    ),
-    jobRequestCancel: prepare<[number, JobSeq]>('UPDATE jobs SET cancel_requested = ? WHERE seq = ?'),
-    jobRelease: prepare<[JobSeq]>(
-      "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = NULL WHERE seq = ? AND state = 'SCHEDULED'",
-    ),
-    dueList: prepare<[number, number], { seq: JobSeq; queue: string }>(dueList),
-    dueNext: prepare<[], { runAt: number | null }>(dueNext),
-    interruptedRange: prepare<
-      [number, number],
-      InterruptedRow
-    >(`SELECT seq, state, queue, generation, attempt, failures,
-      suspicion, subject_key AS subjectKey, cancel_requested AS cancelRequested
-      FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`),
-  }
-}
-
-// The statements below are exported because the bench's floor measures them and a test checks their plans. A state in
-// them is a literal, never a parameter: SQLite uses a partial index only where it sees its condition in the text.
-
-export const jobInsertPlainRunning = `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
-  VALUES (?, 'RUNNING', ?, ?, ?, 1)`
-
-export const jobSettleDone =
-  "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?"
-
-export const backlogPeek = `SELECT seq, job_type AS jobType, queue, priority, payload, created_at AS createdAt,
-  attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
-  FROM jobs WHERE state = 'QUEUED' AND suspicion = ? ORDER BY priority DESC, seq LIMIT ?`
-
-export const subjectLiveJobs = `SELECT seq, state, queue, generation FROM jobs
-  WHERE subject_key = ? AND (state = 'QUEUED' OR state = 'SCHEDULED' OR state = 'RUNNING')`
-
-export const dueList = `SELECT seq, queue FROM jobs
-  WHERE state = 'SCHEDULED' AND waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`
-
-export const dueNext = `SELECT MIN(run_at) AS runAt FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'time'`
+export const { jobInsertPlainRunning, jobSettleDone, backlogPeek, subjectLiveJobs, dueList, dueNext } =
+  writeSql

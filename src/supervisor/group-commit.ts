@@ -53,11 +53,12 @@ export class GroupCommit {
         command.apply()
       }
       this.#commit()
-      return undefined
     } catch {
       this.#undo(claimsMark)
+      return this.#replay(commands)
     }
-    return this.#replay(commands)
+    this.#tell()
+    return undefined
   }
 
   #replay(commands: readonly Command[]): Error | undefined {
@@ -79,6 +80,7 @@ export class GroupCommit {
       for (const command of commands) command.refuse(cause)
       return cause
     }
+    this.#tell()
     for (const [command, error] of refused) command.refuse(error)
     return undefined
   }
@@ -100,6 +102,10 @@ export class GroupCommit {
     this.#writer.commit(this.#claims.seqs())
     this.#commits++
     this.#claims.committed()
+  }
+
+  /** Outside of what may be rolled back: nothing that an effect does can undo the commit that it belongs to. */
+  #tell(): void {
     const effects = this.#effects
     this.#effects = []
     for (const effect of effects) effect()

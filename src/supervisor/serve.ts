@@ -73,6 +73,9 @@ function serve(
       },
       refuse: (error) => answer.refuse(error),
     })
+  /** Runs once everything that the host asked before has been committed or refused. */
+  const afterEarlier = (answer: () => void): void =>
+    supervisor.submit({ apply: () => supervisor.afterCommit(answer), refuse: answer })
   switch (incoming.kind) {
     case 'describe':
       incoming.answer.reply(facts)
@@ -93,10 +96,10 @@ function serve(
       commit(incoming.answer, () => incoming.request.filter((seq) => !supervisor.watch(seq)))
       return
     case 'stats':
-      incoming.answer.reply(supervisor.stats())
+      afterEarlier(() => incoming.answer.reply(supervisor.stats()))
       return
     case 'idle':
-      supervisor.whenIdle(() => incoming.answer.reply(null))
+      afterEarlier(() => supervisor.whenIdle(() => incoming.answer.reply(null)))
       return
     case 'stop':
       supervisor

@@ -244,15 +244,21 @@ export class Supervisor {
   /** Comes last in each cycle, so that it sees what the commands have changed. */
   readonly #ownWork: Command = { apply: () => advance(this.#changes), refuse: () => {} }
 
+  /** What could not be committed is tried again in a while: a disk may have room by then. */
   #commitFailed(error: Error): void {
+    if (this.#retryTimer !== undefined) return
     this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs: retryCommitMs })
-    this.#retryTimer ??= this.#clock.startTimer(retryCommitMs, () => {
+    this.#retryTimer = this.#clock.startTimer(retryCommitMs, () => {
       this.#retryTimer = undefined
-      const deferred = this.#deferred
-      this.#deferred = []
-      for (const command of deferred) this.#mailbox.offer('outcomes', command)
+      this.#offerDeferred()
       this.wake()
     })
+  }
+
+  #offerDeferred(): void {
+    const deferred = this.#deferred
+    this.#deferred = []
+    for (const command of deferred) this.#mailbox.offer('outcomes', command)
   }
 
   #planDue(): void {
@@ -304,7 +310,13 @@ export class Supervisor {
 
   /** What must not be lost: when it cannot be committed, it is tried again. */
   #submitOwn(apply: () => void): void {
-    const command: Command = { apply, refuse: () => this.#deferred.push(command) }
+    const command: Command = {
+      apply,
+      refuse: (error) => {
+        this.#deferred.push(command)
+        this.#commitFailed(error)
+      },
+    }
     this.#mailbox.offer('outcomes', command)
     this.wake()
   }
@@ -375,6 +387,7 @@ export class Supervisor {
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     const left = [...this.#claims.all()]
     if (left.length > 0) this.#submitOwn(() => putBackAll(this.#changes, left, true))
+    this.#offerDeferred()
     while (this.#mailbox.size > 0) this.#cycle()
     this.#dispatcher.stopWatch()
     this.#retryTimer?.cancel()

@@ -1,0 +1,141 @@
+/**
+ * The text of every statement that changes the job database, and the types of what it takes and gives.
+ *
+ * A state in them is a literal, never a parameter: SQLite uses a partial index only where it sees its condition in the
+ * text. A test checks the plans; the bench's floor runs the two statements that each job needs.
+ */
+import type { Database, Statement } from 'better-sqlite3'
+import type { JobSeq } from '../job/id.ts'
+import type { JobState } from '../job/state.ts'
+import {
+  type AttemptRow,
+  type ClaimedRow,
+  type InterruptedRow,
+  type JobHead,
+  type JobRow,
+  jobRowColumns,
+} from './rows.ts'
+
+export const writeSql = {
+  begin: 'BEGIN IMMEDIATE',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  savepoint: 'SAVEPOINT command',
+  savepointRelease: 'RELEASE command',
+  savepointRollback: 'ROLLBACK TO command',
+  metaGet: 'SELECT value FROM meta WHERE name = ?',
+  metaSet:
+    'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  countersAll: 'SELECT queue, state, jobs FROM counters',
+  counterSet:
+    'INSERT INTO counters (queue, state, jobs) VALUES (?, ?, ?) ON CONFLICT (queue, state) DO UPDATE SET jobs = excluded.jobs',
+  jobInsertPlainRunning: `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
+  VALUES (?, 'RUNNING', ?, ?, ?, 1)`,
+  jobInsertPlainQueued:
+    "INSERT INTO jobs (seq, state, job_type, payload, created_at) VALUES (?, 'QUEUED', ?, ?, ?)",
+  jobInsert: `INSERT INTO jobs
+      (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
+       superseded_by, retried_from, waits_for, parent_job_id)
+      VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
+       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent)`,
+  idempotencyKeyFind: 'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
+  idempotencyKeyInsert: 'INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)',
+  subjectGet:
+    'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq FROM subjects WHERE subject_key = ?',
+  subjectAdvance: `INSERT INTO subjects
+      (subject_key, latest_generation, latest_seq, last_seq) VALUES (?, ?, ?, ?)
+      ON CONFLICT (subject_key) DO UPDATE SET latest_generation = excluded.latest_generation,
+      latest_seq = excluded.latest_seq, last_seq = excluded.last_seq`,
+  subjectTouch: 'UPDATE subjects SET last_seq = ? WHERE subject_key = ?',
+  subjectLiveJobs: `SELECT seq, state, queue, generation FROM jobs
+  WHERE subject_key = ? AND (state = 'QUEUED' OR state = 'SCHEDULED' OR state = 'RUNNING')`,
+  backlogPeek: `SELECT seq, job_type AS jobType, queue, priority, payload, created_at AS createdAt,
+  attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
+  FROM jobs WHERE state = 'QUEUED' AND suspicion = ? ORDER BY priority DESC, seq LIMIT ?`,
+  backlogCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'QUEUED' AND suspicion >= ?",
+  jobClaim:
+    "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, run_at = NULL, started_at = NULL WHERE seq = ? AND state = 'QUEUED'",
+  jobSettleDone:
+    "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
+  jobSettleDoneWithResult:
+    "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
+  jobSettle: `UPDATE jobs SET state = @state, started_at = @startedAt, finished_at = @finishedAt,
+      result = @result, failures = @failures, superseded_by = @supersededBy
+      WHERE seq = @seq AND state = 'RUNNING' AND attempt = @attempt`,
+  jobPutBack: `UPDATE jobs SET state = @state, run_at = @runAt, waits_for = @waitsFor,
+      attempt = @attempt, failures = @failures, suspicion = @suspicion
+      WHERE seq = @seq AND state = 'RUNNING' AND attempt = @claimedAttempt`,
+  jobPark: `UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
+      WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`,
+  parkedList: `SELECT seq, queue FROM jobs
+      WHERE state = 'SCHEDULED' AND waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
+  parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'handler'",
+  deathCount:
+    "SELECT COUNT(*) AS deaths FROM attempts WHERE seq = ? AND cause IN ('THREAD_DIED', 'PROCESS_DIED')",
+  attemptInsert: `INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
+      VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
+      ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,
+  jobHead: 'SELECT seq, state, queue, generation FROM jobs WHERE seq = ?',
+  jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
+  jobEndWaiting: 'UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ? WHERE seq = ?',
+  jobRequestCancel: 'UPDATE jobs SET cancel_requested = ? WHERE seq = ?',
+  jobRelease:
+    "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = NULL WHERE seq = ? AND state = 'SCHEDULED'",
+  dueList: `SELECT seq, queue FROM jobs
+  WHERE state = 'SCHEDULED' AND waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
+  dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'time'`,
+  interruptedRange: `SELECT seq, state, queue, generation, attempt, failures,
+      suspicion, subject_key AS subjectKey, cancel_requested AS cancelRequested
+      FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
+} as const
+
+export type WriteStatements = ReturnType<typeof prepareWrites>
+
+/** Prepares each of them, once. */
+export function prepareWrites(database: Database) {
+  const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Statement<Parameters, Row> =>
+    database.prepare<Parameters, Row>(sql)
+  return {
+    begin: prepare<[]>(writeSql.begin),
+    commit: prepare<[]>(writeSql.commit),
+    rollback: prepare<[]>(writeSql.rollback),
+    savepoint: prepare<[]>(writeSql.savepoint),
+    savepointRelease: prepare<[]>(writeSql.savepointRelease),
+    savepointRollback: prepare<[]>(writeSql.savepointRollback),
+    metaGet: prepare<[string], { value: unknown }>(writeSql.metaGet),
+    metaSet: prepare<[string, unknown]>(writeSql.metaSet),
+    countersAll: prepare<[], { queue: string; state: JobState; jobs: number }>(writeSql.countersAll),
+    counterSet: prepare<[string, JobState, number]>(writeSql.counterSet),
+    jobInsertPlainRunning: prepare<[JobSeq, string, string, number]>(writeSql.jobInsertPlainRunning),
+    jobInsertPlainQueued: prepare<[JobSeq, string, string, number]>(writeSql.jobInsertPlainQueued),
+    jobInsert: prepare<[object]>(writeSql.jobInsert),
+    idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(writeSql.idempotencyKeyFind),
+    idempotencyKeyInsert: prepare<[string, JobSeq]>(writeSql.idempotencyKeyInsert),
+    subjectGet: prepare<[string], { latestGeneration: number; latestSeq: JobSeq }>(writeSql.subjectGet),
+    subjectAdvance: prepare<[string, number, JobSeq, JobSeq]>(writeSql.subjectAdvance),
+    subjectTouch: prepare<[JobSeq, string]>(writeSql.subjectTouch),
+    subjectLiveJobs: prepare<[string], JobHead>(writeSql.subjectLiveJobs),
+    backlogPeek: prepare<[number, number], ClaimedRow>(writeSql.backlogPeek),
+    backlogCount: prepare<[number], { jobs: number }>(writeSql.backlogCount),
+    jobClaim: prepare<[JobSeq]>(writeSql.jobClaim),
+    jobSettleDone: prepare<[number, number, JobSeq, number]>(writeSql.jobSettleDone),
+    jobSettleDoneWithResult: prepare<[number, number, string, JobSeq, number]>(
+      writeSql.jobSettleDoneWithResult,
+    ),
+    jobSettle: prepare<[object]>(writeSql.jobSettle),
+    jobPutBack: prepare<[object]>(writeSql.jobPutBack),
+    jobPark: prepare<[number, JobSeq, number]>(writeSql.jobPark),
+    parkedList: prepare<[string, number], { seq: JobSeq; queue: string }>(writeSql.parkedList),
+    parkedCount: prepare<[], { jobs: number }>(writeSql.parkedCount),
+    deathCount: prepare<[JobSeq], { deaths: number }>(writeSql.deathCount),
+    attemptInsert: prepare<[AttemptRow]>(writeSql.attemptInsert),
+    jobHead: prepare<[JobSeq], JobHead>(writeSql.jobHead),
+    jobGet: prepare<[JobSeq], JobRow>(writeSql.jobGet),
+    jobEndWaiting: prepare<[JobState, number, JobSeq | null, JobSeq]>(writeSql.jobEndWaiting),
+    jobRequestCancel: prepare<[number, JobSeq]>(writeSql.jobRequestCancel),
+    jobRelease: prepare<[JobSeq]>(writeSql.jobRelease),
+    dueList: prepare<[number, number], { seq: JobSeq; queue: string }>(writeSql.dueList),
+    dueNext: prepare<[], { runAt: number | null }>(writeSql.dueNext),
+    interruptedRange: prepare<[number, number], InterruptedRow>(writeSql.interruptedRange),
+  }
+}
