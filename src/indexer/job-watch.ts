@@ -1,6 +1,5 @@
 import type { Engine } from '../engine/engine.ts'
 import { type ErrorCode, isErrorCode, SemanticaError } from '../errors.ts'
-import type { EngineEventMap } from '../telemetry/events.ts'
 import type { IndexFileOutcome } from './index-jobs.ts'
 
 /** Errors of the store behind the jobs: they would fail every other file as well. */
@@ -13,6 +12,14 @@ const storeErrors: ReadonlySet<string> = new Set<ErrorCode>([
   'DATABASE_READ_ONLY',
   'DISK_FULL',
 ])
+
+/** What is read of a `job-settled` event. */
+interface SettledJob {
+  readonly state: string
+  readonly subjectKey: string | undefined
+  readonly result: unknown
+  readonly error: { readonly code?: string; readonly message: string } | undefined
+}
 
 export interface JobListener {
   succeeded(outcome: IndexFileOutcome): void
@@ -34,7 +41,7 @@ export class JobWatch {
     const onAbort = () => this.#givenUp.resolve()
     if (signal?.aborted) onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
-    const onSettled = ({ state, subjectKey, error, result }: EngineEventMap['job-settled']) => {
+    const onSettled = ({ state, subjectKey, error, result }: SettledJob) => {
       // Only INDEX_FILE jobs are in this database, and these return nothing else.
       if (state === 'DONE') return listener.succeeded(result as IndexFileOutcome)
       if (error?.code !== undefined && isErrorCode(error.code) && storeErrors.has(error.code)) {

@@ -4,7 +4,7 @@
  * A state in them is a literal, never a parameter: SQLite uses a partial index only where it sees its condition in the
  * text. A test checks the plans; the bench's floor runs the two statements that each job needs.
  */
-import type { Database, Statement } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 import type { JobSeq } from '../job/id.ts'
 import type { JobState } from '../job/state.ts'
 import {
@@ -89,11 +89,19 @@ export const writeSql = {
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
 } as const
 
+/** The part of a prepared statement that is used here. */
+export interface Prepared<Parameters extends unknown[], Row> {
+  run(...parameters: Parameters): { readonly changes: number }
+  get(...parameters: Parameters): Row | undefined
+  all(...parameters: Parameters): Row[]
+  iterate(...parameters: Parameters): IterableIterator<Row>
+}
+
 export type WriteStatements = ReturnType<typeof prepareWrites>
 
 /** Prepares each of them, once. */
 export function prepareWrites(database: Database) {
-  const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Statement<Parameters, Row> =>
+  const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Prepared<Parameters, Row> =>
     database.prepare<Parameters, Row>(sql)
   return {
     begin: prepare<[]>(writeSql.begin),
