@@ -2,6 +2,8 @@
  * Keeps the WAL small: asks the checkpointer thread, and lets the writer help right after the thread's report when the
  * WAL has grown too large, between two commits. A PASSIVE checkpoint from the thread alone never comes to the end of a
  * WAL that is being written without a pause.
+ *
+ * The thread is started when it is first needed: most short runs never write that much.
  */
 import { defaultRestartBudget, SupervisedThread } from '../actor/supervision.ts'
 import type { Clock } from '../clock.ts'
@@ -27,6 +29,7 @@ export class Checkpoints {
   #walBytes = 0
   #writerIsWanted = false
   #isAsked = false
+  #starting: Promise<void> | undefined
 
   constructor(database: Database, clock: Clock, report: (event: EngineEvent) => void) {
     this.#database = database
@@ -49,11 +52,9 @@ export class Checkpoints {
     })
   }
 
-  start(): Promise<void> {
-    return this.#thread.start()
-  }
-
   async stop(graceMs: number): Promise<void> {
+    if (this.#starting === undefined) return
+    await this.#starting
     await this.#thread.stop(graceMs)
   }
 
@@ -71,14 +72,24 @@ export class Checkpoints {
     this.#walBytes = readWalBytes(this.#database)
     const { thread } = this.#thread
     if (!this.#policy.shouldAskThread(this.#walBytes)) return
+    this.#starting ??= this.#startThread()
     if (thread === undefined) {
-      // It is down, perhaps for good: the writer does it all.
+      // It is not up yet, or down, perhaps for good: the writer does it alone.
       if (this.#walBytes > limits.writerCheckpointBytes) this.#checkpointHere()
       return
     }
     this.#policy.asked()
     this.#isAsked = true
     thread.port.postMessage({ kind: 'checkpoint' } satisfies CheckpointRequest)
+  }
+
+  async #startThread(): Promise<void> {
+    try {
+      await this.#thread.start()
+    } catch (error) {
+      // The writer does it all, then.
+      this.#report({ kind: 'checkpointer-died', error: toPlainError(error), willRestart: false })
+    }
   }
 
   #reported(answer: CheckpointAnswer): void {

@@ -136,7 +136,7 @@ export class Supervisor {
     if (error !== undefined) throw error
     await this.#actors.start()
     for (const name of this.#actors.names) this.#reconnectActor(name)
-    await Promise.all([this.#pool.start(), this.#checkpoints.start()])
+    await this.#pool.start()
     this.#changes.dueAt = this.#changes.writer.dueNext()
     if (this.#changes.parked > 0) this.#releaseParked()
     this.wake()
