@@ -280,4 +280,4 @@ export class Claims {
 }
 
 /** Payloads that claims may hold in memory at a time. */
-export const maxClaimedCharacters = 64_000_000
+const maxClaimedCharacters = 64_000_000

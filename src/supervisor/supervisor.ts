@@ -28,6 +28,7 @@ import { Dispatcher } from './dispatcher.ts'
 import { judgeDeath, putBackAll } from './finish.ts'
 import { type Command, GroupCommit } from './group-commit.ts'
 import { JobTypes } from './job-types.ts'
+import { LastingCommands } from './lasting-commands.ts'
 import type {
   EngineEvent,
   StopReport,
@@ -42,8 +43,6 @@ import { Subscriptions } from './subscriptions.ts'
 
 /** How long a cycle goes on taking commands. */
 const cycleMs = 10
-/** After this wait outcomes that could not be committed are tried again. */
-const retryCommitMs = 1_000
 /** The wall clock may jump, so what waits for a time is looked at this often at least. */
 const longestDueWaitMs = 1_000
 
@@ -65,6 +64,7 @@ export class Supervisor {
     outcomes: { capacity: Number.MAX_SAFE_INTEGER, minimumShare: 0.5 },
     requests: { capacity: limits.pendingRequests, minimumShare: 0.25 },
   })
+  readonly #lasting: LastingCommands
   readonly #changes: Changes
   readonly #commit: GroupCommit
   readonly #pool: Pool
@@ -75,8 +75,6 @@ export class Supervisor {
   #isWoken = false
   #isCycling = false
   #dueTimer: Timer | undefined
-  #retryTimer: Timer | undefined
-  #deferred: Command[] = []
   #idleWaiters: (() => void)[] = []
   #drained: (() => void) | undefined
   #state: 'serving' | 'draining' | 'ended' = 'serving'
@@ -88,6 +86,14 @@ export class Supervisor {
     const writer = new JobWriter(database)
     this.#commit = new GroupCommit(writer, this.#claims, start.database)
     this.subscriptions = new Subscriptions(surroundings.tell)
+    this.#lasting = new LastingCommands(clock, {
+      offer: (command) => {
+        this.#mailbox.offer('outcomes', command)
+        this.wake()
+      },
+      onFailure: (error, retryInMs) =>
+        this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs }),
+    })
     this.#actors = new Actors(start.actors, clock, {
       onRestarted: (name) => this.#reconnectActor(name),
       onFailed: (name, error) => this.#actorFailed(name, error),
@@ -230,7 +236,7 @@ export class Supervisor {
     if (this.#mailbox.size > 0 || canAdvance(this.#changes)) {
       const error = this.#commit.run(next)
       if (error === undefined) this.#checkpoints.afterCommit()
-      else this.#commitFailed(error)
+      else this.#lasting.failed(error)
     }
     this.#isCycling = false
     this.subscriptions.flush()
@@ -238,28 +244,11 @@ export class Supervisor {
     this.#answerIdle()
     this.#planDue()
     if (this.#claims.size === 0) this.#drained?.()
-    if (this.#mailbox.size > 0 || (this.#retryTimer === undefined && canAdvance(this.#changes))) this.wake()
+    if (this.#mailbox.size > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
   }
 
   /** Comes last in each cycle, so that it sees what the commands have changed. */
   readonly #ownWork: Command = { apply: () => advance(this.#changes), refuse: () => {} }
-
-  /** What could not be committed is tried again in a while: a disk may have room by then. */
-  #commitFailed(error: Error): void {
-    if (this.#retryTimer !== undefined) return
-    this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs: retryCommitMs })
-    this.#retryTimer = this.#clock.startTimer(retryCommitMs, () => {
-      this.#retryTimer = undefined
-      this.#offerDeferred()
-      this.wake()
-    })
-  }
-
-  #offerDeferred(): void {
-    const deferred = this.#deferred
-    this.#deferred = []
-    for (const command of deferred) this.#mailbox.offer('outcomes', command)
-  }
 
   #planDue(): void {
     this.#dueTimer?.cancel()
@@ -305,20 +294,7 @@ export class Supervisor {
   }
 
   #submitOutcomes(batch: DispatchedBatch, outcomes: Outcomes): void {
-    this.#submitOwn(() => applyOutcomes(this.#changes, batch, outcomes))
-  }
-
-  /** What must not be lost: when it cannot be committed, it is tried again. */
-  #submitOwn(apply: () => void): void {
-    const command: Command = {
-      apply,
-      refuse: (error) => {
-        this.#deferred.push(command)
-        this.#commitFailed(error)
-      },
-    }
-    this.#mailbox.offer('outcomes', command)
-    this.wake()
+    this.#lasting.submit(() => applyOutcomes(this.#changes, batch, outcomes))
   }
 
   #threadDied(thread: PoolThread, cause: Error): void {
@@ -333,7 +309,7 @@ export class Supervisor {
         error,
         suspects: started.map((claim) => claim.seq),
       })
-      if (started.length > 0) this.#submitOwn(() => judgeDeath(this.#changes, started, error))
+      if (started.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, started, error))
     }
     this.wake()
   }
@@ -371,7 +347,7 @@ export class Supervisor {
     this.#dueTimer?.cancel()
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
-    if (waiting.length > 0) this.#submitOwn(() => putBackAll(this.#changes, waiting, false))
+    if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))
     const running = this.#claims.size - waiting.length
     this.#dispatcher.abortAll('stopping')
     const drained = new Promise<void>((resolve) => {
@@ -386,11 +362,11 @@ export class Supervisor {
     const stuck = this.#pool.ready().filter((thread) => thread.batches.length > 0)
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     const left = [...this.#claims.all()]
-    if (left.length > 0) this.#submitOwn(() => putBackAll(this.#changes, left, true))
-    this.#offerDeferred()
+    if (left.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, left, true))
+    this.#lasting.offerKept()
     while (this.#mailbox.size > 0) this.#cycle()
     this.#dispatcher.stopWatch()
-    this.#retryTimer?.cancel()
+    this.#lasting.close()
     this.#state = 'ended'
     await this.#pool.close()
     await this.#actors.stop(Math.max(graceMs, 1_000))
