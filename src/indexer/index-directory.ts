@@ -5,7 +5,7 @@ import type { LogLevel } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
-import { type IndexMessage, indexWriterName } from './index-messages.ts'
+import { indexWriterName, type SingleMessage } from './index-messages.ts'
 import { hasOpenRun, readSnapshot } from './index-snapshot.ts'
 import { readTotals } from './index-totals.ts'
 import { JobWatch } from './job-watch.ts'
@@ -227,6 +227,6 @@ function keepUnseen(plan: Plan, { failures }: Discovery): Plan {
   return { ...plan, removed: plan.removed.filter((path) => !isUnseen(path)) }
 }
 
-function tell(engine: Engine, message: IndexMessage): Promise<unknown> {
+function tell(engine: Engine, message: SingleMessage): Promise<unknown> {
   return engine.actor(indexWriterName).ask(message)
 }

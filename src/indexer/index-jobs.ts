@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { systemClock } from '../clock.ts'
 import { defineJobs, Fatal, type JobContext } from '../jobs.ts'
-import { type Authorship, type IndexMessage, indexWriterName, packDefinitions } from './index-messages.ts'
+import { type Authorship, packDefinitions } from './index-messages.ts'
+import { handlersUnderWay, tellIndex } from './index-telling.ts'
 import { languageOf } from './language.ts'
 import { readSource, type SkipReason, type SourceFile } from './source-file.ts'
 
@@ -70,8 +71,8 @@ const payloadSchema: StandardSchemaV1<IndexFilePayload> = {
 export default defineJobs(import.meta.url, {
   INDEX_FILE: {
     payload: payloadSchema,
-    // While one file's rows wait for their commit, the thread parses the next.
-    overlap: 8,
+    // While some files' rows wait for their commit, the thread parses the next.
+    overlap: handlersUnderWay,
     retry: { maxAttempts: 3, backoffMs: 200 },
     timeoutMs: 120_000,
     run: indexFile,
@@ -89,23 +90,31 @@ async function indexFile(payload: IndexFilePayload, context: JobContext): Promis
   const file = readOrGiveUp(join(root, path), maxFileBytes)
   switch (file.kind) {
     case 'vanished':
-      await tell(context, { kind: 'file-vanished', path, author })
+      await tellIndex(context, { kind: 'file-vanished', path, author })
       return { kind: 'vanished', path }
     case 'skipped': {
       const { reason, stamp } = file
-      await tell(context, { kind: 'file-skipped', path, author, stamp, checkedAtMs, reason })
+      await tellIndex(context, { kind: 'file-skipped', path, author, stamp, checkedAtMs, reason })
       return { kind: 'skipped', path, reason }
     }
     case 'source': {
       const { stamp } = file
       if (file.hash === (await knownHash(payload, context))) {
-        await tell(context, { kind: 'file-unchanged', path, author, stamp, checkedAtMs })
+        await tellIndex(context, { kind: 'file-unchanged', path, author, stamp, checkedAtMs })
         return { kind: 'unchanged', path, bytes: stamp.size }
       }
       return await parseAndTell(file, { path, author, checkedAtMs }, context)
     }
   }
 }
+
+/** Not before it is needed: the host thread imports this module too, and must start fast. */
+function loadExtraction(): Promise<typeof import('./extract.ts')> {
+  extraction ??= import('./extract.ts')
+  return extraction
+}
+
+let extraction: Promise<typeof import('./extract.ts')> | undefined
 
 async function parseAndTell(
   file: Extract<SourceFile, { kind: 'source' }>,
@@ -116,25 +125,19 @@ async function parseAndTell(
   const { path } = about
   const language = languageOf(path)
   if (language === undefined) throw new Fatal(`There is no grammar for ${path}`)
-  // Not before it is needed: the host thread imports this module too, and must start fast.
-  const { extractDefinitions } = await import('./extract.ts')
+  const { extractDefinitions } = await loadExtraction()
   const found = await extractDefinitions(language, text, () => context.cancelled)
   const symbols = found.length
   const definitions = packDefinitions(found)
-  await tell(context, { kind: 'file-parsed', ...about, stamp, hash, language, symbols, definitions })
+  await tellIndex(context, { kind: 'file-parsed', ...about, stamp, hash, language, symbols, definitions })
   return { kind: 'indexed', path, symbols, bytes: stamp.size }
 }
 
 /** What the index holds: as the payload says, unless an earlier attempt of this job may have committed. */
 async function knownHash(payload: IndexFilePayload, context: JobContext): Promise<string | null> {
   if (context.attempt === 1) return payload.hash
-  const reply = await tell(context, { kind: 'find-hash', path: payload.path })
-  const hash = typeof reply === 'object' && reply !== null && 'hash' in reply ? reply.hash : null
-  return typeof hash === 'string' ? hash : null
-}
-
-function tell(context: JobContext, message: IndexMessage): Promise<unknown> {
-  return context.actor(indexWriterName).ask(message)
+  const reply = await tellIndex(context, { kind: 'find-hash', path: payload.path })
+  return reply.kind === 'hash' ? reply.hash : null
 }
 
 /** Of what can go wrong with a file, only a shortage passes by itself. */

@@ -1,3 +1,4 @@
+import type { PlainError } from '../errors.ts'
 import type { Definition } from './definition-walk.ts'
 import type { Language } from './language.ts'
 import type { FileStamp, SkipReason } from './source-file.ts'
@@ -26,7 +27,20 @@ interface ReadFile extends AboutFile {
   readonly checkedAtMs: number
 }
 
-export type IndexMessage =
+export type IndexMessage = SingleMessage | MessageGroup
+
+/** What the handlers of one thread have to say, in order. Each message is answered for itself. */
+export interface MessageGroup {
+  readonly kind: 'group'
+  readonly messages: readonly SingleMessage[]
+}
+
+export interface GroupReply {
+  readonly kind: 'group-replies'
+  readonly replies: readonly (IndexReply | { readonly kind: 'refused'; readonly error: PlainError })[]
+}
+
+export type SingleMessage =
   /** A run begins: jobs may be left over from now on. Answered with the run's number. */
   | { readonly kind: 'begin-run' }
   /** What a file holds, in place of all that was known of it. `definitions` is JSON, so that it crosses threads fast. */

@@ -2,9 +2,9 @@ import { systemClock } from '../clock.ts'
 import { assert, unreachable } from '../errors.ts'
 import {
   type Authorship,
-  type IndexMessage,
   type IndexReply,
   type PackedDefinition,
+  type SingleMessage,
   unpackDefinitions,
 } from './index-messages.ts'
 import type { IndexDatabase } from './index-schema.ts'
@@ -55,7 +55,7 @@ export class IndexStatements {
     this.#dropFact = database.prepare('DELETE FROM facts WHERE name = ?')
   }
 
-  apply(message: IndexMessage): IndexReply {
+  apply(message: SingleMessage): IndexReply {
     switch (message.kind) {
       case 'begin-run':
         return this.#beginRun()
@@ -116,7 +116,7 @@ export class IndexStatements {
   }
 
   #put(
-    message: Extract<IndexMessage, { kind: 'file-parsed' | 'file-skipped' }>,
+    message: Extract<SingleMessage, { kind: 'file-parsed' | 'file-skipped' }>,
     content: {
       readonly hash: string | null
       readonly language: string | null
@@ -130,7 +130,7 @@ export class IndexStatements {
     return id
   }
 
-  #touch(message: Extract<IndexMessage, { kind: 'file-unchanged' }>): IndexReply {
+  #touch(message: Extract<SingleMessage, { kind: 'file-unchanged' }>): IndexReply {
     const { path, stamp, checkedAtMs, author } = message
     const file = this.#findFile.get(path)
     if (file === undefined || isOlder(author, file)) return { kind: 'committed', applied: false }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { discoverFiles } from '../../src/indexer/discover.ts'
 import indexJobs, { type IndexFileOutcome, type IndexFilePayload } from '../../src/indexer/index-jobs.ts'
-import type { IndexMessage } from '../../src/indexer/index-messages.ts'
+import type { IndexMessage, SingleMessage } from '../../src/indexer/index-messages.ts'
 import { readSnapshot } from '../../src/indexer/index-snapshot.ts'
 import indexWriter from '../../src/indexer/index-writer.ts'
 import { planRun } from '../../src/indexer/plan.ts'
@@ -29,7 +29,7 @@ export class TemporaryTree implements Disposable {
 /** The handler and the writer, joined without an engine: what they do, without how they are run. */
 export class DirectIndexer implements AsyncDisposable {
   readonly indexPath: string
-  readonly messages: IndexMessage[] = []
+  readonly messages: SingleMessage[] = []
   readonly #root: string
   readonly #writer
   #run = 0
@@ -42,7 +42,9 @@ export class DirectIndexer implements AsyncDisposable {
   }
 
   async tell(...messages: IndexMessage[]): Promise<readonly unknown[]> {
-    this.messages.push(...messages)
+    this.messages.push(
+      ...messages.flatMap((message) => (message.kind === 'group' ? message.messages : [message])),
+    )
     const writer = await this.#writer
     return indexWriter.definition.receive(messages, writer)
   }
