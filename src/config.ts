@@ -64,7 +64,7 @@ export const limits = {
   atomicJobs: 10_000,
   atomicCharacters: 10_000_000,
   /** Work that one batch should hold, in estimated milliseconds; and its most jobs. */
-  batchMs: 8,
+  batchMs: 20,
   batchJobs: 512,
   /** Batches that may be claimed for each thread: one running, one prefetched, one ready to go. */
   batchesPerThread: 3,

@@ -155,11 +155,13 @@ export class BatchRunner {
         payload instanceof Promise
           ? payload.then((value) => definition.run(value, attempt))
           : definition.run(payload, attempt)
+      // A promise of another kind may throw when it is looked at, or answer twice.
+      if (isThenable(returned)) returned = Promise.resolve(returned)
     } catch (thrown) {
       this.#threw(job, thrown)
       return
     }
-    if (isThenable(returned)) {
+    if (returned instanceof Promise) {
       returned.then(
         (value) => this.#returned(job, value),
         (thrown: unknown) => this.#threw(job, thrown),

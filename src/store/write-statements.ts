@@ -77,7 +77,8 @@ export const writeSql = {
       ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,
   jobHead: 'SELECT seq, state, queue, generation FROM jobs WHERE seq = ?',
   jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
-  jobEndWaiting: 'UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ? WHERE seq = ?',
+  jobEndWaiting: `UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ?, run_at = NULL, waits_for = NULL
+    WHERE seq = ?`,
   jobRequestCancel: 'UPDATE jobs SET cancel_requested = ? WHERE seq = ?',
   jobRelease:
     "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = NULL WHERE seq = ? AND state = 'SCHEDULED'",

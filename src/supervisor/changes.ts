@@ -50,6 +50,8 @@ export class Changes {
   suspectsMayWait = true
   exclusiveWaiting = 0
   suspectsWaiting = 0
+  /** Jobs that were put back because their handler gave way to the stop. */
+  gaveWay = 0
   /** Jobs that wait for an engine that serves their type. */
   parked = 0
   /** Wall time at which the next job that waits for a time may run; undefined: there is none. */
@@ -66,6 +68,18 @@ export class Changes {
 
   get threads(): number {
     return this.#surroundings.threads
+  }
+
+  /** Remembers what is known of the tables; the answer recalls it, for when a transaction is rolled back. */
+  mark(): () => void {
+    const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt } = this
+    return () => {
+      this.suspectsMayWait = suspectsMayWait
+      this.exclusiveWaiting = exclusiveWaiting
+      this.suspectsWaiting = suspectsWaiting
+      this.parked = parked
+      this.dueAt = dueAt
+    }
   }
 
   /** Whether a new job may be inserted already running: there is room, and nothing waits that would go before it. */

@@ -68,7 +68,7 @@ export type ClaimSource = Pick<
 type Change =
   | { readonly kind: 'made'; readonly claim: Claim }
   | { readonly kind: 'ended'; readonly claim: Claim; readonly place: Claim['place'] }
-  | { readonly kind: 'held'; readonly claim: Claim }
+  | { readonly kind: 'held'; readonly claim: Claim; readonly before: Claim['place'] }
   | { readonly kind: 'doomed'; readonly claim: Claim; readonly before: Fate }
 
 export class Claims {
@@ -141,7 +141,8 @@ export class Claims {
 
   /** Takes a claim whose handler has not begun out of the way of the threads. False: it has begun. */
   hold(claim: Claim): boolean {
-    switch (claim.place) {
+    const before = claim.place
+    switch (before) {
       case 'made':
       case 'ready':
       case 'held':
@@ -153,7 +154,7 @@ export class Claims {
         return false
     }
     claim.place = 'held'
-    this.#journal.push({ kind: 'held', claim })
+    this.#journal.push({ kind: 'held', claim, before })
     return true
   }
 
@@ -195,7 +196,7 @@ export class Claims {
           claim.place = change.place
           break
         case 'held':
-          if (claim.place === 'held') this.#makeReady(claim)
+          this.#letGo(claim, change.before)
           break
         case 'doomed':
           claim.fate = change.before
@@ -206,8 +207,10 @@ export class Claims {
 
   /** What was made, or held and not ended, is ready now. */
   committed(): void {
-    for (const { claim } of this.#journal) {
-      if (claim.place === 'made' || claim.place === 'held') this.#makeReady(claim)
+    for (const change of this.#journal) {
+      const { claim } = change
+      if (change.kind === 'made' && (claim.place === 'made' || claim.place === 'held')) this.#makeReady(claim)
+      if (change.kind === 'held' && claim.place === 'held') this.#letGo(claim, change.before)
     }
     this.#journal = []
   }
@@ -215,7 +218,9 @@ export class Claims {
   /** Gives back to the front what was taken back outside a transaction. */
   giveBack(claims: readonly Claim[]): void {
     for (const claim of claims) claim.place = 'ready'
-    this.#ready = [...claims, ...this.#ready.slice(this.#readyHead)]
+    this.#readySuspects.unshift(...claims.filter((claim) => claim.suspicion > 0))
+    const trusted = claims.filter((claim) => claim.suspicion === 0)
+    this.#ready = [...trusted, ...this.#ready.slice(this.#readyHead)]
     this.#readyHead = 0
   }
 
@@ -262,6 +267,12 @@ export class Claims {
     this.#characters -= claim.payload.length
     if (this.#claims.size === 0) this.#estimatedMs = 0
     claim.place = 'gone'
+  }
+
+  /** A claim that was held goes back to where it was. One that was ready has kept its turn: it must not get another. */
+  #letGo(claim: Claim, before: Claim['place']): void {
+    if (before === 'dispatched') this.#makeReady(claim)
+    else claim.place = before
   }
 
   /** Behind everything of the same or a higher priority; nearly always that is the end. */

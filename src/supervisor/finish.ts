@@ -6,6 +6,7 @@
  */
 import type { PlainError } from '../errors.ts'
 import type { JobSeq } from '../job/id.ts'
+import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import type { JobFailure } from './messages.ts'
@@ -98,7 +99,7 @@ function chargeDeath(
   now: number,
 ): void {
   changes.recordAttempt(claim, failure, startedAt, now)
-  if (changes.writer.deathCount(claim.seq) >= maxDeaths)
+  if (isPoison(changes.writer.deathCount(claim.seq)) && !claim.fate.cancelRequested)
     finish(changes, claim, 'FAILED', startedAt, now, failure)
   else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
 }
@@ -119,17 +120,22 @@ export function putBackAll(changes: Changes, claims: readonly Claim[], hasBegun:
 }
 
 /**
- * A thread has died in which these handlers had begun. One alone is the cause, and is charged; of several nobody knows
- * which it was, so they run alone next.
+ * A thread has died. Of the handlers that had begun one alone is the cause, and is charged; of several nobody knows
+ * which it was, so they run alone next. Handlers that had ended, but whose outcomes died with the thread, run again.
+ * To be applied after everything that the thread has sent.
  */
-export function judgeDeath(changes: Changes, started: readonly Claim[], error: PlainError): void {
+export function judgeDeath(changes: Changes, batches: readonly DispatchedBatch[], error: PlainError): void {
   const now = changes.clock.wallMs()
   const nowMonotonicMs = changes.clock.monotonicMs()
-  for (const claim of started) {
-    if (claim.place === 'gone') continue
-    const { batch, index } = claim
-    const startedAt = Math.round(now - nowMonotonicMs + (batch?.control.startedAtMs(index) ?? nowMonotonicMs))
-    if (started.length === 1) chargeDeath(changes, claim, { cause: 'THREAD_DIED', error }, startedAt, now)
-    else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
+  const started = batches.flatMap((batch) => batch.started())
+  for (const batch of batches) {
+    for (const claim of batch.claims) {
+      if (!batch.holds(claim)) continue
+      const startedAt = Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index))
+      const back = { runAt: undefined, startedAt, now }
+      if (!started.includes(claim)) putBack(changes, claim, { ...back, suspicion: 0 })
+      else if (started.length > 1) putBack(changes, claim, { ...back, suspicion: 1 })
+      else chargeDeath(changes, claim, { cause: 'THREAD_DIED', error }, startedAt, now)
+    }
   }
 }

@@ -4,7 +4,7 @@
  * When something fails, the transaction is rolled back and the commands are applied again one by one, each in a
  * savepoint of its own, so that one bad command cannot take the others with it. What is to happen after the commit
  * (replies, events) is collected while applying and dropped with whatever is rolled back: nobody hears of a change
- * that is not durable.
+ * that is not durable. What is remembered beside the tables (claims, times, numbers) goes back with them.
  */
 import { fromSqliteError } from '../store/database-errors.ts'
 import type { JobWriter } from '../store/writer.ts'
@@ -17,16 +17,30 @@ export interface Command {
   refuse(error: Error): void
 }
 
+/** Memory that goes with the tables. */
+export interface Remembered {
+  /** Gives back what was remembered when it was called. */
+  mark(): () => void
+}
+
+interface Mark {
+  readonly claims: number
+  readonly effects: number
+  readonly recall: () => void
+}
+
 export class GroupCommit {
   readonly #writer: JobWriter
   readonly #claims: Claims
+  readonly #remembered: Remembered
   readonly #databasePath: string
   #effects: (() => void)[] = []
   #commits = 0
 
-  constructor(writer: JobWriter, claims: Claims, databasePath: string) {
+  constructor(writer: JobWriter, claims: Claims, remembered: Remembered, databasePath: string) {
     this.#writer = writer
     this.#claims = claims
+    this.#remembered = remembered
     this.#databasePath = databasePath
   }
 
@@ -44,7 +58,7 @@ export class GroupCommit {
    * when nothing could be committed at all.
    */
   run(next: () => Command | undefined): Error | undefined {
-    const claimsMark = this.#claims.mark()
+    const mark = this.#mark()
     const commands: Command[] = []
     try {
       this.#writer.begin()
@@ -54,7 +68,7 @@ export class GroupCommit {
       }
       this.#commit()
     } catch {
-      this.#undo(claimsMark)
+      this.#undo(mark)
       return this.#replay(commands)
     }
     this.#tell()
@@ -62,7 +76,7 @@ export class GroupCommit {
   }
 
   #replay(commands: readonly Command[]): Error | undefined {
-    const claimsMark = this.#claims.mark()
+    const mark = this.#mark()
     const refused: [Command, Error][] = []
     try {
       this.#writer.begin()
@@ -75,7 +89,7 @@ export class GroupCommit {
       }
       this.#commit()
     } catch (error) {
-      this.#undo(claimsMark)
+      this.#undo(mark)
       const cause = fromSqliteError(error, this.#databasePath)
       for (const command of commands) command.refuse(cause)
       return cause
@@ -86,14 +100,12 @@ export class GroupCommit {
   }
 
   #applyAlone(command: Command): Error | undefined {
-    const claimsMark = this.#claims.mark()
-    const effectsMark = this.#effects.length
+    const mark = this.#mark()
     try {
       this.#writer.withSavepoint(() => command.apply())
       return undefined
     } catch (error) {
-      this.#claims.rollbackTo(claimsMark)
-      this.#effects.length = effectsMark
+      this.#rollbackTo(mark)
       return error instanceof Error ? error : new Error(String(error))
     }
   }
@@ -111,9 +123,22 @@ export class GroupCommit {
     for (const effect of effects) effect()
   }
 
-  #undo(claimsMark: number): void {
+  #undo(mark: Mark): void {
     this.#writer.rollback()
-    this.#claims.rollbackTo(claimsMark)
-    this.#effects = []
+    this.#rollbackTo(mark)
+  }
+
+  #mark(): Mark {
+    return {
+      claims: this.#claims.mark(),
+      effects: this.#effects.length,
+      recall: this.#remembered.mark(),
+    }
+  }
+
+  #rollbackTo({ claims, effects, recall }: Mark): void {
+    this.#claims.rollbackTo(claims)
+    this.#effects.length = effects
+    recall()
   }
 }

@@ -3,6 +3,9 @@ import { defaultRetryPolicy, type RetryPolicy } from '../job/retry.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { JobTypeSettings } from './messages.ts'
 
+/** Overlapping handlers are claimed ahead up to this many times; beyond it more of them gain nothing measurable. */
+const mostOverlapCounted = 4
+
 /** A job type as the supervisor sees it: its settings, and how long its jobs have been taking. */
 export class JobType {
   readonly name: string
@@ -17,11 +20,13 @@ export class JobType {
   }
 
   /**
-   * What a job is expected to cost its thread: a moving average, at most one batch. A type not yet seen is taken for a
-   * fair share of a batch, so that the first batches are small.
+   * What a job is expected to take of its thread's batch: a moving average, at most one batch. A type not yet seen is
+   * taken for a fair share of a batch, so that the first batches are small. Handlers that overlap wait for most of their
+   * time, and a thread needs several at hand to fill that.
    */
   get estimateMs(): number {
-    return this.#averageMs === undefined ? 1 : Math.min(this.#averageMs, limits.batchMs)
+    if (this.#averageMs === undefined) return 1
+    return Math.min(this.#averageMs, limits.batchMs) / Math.min(this.settings.overlap ?? 1, mostOverlapCounted)
   }
 
   /** One outlier must not make a batch of tiny jobs shrink to one: it counts as ten times the average at most. */

@@ -12,16 +12,23 @@ export class LastingCommands {
   readonly #clock: Clock
   readonly #offer: (command: Command) => void
   readonly #onFailure: (error: Error, retryInMs: number) => void
+  readonly #onRetry: () => void
   #kept: Command[] = []
   #timer: Timer | undefined
 
   constructor(
     clock: Clock,
-    hooks: { offer(command: Command): void; onFailure(error: Error, retryInMs: number): void },
+    hooks: {
+      offer(command: Command): void
+      onFailure(error: Error, retryInMs: number): void
+      /** The wait is over: what is not kept here, and waited as well, may go on too. */
+      onRetry(): void
+    },
   ) {
     this.#clock = clock
     this.#offer = hooks.offer
     this.#onFailure = hooks.onFailure
+    this.#onRetry = hooks.onRetry
   }
 
   /** Whether a commit has failed a moment ago. */
@@ -47,6 +54,7 @@ export class LastingCommands {
     this.#timer = this.#clock.startTimer(retryAfterMs, () => {
       this.#timer = undefined
       this.offerKept()
+      this.#onRetry()
     })
   }
 

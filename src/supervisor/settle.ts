@@ -65,7 +65,11 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
       failAttempt(changes, claim, { cause: 'TIMED_OUT', error: end.error }, { kind: 'retry' }, startedAt, now)
       return
     case 'stopping':
-      putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 0 })
+      if (putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 0 })) {
+        changes.afterCommit(() => {
+          changes.gaveWay++
+        })
+      }
       return
     case 'cancelled':
       finish(changes, claim, 'CANCELLED', startedAt, now)

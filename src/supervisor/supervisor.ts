@@ -77,14 +77,15 @@ export class Supervisor {
   #dueTimer: Timer | undefined
   #idleWaiters: (() => void)[] = []
   #drained: (() => void) | undefined
-  #state: 'serving' | 'draining' | 'ended' = 'serving'
+  #state: 'serving' | 'draining' | 'ending' | 'ended' = 'serving'
 
   constructor(surroundings: SupervisorSurroundings) {
     const { start, database, clock } = surroundings
     this.#surroundings = surroundings
     this.#clock = clock
     const writer = new JobWriter(database)
-    this.#commit = new GroupCommit(writer, this.#claims, start.database)
+    const remembered = { mark: () => this.#changes.mark() }
+    this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database)
     this.subscriptions = new Subscriptions(surroundings.tell)
     this.#lasting = new LastingCommands(clock, {
       offer: (command) => {
@@ -93,6 +94,7 @@ export class Supervisor {
       },
       onFailure: (error, retryInMs) =>
         this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs }),
+      onRetry: () => this.wake(),
     })
     this.#actors = new Actors(start.actors, clock, {
       onRestarted: (name) => this.#reconnectActor(name),
@@ -298,19 +300,14 @@ export class Supervisor {
   }
 
   #threadDied(thread: PoolThread, cause: Error): void {
-    const waiting = thread.batches.flatMap((batch) => batch.takeBackWaiting())
-    const started = thread.batches.flatMap((batch) => batch.started())
-    this.#claims.giveBack(waiting)
+    const batches = [...thread.batches]
+    this.#claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
+    // Who is ended by the stop is put back by it.
+    if (this.#state !== 'serving' && this.#state !== 'draining') return
     const error = toPlainError(cause)
-    if (this.#state === 'serving') {
-      this.#emit({
-        kind: 'thread-died',
-        threadId: thread.threadId,
-        error,
-        suspects: started.map((claim) => claim.seq),
-      })
-      if (started.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, started, error))
-    }
+    const suspects = batches.flatMap((batch) => batch.started().map((claim) => claim.seq))
+    this.#emit({ kind: 'thread-died', threadId: thread.threadId, error, suspects })
+    if (batches.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, batches, error))
     this.wake()
   }
 
@@ -348,7 +345,6 @@ export class Supervisor {
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
     if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))
-    const running = this.#claims.size - waiting.length
     this.#dispatcher.abortAll('stopping')
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
@@ -359,11 +355,16 @@ export class Supervisor {
     deadline.cancel()
     this.#drained = undefined
 
-    const stuck = this.#pool.ready().filter((thread) => thread.batches.length > 0)
+    this.#state = 'ending'
+    // Not those that have only their last reply to give.
+    const stuck = this.#pool
+      .ready()
+      .filter((thread) => thread.batches.some((one) => one.started().length > 0))
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
+    this.#lasting.offerKept()
+    while (this.#mailbox.size > 0) this.#cycle()
     const left = [...this.#claims.all()]
     if (left.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, left, true))
-    this.#lasting.offerKept()
     while (this.#mailbox.size > 0) this.#cycle()
     this.#dispatcher.stopWatch()
     this.#lasting.close()
@@ -374,7 +375,7 @@ export class Supervisor {
     return {
       graceful: left.length === 0,
       putBackWaiting: waiting.length,
-      putBackRunning: left.length === 0 ? 0 : running,
+      putBackRunning: this.#changes.gaveWay + left.length,
       threadsEnded: stuck.length,
       elapsedMs: Math.round(this.#clock.monotonicMs() - startMs),
     }
