@@ -104,7 +104,7 @@ export class BatchRunner {
     try {
       for (let batch = this.#nextBatch(); batch !== undefined; batch = this.#nextBatch()) {
         if (!this.#mayBegin(batch)) break
-        this.#begin(batch, batch.next++)
+        this.#begin(batch, batch.next)
         this.#finishIfDone(batch)
       }
     } finally {
@@ -133,6 +133,7 @@ export class BatchRunner {
     const { task, control } = batch
     const jobType = jobTypeAt(task, index)
     if (index > 0 && jobType !== jobTypeAt(task, index - 1)) this.#sendNow()
+    batch.next++
     const nowMs = this.#clock.monotonicMs()
     if (!control.start(index, nowMs)) return
     if (this.#running.size === 0) this.#lastEndMs = nowMs
@@ -230,6 +231,8 @@ export class BatchRunner {
     const place = this.#batches.indexOf(batch)
     if (place === -1) return
     this.#batches.splice(place, 1)
+    // The reply leaves only when this thread comes to rest, and the next batch may begin with a long synchronous job.
+    if (this.#batches.length > 0 && hasOutcomes(batch)) this.#send(takeOutcomes(batch))
     batch.settle(takeOutcomes(batch))
   }
 
@@ -238,9 +241,8 @@ export class BatchRunner {
     this.#unsentMs = 0
     this.#unsentCharacters = 0
     for (const batch of this.#batches) {
-      const ended = batch.succeeded.length + batch.others.length
       const isLast = batch.running === 0 && batch.next >= batch.task.seqs.length
-      if (ended > 0 && !isLast) this.#send(takeOutcomes(batch))
+      if (hasOutcomes(batch) && !isLast) this.#send(takeOutcomes(batch))
     }
   }
 
@@ -264,6 +266,10 @@ function fail(
   const error: PlainError = toPlainError(thrown)
   const verdict = fatal ? ({ kind: 'fatal' } as const) : verdictOf(thrown)
   batch.others.push({ index, kind: 'failed', cause, error, verdict })
+}
+
+function hasOutcomes(batch: RunningBatch): boolean {
+  return batch.succeeded.length + batch.others.length > 0
 }
 
 function takeOutcomes(batch: RunningBatch): Outcomes {

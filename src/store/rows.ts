@@ -56,6 +56,7 @@ export interface JobHead {
 
 /** What a recovery looks at: a job that was RUNNING when the process died. */
 export interface InterruptedRow extends JobHead {
+  readonly jobType: string
   readonly attempt: number
   readonly failures: number
   readonly suspicion: number

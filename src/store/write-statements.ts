@@ -85,8 +85,8 @@ export const writeSql = {
   dueList: `SELECT seq, queue FROM jobs
   WHERE state = 'SCHEDULED' AND waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
   dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'time'`,
-  interruptedRange: `SELECT seq, state, queue, generation, attempt, failures,
-      suspicion, subject_key AS subjectKey, cancel_requested AS cancelRequested
+  interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, attempt, failures, suspicion,
+      subject_key AS subjectKey, cancel_requested AS cancelRequested
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
 } as const
 

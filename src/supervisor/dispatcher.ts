@@ -1,8 +1,9 @@
 /**
  * Gives ready claims to threads, and takes back what would wait for no reason.
  *
- * Each thread has at most two batches: one that runs and one that waits in its port, so that it never waits for the
- * supervisor. A batch holds a few milliseconds of work: hundreds of tiny jobs, or one long one.
+ * Each thread has two batches: one that runs and one that waits in its port, so that it never waits for the supervisor.
+ * It gets more only while all that it has begun waits, and may overlap. A batch holds a few milliseconds of work: hundreds
+ * of tiny jobs, or one long one.
  *
  * What was given too soon is taken back through the control block: what waits behind a handler that has run for long
  * (it is stuck), and what waits anywhere while a thread has nothing to do. A suspect gets a thread to itself; a job
@@ -13,7 +14,7 @@ import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { DispatchedBatch } from './batch.ts'
 import type { Claim, Claims } from './claims.ts'
-import type { Pool, PoolThread } from './pool.ts'
+import { batchesAtOnce, type Pool, type PoolThread } from './pool.ts'
 
 /** Waiting work of less than this is done sooner than it is moved. */
 const worthSharingMs = 0.5
@@ -46,11 +47,9 @@ export class Dispatcher {
   dispatch(): void {
     if (this.#closed) return
     const threads = this.#pool.ready()
-    if (!this.#dispatchSuspects(threads)) {
-      this.#fill(threads, 0)
-      this.#fill(threads, 1)
-      this.#shareOut(threads)
-    }
+    const takers = this.#dispatchSuspects(threads)
+    for (let busy = 0; busy < batchesAtOnce && takers.length > 0; busy++) this.#fill(takers, busy)
+    if (takers.length > 0) this.#shareOut(threads)
     this.#keepWatch()
   }
 
@@ -78,23 +77,31 @@ export class Dispatcher {
     return this.#pool.ready().filter((thread) => thread.batches.length > 0).length
   }
 
-  /** True: nothing else may be given out now. */
-  #dispatchSuspects(threads: readonly PoolThread[]): boolean {
-    if (this.#runsExclusive(threads)) return true
+  /** Gives the threads that may be given something else now. */
+  #dispatchSuspects(threads: readonly PoolThread[]): readonly PoolThread[] {
+    if (this.#runsExclusive(threads)) return []
     for (
       let suspect = this.#claims.peekSuspect();
       suspect !== undefined;
       suspect = this.#claims.peekSuspect()
     ) {
       const isExclusive = suspect.suspicion >= exclusiveSuspicion
-      if (isExclusive && threads.some((thread) => thread.batches.length > 0)) return true
+      if (isExclusive && threads.some((thread) => thread.batches.length > 0)) return []
       const thread = threads.find((candidate) => candidate.batches.length === 0)
-      if (thread === undefined) return false
+      // A thread that always has something ahead of it never comes to be free: one is kept from having.
+      if (thread === undefined) return without(threads, this.#soonestFree(threads))
       this.#claims.takeSuspect()
       this.#send(thread, [suspect])
-      if (isExclusive) return true
+      if (isExclusive) return []
     }
-    return false
+    return threads
+  }
+
+  #soonestFree(threads: readonly PoolThread[]): PoolThread | undefined {
+    const nowMs = this.#clock.monotonicMs()
+    const rank = ({ batches }: PoolThread) =>
+      batches.length + (batches.some((batch) => batch.isStuck(nowMs)) ? batchesAtOnce : 0)
+    return threads.toSorted((one, other) => rank(one) - rank(other))[0]
   }
 
   #runsExclusive(threads: readonly PoolThread[]): boolean {
@@ -106,20 +113,23 @@ export class Dispatcher {
   /** Gives one batch to each thread that has exactly `busy` of them. */
   #fill(threads: readonly PoolThread[], busy: number): void {
     for (const thread of threads) {
-      if (thread.batches.length !== busy || !this.#mayPrefetch(thread)) continue
-      const claims = this.#cutBatch()
-      if (claims.length === 0) return
-      this.#send(thread, claims)
+      if (thread.batches.length !== busy) continue
+      const next = this.#claims.peekReady()
+      if (next === undefined) return
+      if (this.#mayTake(thread, next)) this.#send(thread, this.#cutBatch())
     }
   }
 
   /** Whether what is given to the thread now would be begun soon, and beside nothing that must be alone. */
-  #mayPrefetch(thread: PoolThread): boolean {
-    const [running] = thread.batches
+  #mayTake({ batches }: PoolThread, next: Claim): boolean {
+    const [running] = batches
     if (running === undefined) return true
-    return (
-      running.claims.every((claim) => claim.suspicion === 0) && !running.isStuck(this.#clock.monotonicMs())
-    )
+    if (running.claims.some((claim) => claim.suspicion > 0)) return false
+    if (batches.length === 1 && !running.isStuck(this.#clock.monotonicMs())) return true
+    // Handlers that wait leave their thread free for as many as their overlap allows.
+    if (overlapOf(next) === 1 || batches.some((batch) => batch.waiting().length > 0)) return false
+    const started = batches.flatMap((batch) => batch.started())
+    return [next, ...started].every((claim) => started.length < overlapOf(claim))
   }
 
   #cutBatch(): Claim[] {
@@ -200,6 +210,14 @@ export class Dispatcher {
     claim.reportedUnresponsive = true
     this.#listener.onUnresponsive(claim, Math.round(ignoredForMs))
   }
+}
+
+function overlapOf(claim: Claim): number {
+  return claim.jobType.settings.overlap ?? 1
+}
+
+function without(threads: readonly PoolThread[], one: PoolThread | undefined): readonly PoolThread[] {
+  return threads.filter((thread) => thread !== one)
 }
 
 interface Rich {

@@ -26,7 +26,9 @@ export class JobType {
    */
   get estimateMs(): number {
     if (this.#averageMs === undefined) return 1
-    return Math.min(this.#averageMs, limits.batchMs) / Math.min(this.settings.overlap ?? 1, mostOverlapCounted)
+    return (
+      Math.min(this.#averageMs, limits.batchMs) / Math.min(this.settings.overlap ?? 1, mostOverlapCounted)
+    )
   }
 
   /** One outlier must not make a batch of tiny jobs shrink to one: it counts as ten times the average at most. */

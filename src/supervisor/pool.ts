@@ -24,6 +24,9 @@ import type {
 } from '../execution/messages.ts'
 import type { DispatchedBatch } from './batch.ts'
 
+/** Batches that a thread may have at a time. Beyond two they are for handlers that wait and overlap. */
+export const batchesAtOnce = 8
+
 export interface PoolSettings {
   readonly threads: number
   readonly databaseId: string
@@ -127,7 +130,7 @@ export class Pool {
       filename: fileURLToPath(threadEntryUrl('pool-thread')),
       minThreads: count,
       maxThreads: count,
-      concurrentTasksPerWorker: 2,
+      concurrentTasksPerWorker: batchesAtOnce,
       maxQueue: 0,
       recordTiming: false,
       workerHistogram: false,

@@ -5,6 +5,7 @@
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
  * is charged. A job that dies alone twice is given up as poison.
  */
+import type { JobSeq } from '../job/id.ts'
 import type { InterruptedRow } from '../store/rows.ts'
 import type { Changes } from './changes.ts'
 import { exclusiveSuspicion } from './dispatcher.ts'
@@ -44,13 +45,13 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
   if (row.cancelRequested !== null) {
     end('CANCELLED', null)
   } else if (newer !== undefined) {
-    end('SUPERSEDED', newer.seq)
+    end('SUPERSEDED', newer)
   } else if (row.suspicion >= exclusiveSuspicion && diedAlone(changes, row, now)) {
     end('FAILED', null)
     changes.report({
       kind: 'job-failed',
       seq: row.seq,
-      jobType: '',
+      jobType: row.jobType,
       attempt: row.attempt,
       failure: processDied,
     })
@@ -64,7 +65,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       suspicion,
     })
   }
-  if (newer?.state === 'SCHEDULED') writer.jobRelease(newer)
+  changes.releaseNext(newer ?? null)
   return false
 }
 
@@ -73,9 +74,11 @@ function diedAlone(changes: Changes, row: InterruptedRow, now: number): boolean 
   return isPoison(changes.writer.deathCount(row.seq))
 }
 
-function newerGeneration(changes: Changes, row: InterruptedRow) {
-  if (row.subjectKey === null) return undefined
-  return changes.writer
-    .subjectLiveJobs(row.subjectKey)
-    .find((head) => head.seq !== row.seq && (head.generation ?? 0) > (row.generation ?? 0))
+/**
+ * The latest generation, when that is a newer one. Also when it has ended already, which it can only have by being
+ * cancelled: the older one had been asked to give way to it, and would not have run again either.
+ */
+function newerGeneration(changes: Changes, { subjectKey, generation }: InterruptedRow): JobSeq | undefined {
+  const subject = subjectKey === null ? undefined : changes.writer.subjectGet(subjectKey)
+  return subject !== undefined && subject.latestGeneration > (generation ?? 0) ? subject.latestSeq : undefined
 }

@@ -1,0 +1,158 @@
+/** Goal: outcomes leave a pool thread in time, whatever comes after them. Method: the runner alone, with handlers that look. */
+import { expect, test } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
+import { BatchRunner } from '../../src/execution/batch-runner.ts'
+import { ControlBlock } from '../../src/execution/control-block.ts'
+import type { BatchTask, Outcomes } from '../../src/execution/messages.ts'
+import type { JobContext } from '../../src/job/context.ts'
+import type { AnyJobDefinition } from '../../src/job/definition.ts'
+
+interface Stage {
+  readonly runner: BatchRunner
+  readonly sent: Outcomes[]
+  /** Has the thread come to rest, as it does when only promises are left. */
+  rest(): void
+  passMs(ms: number): void
+}
+
+function stage(handlers: Record<string, AnyJobDefinition['run']>, overlap = 1): Stage {
+  let nowMs = 1_000
+  const sent: Outcomes[] = []
+  const waiting: (() => void)[] = []
+  const clock: Clock = {
+    wallMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    startTimer: () => ({ cancel: () => {} }),
+  }
+  const definitions = new Map(Object.entries(handlers).map(([type, run]) => [type, { run, overlap }]))
+  const surroundings = {
+    databaseId: 'abcdefgh',
+    handlers: definitions,
+    actor: () => {
+      throw new Error('no actors here')
+    },
+  }
+  const runner = new BatchRunner(surroundings, {
+    clock,
+    send: (outcomes) => sent.push(outcomes),
+    whenWaiting: (run) => waiting.push(run),
+  })
+  return {
+    runner,
+    sent,
+    rest: () => {
+      for (const run of waiting.splice(0)) run()
+    },
+    passMs: (ms) => {
+      nowMs += ms
+    },
+  }
+}
+
+function batch(number: number, ...jobTypes: string[]): BatchTask & { readonly block: ControlBlock } {
+  const block = ControlBlock.forJobs(jobTypes.length)
+  return {
+    kind: 'batch',
+    batch: number,
+    control: block.memory,
+    seqs: jobTypes.map((_, index) => number * 100 + index),
+    jobTypes,
+    payloads: jobTypes.map(() => 'null'),
+    details: undefined,
+    block,
+  }
+}
+
+test('an outcome of one batch does not wait for a synchronous job of the next', async () => {
+  const seen: number[] = []
+  let open = () => {}
+  const scene = stage({
+    WAIT: () =>
+      new Promise<void>((resolve) => {
+        open = resolve
+      }),
+    LOOK: () => {
+      seen.push(scene.sent.flatMap((outcomes) => [...outcomes.succeeded]).length)
+    },
+  })
+  const first = scene.runner.run(batch(1, 'WAIT'))
+  const second = scene.runner.run(batch(2, 'LOOK'))
+  open()
+  await Promise.all([first, second])
+  expect(seen).toEqual([1])
+})
+
+test('an outcome does not wait for a job of another type', async () => {
+  const seen: number[] = []
+  const scene = stage({
+    QUICK: () => {},
+    LOOK: () => {
+      seen.push(scene.sent.flatMap((outcomes) => [...outcomes.succeeded]).length)
+    },
+  })
+  await scene.runner.run(batch(1, 'QUICK', 'QUICK', 'LOOK'))
+  expect(seen).toEqual([2])
+})
+
+test('outcomes are sent once the work behind them is worth a message', async () => {
+  const scene = stage({ TINY: () => scene.passMs(0.2) })
+  const rest = await scene.runner.run(batch(1, 'TINY', 'TINY', 'TINY', 'TINY'))
+  expect(scene.sent.map((outcomes) => outcomes.succeeded)).toEqual([[0, 1, 2]])
+  expect(rest.succeeded).toEqual([3])
+})
+
+test('what has ended is sent while a handler waits', async () => {
+  let open = () => {}
+  const scene = stage(
+    {
+      QUICK: () => {},
+      WAIT: () =>
+        new Promise<void>((resolve) => {
+          open = resolve
+        }),
+    },
+    2,
+  )
+  const running = scene.runner.run(batch(1, 'WAIT', 'QUICK'))
+  scene.rest()
+  expect(scene.sent.map((outcomes) => outcomes.succeeded)).toEqual([[1]])
+  open()
+  expect((await running).succeeded).toEqual([0])
+})
+
+test('overlapping jobs run across the end of a batch, up to the smallest overlap', async () => {
+  const running: string[] = []
+  const open: (() => void)[] = []
+  const scene = stage(
+    {
+      WAIT: (_payload: unknown, context: JobContext) => {
+        running.push(context.jobId.slice(-2))
+        return new Promise<void>((resolve) => open.push(resolve))
+      },
+    },
+    2,
+  )
+  const first = scene.runner.run(batch(1, 'WAIT'))
+  const second = scene.runner.run(batch(2, 'WAIT', 'WAIT'))
+  expect(running).toHaveLength(2)
+  open[0]?.()
+  await first
+  expect(running).toHaveLength(3)
+  open[1]?.()
+  open[2]?.()
+  expect((await second).succeeded).toEqual([0, 1])
+})
+
+test('a job that was taken back is passed over', async () => {
+  const ran: string[] = []
+  const scene = stage({
+    TAKE: (_payload: unknown, context: JobContext) => {
+      ran.push(context.jobId)
+      task.block.takeBack(1)
+    },
+  })
+  const task = batch(1, 'TAKE', 'TAKE', 'TAKE')
+  const rest = await scene.runner.run(task)
+  expect(ran).toHaveLength(2)
+  expect(rest.succeeded).toEqual([0, 2])
+})
