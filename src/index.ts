@@ -1,4 +1,8 @@
-/** The main door: the engine. Job modules import from `semantica-task-engine/jobs` instead, which is cheap to load. */
+/**
+ * The main door: the engine, and its built-in workload. Job modules import from `semantica-task-engine/jobs` instead, which
+ * is cheap to load.
+ */
+import type { IndexOptions, IndexSummary } from './indexer/index-directory.ts'
 
 export type { Durability, LogLevel } from './config.ts'
 export type { BulkJob, BulkReport } from './engine/bulk.ts'
@@ -11,3 +15,16 @@ export type { FinalState, JobState } from './job/state.ts'
 export * from './jobs.ts'
 export type { CancelAnswer, StopReport, SupervisorStats as EngineStats } from './supervisor/messages.ts'
 export type { EngineEventMap } from './telemetry/events.ts'
+export type { IndexOptions, IndexSummary }
+
+/**
+ * Brings the index of a directory up to date, as `semantica index` does: one durable job per changed file, on every core.
+ * The indexer is loaded with the first call.
+ *
+ * @throws PATH_INVALID, DATABASE_LOCKED while another run is under way, DISK_FULL and the other errors of a database
+ * @example const { indexed, failed } = await indexDirectory({ directory: 'src' })
+ */
+export async function indexDirectory(options: IndexOptions): Promise<IndexSummary> {
+  const indexer = await import('./indexer/index-directory.ts')
+  return indexer.indexDirectory(options)
+}
