@@ -64,7 +64,8 @@ export async function enqueueStream<Item>(
   let failure: { readonly error: unknown } | undefined
   const send = async (chunk: readonly CheckedJob[]): Promise<void> => {
     if (underway.size >= chunksUnderway) await Promise.race(underway)
-    await enqueuer.ready()
+    // Others may take the room that it has waited for: then it waits again.
+    while (!enqueuer.hasRoomFor(chunk)) await enqueuer.ready(chunk)
     const sending: Promise<void> = enqueuer.addTogether(chunk).then(
       (added) => {
         const fresh = added.filter(({ isNew }) => isNew).length

@@ -208,7 +208,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     const reply = await this.#link.ask('retry', this.#seqOf(jobId))
     switch (reply.kind) {
       case 'retried':
-        return new Job(this.#handles, reply.seq, '', true)
+        return new Job(this.#handles, reply.seq, reply.jobType, true)
       case 'unknown':
         throw engineError('JOB_UNKNOWN', {
           found: `${jobId} does not exist`,

@@ -31,6 +31,10 @@ interface Pack {
   isMixed: boolean
 }
 
+interface ReadyWaiter extends PromiseWithResolvers<void> {
+  readonly jobs: readonly CheckedJob[]
+}
+
 /** Share of the limits under which `ready` resolves. */
 const readyShare = 0.75
 
@@ -41,7 +45,7 @@ export class Enqueuer {
   #pack: Pack | undefined
   #pendingJobs = 0
   #pendingCharacters = 0
-  #readyWaiters: PromiseWithResolvers<void>[] = []
+  #readyWaiters: ReadyWaiter[] = []
   #closedBy: Error | undefined
 
   constructor(
@@ -75,7 +79,7 @@ export class Enqueuer {
   async addTogether(jobs: readonly CheckedJob[]): Promise<AddedJob[]> {
     if (jobs.length === 0) return []
     this.flush()
-    const characters = jobs.reduce((sum, job) => sum + job.payload.length, 0)
+    const characters = charactersOf(jobs)
     const refusal = this.#refusal(jobs.length, characters)
     if (refusal !== undefined) throw refusal
     this.#pendingJobs += jobs.length
@@ -120,13 +124,21 @@ export class Enqueuer {
     )
   }
 
-  /** Resolves when there is room for more. */
-  ready(): Promise<void> {
+  /** Resolves when there is room for more, and for these. */
+  ready(jobs: readonly CheckedJob[] = []): Promise<void> {
     if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy)
-    if (this.#hasRoom()) return Promise.resolve()
-    const waiter = Promise.withResolvers<void>()
+    if (this.hasRoomFor(jobs)) return Promise.resolve()
+    const waiter = { ...Promise.withResolvers<void>(), jobs }
     this.#readyWaiters.push(waiter)
     return waiter.promise
+  }
+
+  /** Whether `ready` would resolve at once. */
+  hasRoomFor(jobs: readonly CheckedJob[]): boolean {
+    const isBelow =
+      this.#pendingJobs <= this.#maxJobs * readyShare &&
+      this.#pendingCharacters <= this.#maxCharacters * readyShare
+    return isBelow && this.#refusal(jobs.length, charactersOf(jobs)) === undefined
   }
 
   /** From now on every job is refused with `reason`. What is pending is answered as usual. */
@@ -162,18 +174,17 @@ export class Enqueuer {
   #release(jobs: number, characters: number): void {
     this.#pendingJobs -= jobs
     this.#pendingCharacters -= characters
-    if (this.#readyWaiters.length === 0 || !this.#hasRoom()) return
     const waiters = this.#readyWaiters
     this.#readyWaiters = []
-    for (const waiter of waiters) waiter.resolve()
+    for (const waiter of waiters) {
+      if (this.hasRoomFor(waiter.jobs)) waiter.resolve()
+      else this.#readyWaiters.push(waiter)
+    }
   }
+}
 
-  #hasRoom(): boolean {
-    return (
-      this.#pendingJobs <= this.#maxJobs * readyShare &&
-      this.#pendingCharacters <= this.#maxCharacters * readyShare
-    )
-  }
+function charactersOf(jobs: readonly CheckedJob[]): number {
+  return jobs.reduce((sum, job) => sum + job.payload.length, 0)
 }
 
 function forEachAdded(

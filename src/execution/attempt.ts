@@ -93,7 +93,9 @@ export class Attempt implements JobContext {
     if (definition === undefined) throw unknownJobType(jobType, this.#surroundings.handlers.keys())
     if (options !== undefined) checkEnqueueOptions(options)
     const text = encodePayload(payload)
-    await validatePayload(jobType, definition.payload, payload)
+    const valid = validatePayload(jobType, definition.payload, payload)
+    // Only where it must: what a handler forgets to await is added all the same.
+    if (valid instanceof Promise) await valid
     if (this.#ended) {
       throw engineError('JOB_NOT_FINISHED', {
         found: `${this.jobId} has ended, but its handler enqueued ${jobType} afterwards`,

@@ -42,6 +42,8 @@ interface RunningJob {
   readonly index: number
   readonly attempt: Attempt
   readonly definition: AnyJobDefinition
+  /** Whether its payload has passed the validator: what is thrown then is the handler's. */
+  isValid: boolean
 }
 
 export class BatchRunner {
@@ -146,7 +148,7 @@ export class BatchRunner {
       control.end(index, 0)
       return
     }
-    const job: RunningJob = { batch, index, attempt, definition }
+    const job: RunningJob = { batch, index, attempt, definition, isValid: false }
     batch.running++
     this.#running.add(job)
     let returned: unknown
@@ -154,8 +156,8 @@ export class BatchRunner {
       const payload = validatePayload(jobType, definition.payload, JSON.parse(task.payloads[index] ?? 'null'))
       returned =
         payload instanceof Promise
-          ? payload.then((value) => definition.run(value, attempt))
-          : definition.run(payload, attempt)
+          ? payload.then((value) => runHandler(job, value))
+          : runHandler(job, payload)
       // A promise of another kind may throw when it is looked at, or answer twice.
       if (isThenable(returned)) returned = Promise.resolve(returned)
     } catch (thrown) {
@@ -206,7 +208,7 @@ export class BatchRunner {
     } else if (hasCode(thrown, 'ACTOR_RESTARTED')) {
       batch.others.push({ index, kind: 'interrupted', error: toPlainError(thrown) })
     } else {
-      const invalid = hasCode(thrown, 'PAYLOAD_INVALID')
+      const invalid = !job.isValid && hasCode(thrown, 'PAYLOAD_INVALID')
       fail(batch, index, invalid ? 'INVALID_PAYLOAD' : 'THREW', thrown, invalid)
     }
     this.#end(job)
@@ -266,6 +268,11 @@ function fail(
   const error: PlainError = toPlainError(thrown)
   const verdict = fatal ? ({ kind: 'fatal' } as const) : verdictOf(thrown)
   batch.others.push({ index, kind: 'failed', cause, error, verdict })
+}
+
+function runHandler(job: RunningJob, payload: unknown): unknown {
+  job.isValid = true
+  return job.definition.run(payload, job.attempt)
 }
 
 function hasOutcomes(batch: RunningBatch): boolean {

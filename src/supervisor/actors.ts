@@ -4,27 +4,32 @@ import { ActorHost } from '../actor/actor-host.ts'
 import { defaultRestartBudget, stopInReverse } from '../actor/supervision.ts'
 import type { Clock } from '../clock.ts'
 import { type PlainError, toPlainError } from '../errors.ts'
-import type { ActorStart, EngineEvent } from './messages.ts'
+import type { ActorStart, EngineEvent, SupervisorNotice } from './messages.ts'
+import type { PoolThread } from './pool.ts'
 
-export interface ActorListener {
-  /** The old ways to the actor are closed: give everybody who uses it a new one. */
-  onRestarted(name: string): void
-  onFailed(name: string, error: PlainError): void
+/** Who uses the actors, and who hears of them. */
+export interface ActorUsers {
+  /** Threads that are ready, or will be: those that are being greeted have been given ports already. */
+  threads(): readonly PoolThread[]
+  tellHost(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void
   onEvent(event: EngineEvent): void
 }
 
 export class Actors {
   readonly #hosts = new Map<string, ActorHost>()
+  readonly #users: ActorUsers
+  readonly #failures = new Map<string, PlainError>()
 
-  constructor(starts: readonly ActorStart[], clock: Clock, listener: ActorListener) {
+  constructor(starts: readonly ActorStart[], clock: Clock, users: ActorUsers) {
+    this.#users = users
     for (const { name, moduleUrl, options } of starts) {
       const host = new ActorHost(name, { url: moduleUrl }, options, {
         budget: defaultRestartBudget,
         clock,
-        onRestarted: () => listener.onRestarted(name),
-        onFailed: (error) => listener.onFailed(name, toPlainError(error)),
+        onRestarted: () => this.#connectUsers(name, host),
+        onFailed: (error) => this.#failed(name, toPlainError(error)),
         onDied: (error) =>
-          listener.onEvent({
+          users.onEvent({
             kind: 'actor-died',
             name,
             error: toPlainError(error),
@@ -35,22 +40,38 @@ export class Actors {
     }
   }
 
-  get names(): string[] {
-    return [...this.#hosts.keys()]
-  }
-
   /** In the given order, each before the next: one may use what another has made. */
   async start(): Promise<void> {
-    for (const host of this.#hosts.values()) await host.start()
+    for (const [name, host] of this.#hosts) {
+      await host.start()
+      this.#connectUsers(name, host)
+    }
   }
 
-  /** A fresh way to the actor, closed while the actor is down. */
-  connect(name: string): MessagePort | undefined {
-    return this.#hosts.get(name)?.connect()
-  }
-
+  /** Fresh ways to all actors, for one thread. That to an actor that is down is closed. */
   connectAll(): Record<string, MessagePort> {
     return Object.fromEntries([...this.#hosts].map(([name, host]) => [name, host.connect()]))
+  }
+
+  /** Tells a thread that is new which actors will not come up again. */
+  tellFailures(thread: PoolThread): void {
+    for (const [name, error] of this.#failures) thread.notify({ kind: 'actor-failed', name, error })
+  }
+
+  /** The old ways to the actor are closed: gives everybody who uses it a new one. */
+  #connectUsers(name: string, host: ActorHost): void {
+    for (const thread of this.#users.threads()) {
+      const port = host.connect()
+      thread.notify({ kind: 'actor-port', name, port }, [port])
+    }
+    const port = host.connect()
+    this.#users.tellHost({ kind: 'actor-port', name, port }, [port])
+  }
+
+  #failed(name: string, error: PlainError): void {
+    this.#failures.set(name, error)
+    for (const thread of this.#users.threads()) thread.notify({ kind: 'actor-failed', name, error })
+    this.#users.tellHost({ kind: 'actor-failed', name, error })
   }
 
   async stop(graceMs: number): Promise<void> {

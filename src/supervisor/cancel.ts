@@ -25,8 +25,7 @@ export function applyCancel(changes: Changes, seq: number, now: number): CancelA
   const head = writer.jobHead(seqOf(seq))
   if (head === undefined) return 'unknown'
   if (isFinal(head.state)) return 'finished'
-  writer.jobEndWaiting(head, 'CANCELLED', now, null)
-  changes.reportEndedWaiting(head, 'CANCELLED', {})
+  changes.endWaiting(head, 'CANCELLED', now, null)
   return 'cancelled'
 }
 
@@ -48,5 +47,5 @@ export function applyRetry(changes: Changes, seq: number, now: number): RetryRep
     retriedFrom: row.seq,
     parent,
   }
-  return { kind: 'retried', seq: addJob(changes, job, {}, now).seq }
+  return { kind: 'retried', seq: addJob(changes, job, {}, now).seq, jobType }
 }

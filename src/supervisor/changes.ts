@@ -44,8 +44,8 @@ export class Changes {
   readonly clock: Clock
   readonly random: () => number
   readonly #surroundings: ChangeSurroundings
-  /** False while nothing new may begin: the engine stops, or a suspect has it to itself. */
-  admits = true
+  /** False while nothing new may begin: the engine is not ready yet, or stops. */
+  admits = false
   /** Suspects of the backlog, by degree, that still have to run; those of degree 2 before anything else. */
   suspectsMayWait = true
   exclusiveWaiting = 0
@@ -138,6 +138,19 @@ export class Changes {
       attempt: claim.attempt,
     }
     this.afterCommit(() => listener.onSettled(job))
+  }
+
+  /** Ends a job that is not claimed. */
+  endWaiting(
+    head: JobHead,
+    state: 'CANCELLED' | 'SUPERSEDED',
+    now: number,
+    supersededBy: JobSeq | null,
+  ): void {
+    const mayBeParked = this.parked > 0 && head.state === 'SCHEDULED'
+    if (mayBeParked && this.writer.jobGet(head.seq)?.waitsFor === 'handler') this.parked--
+    this.writer.jobEndWaiting(head, state, now, supersededBy)
+    this.reportEndedWaiting(head, state, { supersededBy: supersededBy ?? undefined })
   }
 
   /** Tells who waits for it how a job ended that was not claimed. */

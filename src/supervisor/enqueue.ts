@@ -73,8 +73,8 @@ export function addJob(changes: Changes, job: NewJobFacts, options: EnqueueOptio
     job.subjectKey === null
       ? addWithoutSubject(changes, job, now)
       : addForSubject(changes, job, job.subjectKey, options, now)
-  if (idempotencyKey !== undefined && added.isNew)
-    changes.writer.idempotencyKeyInsert(idempotencyKey, added.seq)
+  // Also where an existing job stands for this one: the same key is to give the same job again.
+  if (idempotencyKey !== undefined) changes.writer.idempotencyKeyInsert(idempotencyKey, added.seq)
   return added
 }
 
@@ -101,6 +101,8 @@ function addForSubject(
     const row = { ...job, seq, generation, createdAt: now }
     writer.jobInsert(row, { state: 'SUPERSEDED', supersededBy: subject.latestSeq })
     writer.subjectTouch(subjectKey, seq)
+    const head = { seq, state: 'SUPERSEDED' as const, queue: job.queue, generation }
+    changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: subject.latestSeq })
     return { seq, isNew: true }
   }
   const live = writer.subjectLiveJobs(subjectKey)
@@ -116,8 +118,7 @@ function addForSubject(
   for (const head of live) {
     const claim = claims.get(head.seq)
     if (head.state !== 'RUNNING') {
-      writer.jobEndWaiting(head, 'SUPERSEDED', now, seq)
-      changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: seq })
+      changes.endWaiting(head, 'SUPERSEDED', now, seq)
     } else if (claim !== undefined && claims.hold(claim)) {
       settleSuperseded(changes, claim, seq, now)
     } else if (claim !== undefined) {

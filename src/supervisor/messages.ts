@@ -70,7 +70,7 @@ export type EnqueueReply =
 export type CancelAnswer = 'unknown' | 'finished' | 'cancelled'
 
 export type RetryReply =
-  | { readonly kind: 'retried'; readonly seq: number }
+  | { readonly kind: 'retried'; readonly seq: number; readonly jobType: string }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'not-finished'; readonly state: JobState }
   | { readonly kind: 'no-handler'; readonly jobType: string }

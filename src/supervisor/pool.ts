@@ -12,7 +12,9 @@
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { Piscina } from 'piscina'
+import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
 import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
+import type { Clock } from '../clock.ts'
 import { assert, engineError, fromPlainError } from '../errors.ts'
 import type {
   GreetReply,
@@ -44,6 +46,8 @@ export interface PoolListener {
   onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
   /** Everything that the thread had sent has been given to `onOutcomes` before. */
   onDied(thread: PoolThread, error: Error): void
+  /** New threads fail again and again before they are ready; no more are started. */
+  onGaveUp(error: Error): void
 }
 
 /** One pool thread, from its greeting to its death. */
@@ -71,10 +75,14 @@ export class Pool {
   /** The thread that the task being submitted is meant for: Piscina asks its balancer at once. */
   #target = 0
   #closing = false
+  #isStarted = false
+  readonly #failures = new RestartHistory(defaultRestartBudget)
+  readonly #clock: Clock
   #started: PromiseWithResolvers<void> | undefined
 
-  constructor(settings: PoolSettings, listener: PoolListener) {
+  constructor(settings: PoolSettings, clock: Clock, listener: PoolListener) {
     this.#settings = settings
+    this.#clock = clock
     this.#listener = listener
   }
 
@@ -87,6 +95,12 @@ export class Pool {
     this.#started = Promise.withResolvers()
     this.#addThreads(this.#settings.threads)
     await this.#started.promise
+    this.#isStarted = true
+  }
+
+  /** Threads that take batches, or will. */
+  living(): PoolThread[] {
+    return [...this.#threads.values()]
   }
 
   /** Threads that take batches. */
@@ -166,7 +180,8 @@ export class Pool {
     }
     if (this.#closing || !('kind' in reply)) return
     if (reply.kind === 'failed') {
-      this.#started?.reject(fromPlainError(reply.error))
+      this.#greetingFailed(fromPlainError(reply.error))
+      await this.end(thread)
       return
     }
     thread.state = 'ready'
@@ -209,6 +224,15 @@ export class Pool {
     }
   }
 
+  /** At the start one failure is enough. Later ones are tried again, but not for ever. */
+  #greetingFailed(error: Error): void {
+    this.#started?.reject(error)
+    if (!this.#isStarted || this.#closing || this.#failures.next(this.#clock.monotonicMs()) !== 'give-up')
+      return
+    this.#closing = true
+    this.#listener.onGaveUp(error)
+  }
+
   #died(thread: PoolThread, error: unknown): void {
     if (thread.state === 'dead' || this.#closing) return
     const wasReady = thread.state === 'ready'
@@ -218,7 +242,7 @@ export class Pool {
     this.#threads.delete(thread.threadId)
     const cause = error instanceof Error ? error : new Error(String(error))
     if (!wasReady) {
-      this.#started?.reject(
+      this.#greetingFailed(
         engineError('START_FAILED', {
           found: `A pool thread died before it was ready: ${cause.message}`,
           action: 'Import the jobs module by itself to see what ends the thread.',
@@ -226,6 +250,7 @@ export class Pool {
         }),
       )
     }
+    if (this.#closing) return
     this.#listener.onDied(thread, cause)
     const missing = this.#settings.threads - this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
     if (missing > 0) this.#addThreads(missing)

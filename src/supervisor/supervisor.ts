@@ -12,7 +12,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { Mailbox } from '../actor/mailbox.ts'
 import { afterThisTurn, type Clock, type Timer } from '../clock.ts'
 import { limits } from '../config.ts'
-import { engineError, type PlainError, toPlainError } from '../errors.ts'
+import { engineError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { toJobSeq } from '../job/id.ts'
 import { isFinal } from '../job/state.ts'
@@ -97,8 +97,8 @@ export class Supervisor {
       onRetry: () => this.wake(),
     })
     this.#actors = new Actors(start.actors, clock, {
-      onRestarted: (name) => this.#reconnectActor(name),
-      onFailed: (name, error) => this.#actorFailed(name, error),
+      threads: () => this.#pool.living(),
+      tellHost: surroundings.tell,
       onEvent: (event) => this.#emit(event),
     })
     this.#checkpoints = new Checkpoints(database, clock, (event) => this.#emit(event))
@@ -110,11 +110,21 @@ export class Supervisor {
         setupUrl: start.setupUrl,
         connectActors: () => this.#actors.connectAll(),
       },
+      clock,
       {
-        onReady: () => this.wake(),
+        onReady: (thread) => {
+          this.#actors.tellFailures(thread)
+          this.wake()
+        },
         onOutcomes: (thread, outcomes) => this.#receive(thread, outcomes),
         onBatchEnd: (_thread, batch, outcomes) => this.#receiveLast(batch, outcomes),
         onDied: (thread, error) => this.#threadDied(thread, error),
+        onGaveUp: (error) => {
+          // The end of this thread, which the host is told: without pool threads there is nothing left to do here.
+          afterThisTurn(() => {
+            throw error
+          })
+        },
       },
     )
     this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
@@ -143,8 +153,8 @@ export class Supervisor {
     const error = this.#commit.run(once({ apply: () => recover(this.#changes), refuse: () => {} }))
     if (error !== undefined) throw error
     await this.#actors.start()
-    for (const name of this.#actors.names) this.#reconnectActor(name)
     await this.#pool.start()
+    this.#changes.admits = true
     this.#changes.dueAt = this.#changes.writer.dueNext()
     if (this.#changes.parked > 0) this.#releaseParked()
     this.wake()
@@ -217,12 +227,14 @@ export class Supervisor {
     })
   }
 
-  #cycle(): void {
-    if (this.#isCycling || this.#state === 'ended') return
+  /** False: nothing could be done, not even begun. */
+  #cycle(): boolean {
+    if (this.#isCycling || this.#state === 'ended') return false
     this.#isCycling = true
     const endMs = this.#clock.monotonicMs() + cycleMs
     let commands = 0
     let isClosing = false
+    let isBlocked = false
     const next = (): Command | undefined => {
       if (isClosing) return undefined
       if (commands < limits.commandsPerCycle && (commands === 0 || this.#clock.monotonicMs() < endMs)) {
@@ -239,6 +251,7 @@ export class Supervisor {
       const error = this.#commit.run(next)
       if (error === undefined) this.#checkpoints.afterCommit()
       else this.#lasting.failed(error)
+      isBlocked = error !== undefined && commands === 0
     }
     this.#isCycling = false
     this.subscriptions.flush()
@@ -246,7 +259,9 @@ export class Supervisor {
     this.#answerIdle()
     this.#planDue()
     if (this.#claims.size === 0) this.#drained?.()
+    if (isBlocked) return false
     if (this.#mailbox.size > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
+    return true
   }
 
   /** Comes last in each cycle, so that it sees what the commands have changed. */
@@ -311,22 +326,6 @@ export class Supervisor {
     this.wake()
   }
 
-  // ---- actors
-
-  #reconnectActor(name: string): void {
-    for (const thread of this.#pool.ready()) {
-      const port = this.#actors.connect(name)
-      if (port !== undefined) thread.notify({ kind: 'actor-port', name, port }, [port])
-    }
-    const port = this.#actors.connect(name)
-    if (port !== undefined) this.#surroundings.tell({ kind: 'actor-port', name, port }, [port])
-  }
-
-  #actorFailed(name: string, error: PlainError): void {
-    for (const thread of this.#pool.ready()) thread.notify({ kind: 'actor-failed', name, error })
-    this.#surroundings.tell({ kind: 'actor-failed', name, error })
-  }
-
   #emit(event: EngineEvent): void {
     this.#surroundings.tell({ kind: 'event', event })
   }
@@ -362,10 +361,10 @@ export class Supervisor {
       .filter((thread) => thread.batches.some((one) => one.started().length > 0))
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     this.#lasting.offerKept()
-    while (this.#mailbox.size > 0) this.#cycle()
+    while (this.#mailbox.size > 0 && this.#cycle());
     const left = [...this.#claims.all()]
     if (left.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, left, true))
-    while (this.#mailbox.size > 0) this.#cycle()
+    while (this.#mailbox.size > 0 && this.#cycle());
     this.#dispatcher.stopWatch()
     this.#lasting.close()
     this.#state = 'ended'

@@ -1,0 +1,4 @@
+import { hashFor } from './hash.ts'
+
+// Piscina calls the default export.
+export default hashFor

@@ -1,0 +1,148 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { systemClock } from '../../src/clock.ts'
+import { inFolder, median, round, type Scenario, type ScenarioSettings } from '../scenario.ts'
+import { copySourceTree, megabytes, type SourceTree } from '../source-tree.ts'
+import { rateOf, runTrial } from '../trials.ts'
+
+const repository = resolve(import.meta.dirname, '../..')
+
+/** What `semantica index --json` prints, as far as it is checked. */
+interface IndexSummary {
+  readonly indexed: number
+  readonly unchanged: number
+  readonly skipped: number
+  readonly failed: number
+  readonly symbols: number
+}
+
+export const index: Scenario = {
+  summary: 'semantica index on real sources, against only parsing them; and again with nothing changed',
+  pairs: 3,
+  async run(settings) {
+    return inFolder(settings, async (folder) => {
+      const { isSmoke, tell } = settings
+      const tree = copySourceTree(join(folder, 'tree'), isSmoke)
+      tell(`${tree.paths.length} files, ${megabytes(tree.bytes)} MB: ${JSON.stringify(tree.contents)}`)
+      const command = isSmoke ? join(repository, 'src/cli/semantica.ts') : build(folder)
+      const startMs = await measureEmptyStart(isSmoke ? 1 : 5)
+      const runs = await measureRuns(settings, tree, command, startMs)
+      const rate = (elapsedMs: number) => rateOf({ units: tree.bytes / 1e6, elapsedMs })
+      return {
+        series: {
+          cold_mb_per_s: {
+            unit: 'MB/s',
+            values: runs.coldMs.map(rate),
+            references: runs.parseMs.map(rate),
+            bar: { atLeast: 0.8 },
+          },
+          unchanged_ms: {
+            unit: 'ms',
+            values: runs.unchangedMs,
+            references: runs.coldMs,
+            bar: { atMost: 0.05 },
+          },
+        },
+        parameters: {
+          threads: availableParallelism(),
+          files: tree.paths.length,
+          mb: megabytes(tree.bytes),
+          tree: tree.contents,
+          subtracted_start_ms: round(startMs),
+        },
+      }
+    })
+  },
+}
+
+/** What users run is the build, so that is measured: of these sources, not of whatever was built last. */
+function build(folder: string): string {
+  const target = join(folder, 'package')
+  mkdirSync(target)
+  const compiler = join(repository, 'node_modules/typescript/bin/tsc')
+  const output = join(target, 'dist')
+  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', output], {
+    cwd: repository,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  cpSync(join(repository, 'migrations'), join(output, 'migrations'), { recursive: true })
+  cpSync(join(repository, 'package.json'), join(target, 'package.json'))
+  return join(output, 'src/cli/semantica.js')
+}
+
+/** How long a Node takes that has nothing to do. */
+async function measureEmptyStart(times: number): Promise<number> {
+  const startsMs: number[] = []
+  for (let run = 0; run < times; run++) startsMs.push((await runNode(['--eval', '0'])).elapsedMs)
+  return median(startsMs)
+}
+
+async function measureRuns(
+  settings: ScenarioSettings,
+  tree: SourceTree,
+  command: string,
+  startMs: number,
+): Promise<{ coldMs: number[]; unchangedMs: number[]; parseMs: number[] }> {
+  const runs = { coldMs: [] as number[], unchangedMs: [] as number[], parseMs: [] as number[] }
+  const { root, paths, bytes } = tree
+  const files = paths.length
+  for (let pair = 1; pair <= settings.pairs; pair++) {
+    const threads = availableParallelism()
+    const parsed = await runTrial('parse-only', { root, paths, bytes, threads })
+    const [coldMs, unchangedMs] = await inFolder(settings, async (state) => {
+      const cold = await runIndex(command, root, state)
+      check(cold.summary, {
+        indexed: files,
+        unchanged: 0,
+        skipped: 0,
+        failed: 0,
+        symbols: parsed.symbols ?? 0,
+      })
+      const again = await runIndex(command, root, state)
+      check(again.summary, {
+        indexed: 0,
+        unchanged: files,
+        skipped: 0,
+        failed: 0,
+        symbols: parsed.symbols ?? 0,
+      })
+      return [cold.elapsedMs - startMs, again.elapsedMs - startMs] as const
+    })
+    runs.coldMs.push(coldMs)
+    runs.unchangedMs.push(unchangedMs)
+    runs.parseMs.push(parsed.elapsedMs)
+    settings.tell(
+      `pair ${pair} of ${settings.pairs}: cold ${round(coldMs)} ms, unchanged ${round(unchangedMs)} ms, ` +
+        `parse only ${round(parsed.elapsedMs)} ms`,
+    )
+  }
+  return runs
+}
+
+async function runIndex(command: string, root: string, state: string) {
+  const { output, elapsedMs } = await runNode([command, 'index', root, '--state', state, '--json'])
+  // The boundary where the summary gets its type.
+  return { summary: JSON.parse(output) as IndexSummary, elapsedMs }
+}
+
+/** @throws when the process does not end well */
+async function runNode(words: readonly string[]): Promise<{ output: string; elapsedMs: number }> {
+  const beginMs = systemClock.monotonicMs()
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  const elapsedMs = systemClock.monotonicMs() - beginMs
+  if (code !== 0) throw new Error(`node ${words.join(' ')} ended with ${code}: ${output}`)
+  return { output, elapsedMs }
+}
+
+/** @throws when the run did not do what it should have done */
+function check(summary: IndexSummary, expected: IndexSummary): void {
+  for (const [name, value] of Object.entries(expected)) {
+    const found = summary[name as keyof IndexSummary]
+    if (found !== value) throw new Error(`semantica index says ${name} ${found}, not ${value}`)
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The trials, each loaded only in the process that runs it, and how a scenario has one run.
+ *
+ * Every trial has a process of its own, so that nothing of an earlier one (heap, optimised code, open files) helps or
+ * burdens it. It takes the time itself, once it is warm, so that starting is not part of the figure.
+ */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+/** What a trial did, and how long that took. */
+export interface Measurement {
+  /** Jobs, or bytes. */
+  readonly units: number
+  readonly elapsedMs: number
+  /** Definitions that were found, where there are any. */
+  readonly symbols?: number
+}
+
+export const trials = {
+  'bare-table': () => import('./trials/bare-table.ts'),
+  'engine-hash': () => import('./trials/engine-hash.ts'),
+  'engine-no-op': () => import('./trials/engine-no-op.ts'),
+  'parse-only': () => import('./trials/parse-only.ts'),
+  'piscina-hash': () => import('./trials/piscina-hash.ts'),
+  'product-table': () => import('./trials/product-table.ts'),
+} as const
+
+type TrialName = keyof typeof trials
+type ParametersOf<Name extends TrialName> = Parameters<Awaited<ReturnType<(typeof trials)[Name]>>['run']>[0]
+
+export interface TrialOrder {
+  readonly name: TrialName
+  readonly parameters: unknown
+}
+
+export type TrialReport =
+  | { readonly kind: 'measured'; readonly measurement: Measurement }
+  | { readonly kind: 'failed'; readonly reason: string }
+
+/**
+ * Runs a trial in a new process, which has ended when this resolves.
+ *
+ * @throws when the trial failed; a trial also fails when what it did is not what it should have done
+ */
+export async function runTrial<Name extends TrialName>(
+  name: Name,
+  parameters: ParametersOf<Name>,
+): Promise<Measurement> {
+  const child = fork(fileURLToPath(new URL('./trial.ts', import.meta.url)), {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  const ended = once(child, 'exit')
+  const reports: TrialReport[] = []
+  // The boundary where the child's report gets its type.
+  child.on('message', (message) => reports.push(message as TrialReport))
+  child.send({ name, parameters } satisfies TrialOrder)
+  const [code, signal] = await ended
+  const [report] = reports
+  if (report === undefined) throw new Error(`The trial ${name} said nothing and ended with ${signal ?? code}`)
+  if (report.kind === 'failed') throw new Error(`The trial ${name} failed: ${report.reason}`)
+  return report.measurement
+}
+
+/** Units a second. */
+export function rateOf({ units, elapsedMs }: Measurement): number {
+  return (units / elapsedMs) * 1_000
+}

@@ -1,0 +1,18 @@
+import { jobInsertPlainRunning, jobSettleDone } from '../../src/store/writer.ts'
+import { measureRowWrites, type RowWritesParameters } from '../row-writes.ts'
+import type { Measurement } from '../trials.ts'
+import { noOpJob } from '../workload.ts'
+
+/** The engine's own table, settings and statements. */
+export function run(parameters: RowWritesParameters): Measurement {
+  return measureRowWrites(parameters, (database) => {
+    const insert = database.prepare<[number, string, string, number]>(jobInsertPlainRunning)
+    const settle = database.prepare<[number, number, number, number]>(jobSettleDone)
+    const payload = JSON.stringify(noOpJob.payload)
+    return {
+      insert: (seq, now) => insert.run(seq, noOpJob.type, payload, now),
+      settle: (seq, now) => settle.run(now, now, seq, 1),
+      count: () => database.prepare("SELECT COUNT(*) FROM jobs WHERE state = 'DONE'").pluck().get(),
+    }
+  })
+}

@@ -1,0 +1,18 @@
+/** The jobs that the trials run; loaded by the host thread and by pool threads. */
+import { defineJobs } from '../src/jobs.ts'
+import { hashFor } from './hash.ts'
+
+export default defineJobs(import.meta.url, {
+  NO_OP: { run() {} },
+  HASH: {
+    // The boundary where the payload gets its type: the trial enqueues nothing else.
+    run: (payload) => hashFor((payload as HashPayload).rounds),
+  },
+})
+
+interface HashPayload {
+  readonly rounds: number
+}
+
+/** The job of `floor` and `throughput`. */
+export const noOpJob = { type: 'NO_OP', payload: { n: 1 } } as const

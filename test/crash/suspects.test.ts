@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { usePlace } from '../store/folder.ts'
+import { checkDatabase, readJobs } from './check-database.ts'
+import { EngineProcess } from './engine-process.ts'
+
+const place = usePlace()
+
+test('what ran when the process died does not have to wait until the backlog is done', async () => {
+  const database = place.pathOf('tasks.db')
+  await using killed = EngineProcess.host({ database, threads: 1 })
+  await killed.line('ready')
+  // Once it is known how long they take, few are claimed ahead.
+  await killed.enqueue('LONG', { ms: 8 })
+  await killed.ask({ kind: 'idle' })
+  const deaf = await killed.enqueue('DEAF')
+  await killed.line(`started ${deaf}`)
+  await Promise.all(Array.from({ length: 150 }, () => killed.enqueue('LONG', { ms: 8 })))
+  await killed.kill()
+  const suspects = [...readJobs(database)].filter(([, { state }]) => state === 'RUNNING').map(([id]) => id)
+  expect(suspects.length).toBeGreaterThan(2)
+  expect(suspects.length).toBeLessThan(15)
+
+  await using next = EngineProcess.host({ database, threads: 1 })
+  await next.comeToRest()
+  await next.leave()
+  expect(checkDatabase(database)).toEqual([])
+  const begun = next.journal.filter((line) => line.startsWith('started ')).map((line) => line.split(' ')[1])
+  expect(begun).toHaveLength(151)
+  // All of them but the first would come last, did each have to wait for a thread that nobody keeps free.
+  const last = Math.max(...suspects.map((id) => begun.indexOf(id)))
+  expect(last).toBeLessThan(110)
+})

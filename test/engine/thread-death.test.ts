@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest'
+import { rejectionOf, useEngines } from './open-engine.ts'
+
+const engines = useEngines()
+
+test('a job that ends its thread twice alone is failed, and the pool is whole again', async () => {
+  const engine = await engines.open()
+  const died: { suspects: readonly string[] }[] = []
+  engine.events.on('thread-died', (event) => died.push(event))
+  const job = await engine.enqueue('EXIT')
+  const error = await rejectionOf(job.result(), 'JOB_FAILED')
+  expect(error.details).toMatchObject({ cause: 'THREAD_DIED' })
+  const details = await engine.get(job.id)
+  expect(details).toMatchObject({ state: 'FAILED', attempt: 2 })
+  expect(details?.failedAttempts.map(({ cause }) => cause)).toEqual(['THREAD_DIED', 'THREAD_DIED'])
+  expect(died.map(({ suspects }) => suspects)).toEqual([[job.id], [job.id]])
+  await expectFullPool(engine, 2)
+  expect(await (await engine.enqueue('OK', 1)).result()).toBe(1)
+})
+
+test('a job that ends its thread once is done the second time', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const job = await engine.enqueue('EXIT', { times: 1 })
+  expect(await job.result()).toBe('alive')
+  expect(await engine.get(job.id)).toMatchObject({ state: 'DONE', attempt: 2, failures: 0 })
+})
+
+test('what shared a batch with it is done', async () => {
+  const engine = await engines.open()
+  // The type is known to be tiny, so that all go in few batches.
+  await Promise.all(
+    (
+      await engine.enqueueMany(
+        Array.from({ length: 500 }, () => ({ type: 'MAYBE_EXIT', payload: {} }) as const),
+      )
+    ).map((job) => job.result()),
+  )
+  const jobs = await engine.enqueueMany(
+    Array.from(
+      { length: 900 },
+      (_, index) => ({ type: 'MAYBE_EXIT', payload: { exit: index % 300 === 150 } }) as const,
+    ),
+  )
+  const outcomes = await Promise.allSettled(jobs.map((job) => job.result()))
+  for (const [index, outcome] of outcomes.entries()) {
+    if (index % 300 === 150) expect(outcome).toMatchObject({ reason: { details: { cause: 'THREAD_DIED' } } })
+    else expect(outcome.status).toBe('fulfilled')
+  }
+  await expectFullPool(engine, 2)
+  await engine.idle()
+  expect((await engine.stats()).jobs).toMatchObject({ DONE: 1_397, FAILED: 3, RUNNING: 0 })
+})
+
+test('of several handlers that a thread had begun each runs alone then, uncharged', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const stage = engines.stage
+  const innocent = await engine.enqueueMany(
+    Array.from({ length: 3 }, () => ({ type: 'GATE_OVERLAP', payload: { gate: 'g' } }) as const),
+  )
+  await stage.waits('g', 3)
+  const died = new Promise<{ suspects: readonly string[] }>((resolve) =>
+    engine.events.once('thread-died', resolve),
+  )
+  // It is begun although three handlers wait in the only thread: their overlap leaves room.
+  const culprit = await engine.enqueue('THROWS_LATER_OVERLAP')
+  expect([...(await died).suspects].sort()).toEqual([...innocent, culprit].map((job) => job.id).sort())
+  stage.open('g')
+  await Promise.all(innocent.map((job) => job.result()))
+  expect(await culprit.result()).toBe('alive')
+  for (const job of innocent) expect(await engine.get(job.id)).toMatchObject({ state: 'DONE', failures: 0 })
+  expect((await engine.get(culprit.id))?.failedAttempts).toEqual([])
+  await expectFullPool(engine, 1)
+})
+
+test('a thread that dies with nothing to do is replaced', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
+  expect(await (await engine.enqueue('LEAVES_BOMB')).result()).toBeUndefined()
+  // An idle thread runs nothing: the bomb goes off with the next job, at the latest.
+  const next = await engine.enqueue('LISTENS_SHORTLY')
+  await died
+  expect(await next.result()).toBe('alive')
+  await expectFullPool(engine, 1)
+})
+
+test('a cancelled job whose thread dies is cancelled', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const stage = engines.stage
+  const job = await engine.enqueue('DEAF', { gate: 'g', ending: 'exit' })
+  await stage.waits('g')
+  expect(await engine.cancel(job.id)).toBe('cancelled')
+  stage.open('g')
+  await rejectionOf(job.result(), 'JOB_CANCELLED')
+  expect((await engine.get(job.id))?.attempt).toBe(1)
+})
+
+test('a job that was claimed behind a death starts with its first attempt', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const stage = engines.stage
+  const culprit = await engine.enqueue('DEAF', { gate: 'g', ending: 'exit' })
+  const behind = await engine.enqueue('CONTEXT', {})
+  await stage.waits('g')
+  stage.open('g')
+  expect(await behind.result()).toMatchObject({ attempt: 1 })
+  await rejectionOf(culprit.result(), 'JOB_FAILED')
+})
+
+async function expectFullPool(
+  engine: { stats(): Promise<{ threads: { ready: number } }> },
+  threads: number,
+): Promise<void> {
+  // A replacement loads its modules first. It is ready when it is counted; there must never be one too many.
+  for (;;) {
+    const { ready } = (await engine.stats()).threads
+    expect(ready).toBeLessThanOrEqual(threads)
+    if (ready === threads) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
