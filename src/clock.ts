@@ -58,6 +58,13 @@ export async function withinMs<T>(promise: Promise<T>, limitMs: number): Promise
   }
 }
 
+/** Resolves once this turn's pending messages have been delivered: lets others run between two steps of long work. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
 /** Calls `run` once this turn's pending messages have been delivered: how a loop lets its mailbox fill. */
 export function afterThisTurn(run: () => void): void {
   setImmediate(run)

@@ -1,4 +1,4 @@
-import { jobInsertPlainRunning, jobSettleDone } from '../../src/store/writer.ts'
+import { writeSql } from '../../src/store/write-statements.ts'
 import { measureRowWrites, type RowWritesParameters } from '../row-writes.ts'
 import type { Measurement } from '../trials.ts'
 import { noOpJob } from '../workload.ts'
@@ -6,8 +6,8 @@ import { noOpJob } from '../workload.ts'
 /** The engine's own table, settings and statements. */
 export function run(parameters: RowWritesParameters): Measurement {
   return measureRowWrites(parameters, (database) => {
-    const insert = database.prepare<[number, string, string, number]>(jobInsertPlainRunning)
-    const settle = database.prepare<[number, number, number, number]>(jobSettleDone)
+    const insert = database.prepare<[number, string, string, number]>(writeSql.jobInsertPlainRunning)
+    const settle = database.prepare<[number, number, number, number]>(writeSql.jobSettleDone)
     const payload = JSON.stringify(noOpJob.payload)
     return {
       insert: (seq, now) => insert.run(seq, noOpJob.type, payload, now),

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../clock.ts'
 import { engineError } from '../errors.ts'
 import { listWithGit } from './git-files.ts'
 import { walkFiles } from './walk-files.ts'

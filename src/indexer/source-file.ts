@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 
 /** Why a file is left out. The first two are seen without opening it. */
-export const skipReasons = ['no-grammar', 'too-large', 'name-not-utf8', 'binary', 'not-utf8'] as const
+const skipReasons = ['no-grammar', 'too-large', 'name-not-utf8', 'binary', 'not-utf8'] as const
 export type SkipReason = (typeof skipReasons)[number]
 
 export type SourceFile =

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../clock.ts'
 import { type IgnoreRules, isIgnored, rulesAround, rulesIn } from './ignore-rules.ts'
 
 /** How many folders are read before other work of the thread gets its turn. */

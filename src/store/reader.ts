@@ -4,10 +4,12 @@ import { limits } from '../config.ts'
 import type { JobReading, ListReply, ListRequest } from './messages.ts'
 import { type AttemptRow, type JobRow, jobRowColumns } from './rows.ts'
 
-export const jobsPage = `SELECT ${jobRowColumns} FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT ${limits.rowsPerPage}`
-
-export const jobAttempts = `SELECT seq, attempt, started_at AS startedAt, ended_at AS endedAt, cause, error
-  FROM attempts WHERE seq = ? ORDER BY attempt`
+export const readSql = {
+  jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
+  jobsPage: `SELECT ${jobRowColumns} FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT ${limits.rowsPerPage}`,
+  jobAttempts: `SELECT seq, attempt, started_at AS startedAt, ended_at AS endedAt, cause, error
+  FROM attempts WHERE seq = ? ORDER BY attempt`,
+} as const
 
 export class JobReader {
   readonly #jobGet: Statement<[number], JobRow>
@@ -15,9 +17,9 @@ export class JobReader {
   readonly #jobsPage: Statement<[number], JobRow>
 
   constructor(database: Database) {
-    this.#jobGet = database.prepare<[number], JobRow>(`SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`)
-    this.#jobAttempts = database.prepare<[number], AttemptRow>(jobAttempts)
-    this.#jobsPage = database.prepare<[number], JobRow>(jobsPage)
+    this.#jobGet = database.prepare<[number], JobRow>(readSql.jobGet)
+    this.#jobAttempts = database.prepare<[number], AttemptRow>(readSql.jobAttempts)
+    this.#jobsPage = database.prepare<[number], JobRow>(readSql.jobsPage)
   }
 
   /** The jobs that exist, in the order in which they were asked for. */

@@ -22,7 +22,7 @@ import type {
   PutBack,
   Settlement,
 } from './rows.ts'
-import { prepareWrites, type WriteStatements, writeSql } from './write-statements.ts'
+import { prepareWrites, type WriteStatements } from './write-statements.ts'
 
 export class JobWriter {
   readonly counters = new Counters()
@@ -291,6 +291,3 @@ export class JobWriter {
     return rows
   }
 }
-
-export const { jobInsertPlainRunning, jobSettleDone, backlogPeek, subjectLiveJobs, dueList, dueNext } =
-  writeSql

@@ -104,6 +104,8 @@ test('over its budget an actor is given up, for old threads and new ones', { tim
       .catch((error: { code: string }) => error.code)
     if (answer === 'ACTOR_FAILED') break
     expect(answer).toBe('ACTOR_RESTARTED')
+    // While the actor is down the answer comes without any wait.
+    await new Promise((resolve) => setImmediate(resolve))
   }
   expect(deaths).toEqual([true, true, true, true, true, false])
   const once = { retry: { maxAttempts: 1 } }

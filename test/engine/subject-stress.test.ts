@@ -10,12 +10,8 @@ interface Run {
   readonly endedAt: number
 }
 
-test('never two handlers of one subject at a time, and the latest generation always ends', async () => {
-  const engine = await engines.open({ threads: 3 })
-  const stage = engines.stage
-  const settled = new Map<string, number>()
-  engine.events.on('job-settled', ({ jobId }) => settled.set(jobId, (settled.get(jobId) ?? 0) + 1))
-  const plan = fc.sample(
+function planEnqueues() {
+  return fc.sample(
     fc.record({
       subject: fc.integer({ min: 0, max: 19 }),
       back: fc.option(fc.integer({ min: 0, max: 3 }), { freq: 6 }),
@@ -28,6 +24,14 @@ test('never two handlers of one subject at a time, and the latest generation alw
     }),
     { numRuns: 2_000, seed: 20 },
   )
+}
+
+test('never two handlers of one subject at a time, and the latest generation always ends', async () => {
+  const engine = await engines.open({ threads: 3 })
+  const stage = engines.stage
+  const settled = new Map<string, number>()
+  engine.events.on('job-settled', ({ jobId }) => settled.set(jobId, (settled.get(jobId) ?? 0) + 1))
+  const plan = planEnqueues()
   const latest = new Map<number, number>()
   const jobs = new Map<string, { subject: number; generation: number | undefined }>()
   for (const { subject, back, ms, fails, onRunning, onConflict, cancels, pause } of plan) {

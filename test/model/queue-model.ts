@@ -29,6 +29,8 @@ export type ModelState =
 
 export interface ModelJob {
   readonly number: number
+  /** The number in its payload, which it returns: its own, or that of the job that it retries. */
+  readonly payload: number
   readonly script: Script | 'plug'
   readonly subject: string | undefined
   readonly generation: number | undefined
@@ -76,7 +78,7 @@ export class QueueModel {
 
   retry(job: ModelJob): ModelJob {
     const { script, subject, priority } = job
-    return this.#add({ script, priority, ...(subject === undefined ? {} : { subject }) }, job.number).job
+    return this.#add({ script, priority, ...(subject === undefined ? {} : { subject }) }, job).job
   }
 
   cancel(job: ModelJob): 'cancelled' | 'finished' {
@@ -117,18 +119,19 @@ export class QueueModel {
     return false
   }
 
-  #add(job: Omit<NewModelJob, 'script'> & { readonly script: Script | 'plug' }, retriedFrom?: number): Added {
+  #add(job: Omit<NewModelJob, 'script'> & { readonly script: Script | 'plug' }, retried?: ModelJob): Added {
     const latest = job.subject === undefined ? undefined : this.#latest.get(job.subject)
     const latestGeneration = latest?.generation ?? 0
     const generation = job.subject === undefined ? undefined : (job.generation ?? latestGeneration + 1)
     const make = (): ModelJob => {
       const made: ModelJob = {
         number: this.jobs.length,
+        payload: retried?.payload ?? this.jobs.length,
         script: job.script,
         subject: job.subject,
         generation,
         priority: job.priority ?? (job.script === 'plug' ? 100 : 0),
-        retriedFrom,
+        retriedFrom: retried?.number,
         state: 'waiting',
         supersededBy: undefined,
         failures: 0,

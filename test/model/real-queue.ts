@@ -182,10 +182,10 @@ function factsOf(job: JobRecord | undefined) {
   }
 }
 
-function outcomeOf({ state, script, number }: ModelJob): Outcome {
+function outcomeOf({ state, script, number, payload }: ModelJob): Outcome {
   switch (state) {
     case 'DONE':
-      return { result: { number: script === 'plug' ? -1 : number } }
+      return { result: { number: script === 'plug' ? -1 : payload } }
     case 'FAILED':
       return { code: 'JOB_FAILED' }
     case 'CANCELLED':

@@ -1,0 +1,129 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import Connection from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { Engine } from '../../src/engine/engine.ts'
+import type { ErrorCode } from '../../src/errors.ts'
+import counter from '../fixtures/actors/counter.ts'
+import exitsInThreads from '../fixtures/jobs/exits-in-threads.ts'
+import { jobs as noDefault } from '../fixtures/jobs/no-default.ts'
+import throwsInThreads from '../fixtures/jobs/throws-in-threads.ts'
+import { rejectionOf, useEngines } from './open-engine.ts'
+
+const engines = useEngines()
+const setup = fileURLToPath(new URL('../fixtures/jobs/set-up.ts', import.meta.url))
+
+/** A start that fails leaves the database free: a following good start works, and nothing was lost. */
+async function expectFree(): Promise<void> {
+  const engine = await engines.open()
+  expect(await (await engine.enqueue('OK', 'free')).result()).toBe('free')
+  await engine.stop()
+}
+
+test('a jobs module that does not load in threads refuses the start', async () => {
+  const cases = [
+    [throwsInThreads, 'JOBS_MODULE_INVALID', 'this module does not load in a thread'],
+    [exitsInThreads, 'START_FAILED', 'died before it was ready'],
+    [noDefault, 'JOBS_MODULE_INVALID', 'no-default.ts is undefined'],
+  ] as const
+  for (const [jobs, code, text] of cases) {
+    const error = await rejectionOf(
+      Engine.start({ jobs, database: engines.pathOf('tasks.db'), threads: 2, logLevel: 'silent' }),
+      code,
+    )
+    expect(error.message).toContain(text)
+    await expectFree()
+  }
+})
+
+test('the set-up module runs in each thread before the handlers, and refuses the start when it fails', async () => {
+  const engine = await engines.open({ setup })
+  expect(await (await engine.enqueue('SETUP')).result()).toBe('set up before the handlers')
+  await engine.stop()
+  process.env.SCRIPTED_SET_UP_FORBIDDEN = engines.pathOf('forbidden')
+  try {
+    writeFileSync(engines.pathOf('forbidden'), '')
+    const error = await rejectionOf(engines.open({ setup }), 'JOBS_MODULE_INVALID')
+    expect(error.message).toContain('set-up is forbidden today')
+    await rejectionOf(engines.open({ setup: engines.pathOf('missing.ts') }), 'JOBS_MODULE_INVALID')
+    await expectFree()
+  } finally {
+    delete process.env.SCRIPTED_SET_UP_FORBIDDEN
+  }
+})
+
+test('new threads that never become ready end the engine, and not the machine', async () => {
+  process.env.SCRIPTED_SET_UP_FORBIDDEN = engines.pathOf('forbidden')
+  try {
+    const engine = await engines.open({ setup, threads: 1 })
+    const failed = new Promise<{ error: { message: string } }>((resolve) =>
+      engine.events.once('engine-failed', resolve),
+    )
+    writeFileSync(engines.pathOf('forbidden'), '')
+    const job = await engine.enqueue('EXIT', { times: 1 })
+    const result = rejectionOf(job.result(), 'ENGINE_FAILED')
+    expect((await failed).error.message).toContain('set-up is forbidden today')
+    await result
+    await rejectionOf(engine.enqueue('OK'), 'ENGINE_FAILED')
+    await engine.stop()
+    rmSync(engines.pathOf('forbidden'))
+    // Nothing acknowledged is lost.
+    const next = await engines.open({ setup })
+    await next.idle()
+    expect(await next.get(job.id)).toMatchObject({ state: 'DONE', result: 'alive' })
+  } finally {
+    delete process.env.SCRIPTED_SET_UP_FORBIDDEN
+  }
+})
+
+test('an actor that does not start refuses the start', async () => {
+  for (const [atStart, code] of [
+    ['throw', 'START_FAILED'],
+    ['throw-coded', 'DISK_FULL'],
+    ['exit', 'START_FAILED'],
+  ] as const) {
+    await rejectionOf(engines.open({ actors: { counter: { module: counter, options: { atStart } } } }), code)
+  }
+  await expectFree()
+})
+
+test('a database that cannot be is refused, and left as it is', async () => {
+  mkdirSync(engines.pathOf('folder.db'))
+  writeFileSync(engines.pathOf('text.db'), 'This is a text, and has been one for long.\n'.repeat(200))
+  const foreign = new Connection(engines.pathOf('foreign.db'))
+  foreign.exec('CREATE TABLE of_others (id INTEGER)')
+  foreign.close()
+  const cases: [string, ErrorCode][] = [
+    ['no/such/folder/tasks.db', 'PATH_INVALID'],
+    ['folder.db', 'PATH_INVALID'],
+    ['text.db', 'DATABASE_FOREIGN'],
+    ['foreign.db', 'DATABASE_FOREIGN'],
+  ]
+  for (const [name, code] of cases) {
+    const error = await rejectionOf(engines.open({ database: engines.pathOf(name) }), code)
+    expect(error.message).toContain(name)
+  }
+  await expectFree()
+})
+
+test('options are refused by name', async () => {
+  const database = engines.pathOf('tasks.db')
+  for (const options of [
+    { database: '' },
+    { database, threads: 0 },
+    { database, threads: 1.5 },
+    { database, stopGraceMs: -1 },
+    { database, durability: 'total' },
+    { database, logLevel: 'loud' },
+    { database, thread: 2 },
+    { database, setup: 5 },
+  ]) {
+    // @ts-expect-error some of them are not even of the right type
+    await rejectionOf(engines.open(options), 'OPTION_INVALID')
+  }
+  // @ts-expect-error not a jobs module
+  await rejectionOf(Engine.start({ jobs: {}, database }), 'JOBS_MODULE_INVALID')
+  await rejectionOf(Engine.start({ jobs: [throwsInThreads, noDefault], database }), 'JOBS_MODULE_INVALID')
+  // @ts-expect-error not an actor module
+  await rejectionOf(engines.open({ actors: { a: { module: {} } } }), 'JOBS_MODULE_INVALID')
+})
