@@ -78,7 +78,7 @@ export function useEngines(): Engines {
 }
 
 /** What handlers announce, and the gates they wait at. */
-export class Stage {
+class Stage {
   readonly #channel = new BroadcastChannel(stageName)
   readonly messages: StageMessage[] = []
   readonly #open = new Set<string>()
@@ -154,7 +154,7 @@ export async function rejectionOf(promise: Promise<unknown>, code: ErrorCode): P
 }
 
 /** Reads the table of a database that no engine has open. */
-export function readTable<Row>(path: string, sql: string): Row[] {
+function readTable<Row>(path: string, sql: string): Row[] {
   const database = new Connection(path, { readonly: true })
   try {
     return database.prepare<[], Row>(sql).all()
