@@ -5,10 +5,11 @@ import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { systemClock } from '../../src/clock.ts'
-import { inFolder, median, round, type Scenario, type ScenarioSettings } from '../scenario.ts'
+import { inFolder, round, type Scenario, type ScenarioSettings } from '../scenario.ts'
 import { copySourceTree, megabytes, type SourceTree } from '../source-tree.ts'
 import { rateOf, runTrial } from '../trials.ts'
 
+const emptyStarts = 5
 const repository = resolve(import.meta.dirname, '../..')
 
 /** What `semantica index --json` prints, as far as it is checked. */
@@ -29,8 +30,7 @@ export const index: Scenario = {
       const tree = copySourceTree(join(folder, 'tree'), isSmoke)
       tell(`${tree.paths.length} files, ${megabytes(tree.bytes)} MB: ${JSON.stringify(tree.contents)}`)
       const command = isSmoke ? join(repository, 'src/cli/semantica.ts') : build(folder)
-      const startMs = await measureEmptyStart(isSmoke ? 1 : 5)
-      const runs = await measureRuns(settings, tree, command, startMs)
+      const runs = await measureRuns(settings, tree, command)
       const rate = (elapsedMs: number) => rateOf({ units: tree.bytes / 1e6, elapsedMs })
       return {
         series: {
@@ -52,7 +52,7 @@ export const index: Scenario = {
           files: tree.paths.length,
           mb: megabytes(tree.bytes),
           tree: tree.contents,
-          subtracted_start_ms: round(startMs),
+          subtracted_start_ms: runs.startMs.map(round),
         },
       }
     })
@@ -74,25 +74,29 @@ function build(folder: string): string {
   return join(output, 'src/cli/semantica.js')
 }
 
-/** How long a Node takes that has nothing to do. */
-async function measureEmptyStart(times: number): Promise<number> {
+/** How long a Node takes that has nothing to do: the shortest of several, so that too little is subtracted, not too much. */
+async function measureEmptyStart(): Promise<number> {
   const startsMs: number[] = []
-  for (let run = 0; run < times; run++) startsMs.push((await runNode(['--eval', '0'])).elapsedMs)
-  return median(startsMs)
+  for (let run = 0; run < emptyStarts; run++) startsMs.push((await runNode(['--eval', '0'])).elapsedMs)
+  return Math.min(...startsMs)
 }
 
-async function measureRuns(
-  settings: ScenarioSettings,
-  tree: SourceTree,
-  command: string,
-  startMs: number,
-): Promise<{ coldMs: number[]; unchangedMs: number[]; parseMs: number[] }> {
-  const runs = { coldMs: [] as number[], unchangedMs: [] as number[], parseMs: [] as number[] }
+/** One of each for every pair. */
+interface Runs {
+  readonly startMs: number[]
+  readonly coldMs: number[]
+  readonly unchangedMs: number[]
+  readonly parseMs: number[]
+}
+
+async function measureRuns(settings: ScenarioSettings, tree: SourceTree, command: string): Promise<Runs> {
+  const runs: Runs = { startMs: [], coldMs: [], unchangedMs: [], parseMs: [] }
   const { root, paths, bytes } = tree
   const files = paths.length
   for (let pair = 1; pair <= settings.pairs; pair++) {
     const threads = availableParallelism()
     const parsed = await runTrial('parse-only', { root, paths, bytes, threads })
+    const startMs = await measureEmptyStart()
     const [coldMs, unchangedMs] = await inFolder(settings, async (state) => {
       const cold = await runIndex(command, root, state)
       check(cold.summary, {
@@ -112,6 +116,7 @@ async function measureRuns(
       })
       return [cold.elapsedMs - startMs, again.elapsedMs - startMs] as const
     })
+    runs.startMs.push(startMs)
     runs.coldMs.push(coldMs)
     runs.unchangedMs.push(unchangedMs)
     runs.parseMs.push(parsed.elapsedMs)

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
-import { withinMs } from '../clock.ts'
+import { afterThisTurn, withinMs } from '../clock.ts'
 import type { Tuning } from '../config.ts'
 import { engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
@@ -91,14 +91,19 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   ): Promise<Engine<DefinitionsOf<Jobs>>> {
     const { tuning, definitions, start } = checkOptions(options)
     const actors = new Map<string, ActorClient>()
+    const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
+      const known = actors.get(name)
+      if (known === undefined) actors.set(name, new ActorClient(name, port))
+      else known.replacePort(port)
+    }
     let engine: Engine<DefinitionsOf<Jobs>> | undefined
-    const early: SupervisorNotice[] = []
+    let early: News[] | undefined = []
     const link = await SupervisorLink.start(
       start,
       (notice) => {
-        // What the supervisor tells before the engine is whole, as what it recovered, is told a little later.
-        if (engine === undefined) early.push(notice)
-        else engine.#heed(notice)
+        if (notice.kind === 'actor-port') connect(notice)
+        else if (early !== undefined) early.push(notice)
+        else if (engine !== undefined) engine.#heed(notice)
       },
       (error) => {
         if (engine !== undefined) engine.#failed(error)
@@ -110,10 +115,13 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     })
     engine = new Engine({ tuning, definitions, link, facts, events, actors })
     logEvents(events, tuning.logLevel)
-    for (const notice of early) {
-      if (notice.kind === 'actor-port') engine.#actorPort(actors, notice.name, notice.port)
-      else engine.#heed(notice)
-    }
+    // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
+    const started = engine
+    afterThisTurn(() => {
+      const told = early ?? []
+      early = undefined
+      for (const notice of told) started.#heed(notice)
+    })
     return engine
   }
 
@@ -300,7 +308,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.events.emit('engine-failed', { error: toPlainError(error) })
   }
 
-  #heed(notice: SupervisorNotice): void {
+  #heed(notice: News): void {
     switch (notice.kind) {
       case 'outcomes':
         this.#outcomes.told(notice.outcomes)
@@ -311,9 +319,6 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       case 'event':
         emitEvent(this.events, this.#idOf, notice.event)
         return
-      case 'actor-port':
-        this.#actors.get(notice.name)?.replacePort(notice.port)
-        return
       case 'actor-failed':
         this.#actors.get(notice.name)?.fail(fromPlainError(notice.error))
         return
@@ -322,18 +327,15 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     }
   }
 
-  #actorPort(actors: Map<string, ActorClient>, name: string, port: MessagePort): void {
-    const known = actors.get(name)
-    if (known === undefined) actors.set(name, new ActorClient(name, port))
-    else known.replacePort(port)
-  }
-
   readonly #idOf = (seq: number): string => encodeJobId(this.#databaseId, toJobSeq(seq))
 
   #seqOf(jobId: string): number {
     return decodeJobId(this.#databaseId, jobId)
   }
 }
+
+/** What the supervisor tells, but for ports, which cannot wait. */
+type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
 
 interface EngineParts {
   readonly tuning: Tuning

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { engineError } from '../errors.ts'
 
 export interface StatePaths {
@@ -23,7 +23,7 @@ export function statePaths(directory: string, stateFolder?: string): StatePaths 
  */
 export function prepareStateFolder({ folder }: StatePaths): void {
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     if (!statSync(folder).isDirectory()) throw new Error('it is not a directory')
     accessSync(folder, constants.W_OK | constants.X_OK)
     const ignoreFile = join(folder, '.gitignore')
@@ -37,4 +37,11 @@ export function prepareStateFolder({ folder }: StatePaths): void {
       cause: error,
     })
   }
+}
+
+/** Not by `recursive: true`: where a folder cannot be made at all, as under /proc, Node goes round in circles for ever. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder)
 }

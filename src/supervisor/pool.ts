@@ -180,7 +180,9 @@ export class Pool {
     }
     if (this.#closing || !('kind' in reply)) return
     if (reply.kind === 'failed') {
+      this.#forget(thread)
       this.#greetingFailed(fromPlainError(reply.error))
+      // Piscina starts another one in its place.
       await this.end(thread)
       return
     }
@@ -218,6 +220,12 @@ export class Pool {
     }
   }
 
+  #forget(thread: PoolThread): void {
+    thread.state = 'dead'
+    thread.port.close()
+    this.#threads.delete(thread.threadId)
+  }
+
   #findDead(error: Error): void {
     for (const thread of this.#threads.values()) {
       if (this.#workerOf(thread.threadId) === undefined) this.#died(thread, error)
@@ -237,9 +245,7 @@ export class Pool {
     if (thread.state === 'dead' || this.#closing) return
     const wasReady = thread.state === 'ready'
     if (wasReady) this.#drain(thread)
-    thread.state = 'dead'
-    thread.port.close()
-    this.#threads.delete(thread.threadId)
+    this.#forget(thread)
     const cause = error instanceof Error ? error : new Error(String(error))
     if (!wasReady) {
       this.#greetingFailed(

@@ -265,7 +265,11 @@ export class Supervisor {
   }
 
   /** Comes last in each cycle, so that it sees what the commands have changed. */
-  readonly #ownWork: Command = { apply: () => advance(this.#changes), refuse: () => {} }
+  readonly #ownWork: Command = {
+    apply: () => advance(this.#changes),
+    // Without the wait it would be tried again at once, and for ever.
+    refuse: (error) => this.#lasting.failed(error),
+  }
 
   #planDue(): void {
     this.#dueTimer?.cancel()

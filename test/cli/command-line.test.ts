@@ -52,6 +52,13 @@ test('without an index, search and status say what to do', () => {
   }
 })
 
+test('a state folder that cannot be made is refused', () => {
+  using tree = new TemporaryTree().write({ 'a.ts': '' })
+  const { status, stderr } = semantica(['index', tree.path, '--state', '/proc/semantica'])
+  expect(status).toBe(2)
+  expect(stderr).toContain('PATH_INVALID')
+})
+
 test('a state folder that is a file is refused', () => {
   using tree = new TemporaryTree().write({ 'a.ts': '', '.semantica': 'a file' })
   const { status, stderr } = semantica(['index', tree.path])

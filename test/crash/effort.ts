@@ -1,6 +1,8 @@
 /** Whether the campaigns are to run at full length, and where chance begins. */
 export const isFull = process.env.SEMANTICA_TEST_FULL !== undefined
 
+export const isSeedGiven = process.env.SEMANTICA_TEST_SEED !== undefined
+
 /** The seed of everything random, so that a run can be had again: `SEMANTICA_TEST_SEED`. */
 export const seed = Number(process.env.SEMANTICA_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
 

@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach } from 'vitest'
+import { afterEach, vi } from 'vitest'
 import { fromPlainError } from '../../src/errors.ts'
 import type { HostCommand, HostReply, HostRequest, HostSettings } from '../fixtures/crash/host-messages.ts'
+import { isFull } from './effort.ts'
 
 const fixtures = join(import.meta.dirname, '../fixtures/crash')
 
@@ -14,6 +15,9 @@ interface Waiter {
   readonly count: number
   readonly found: PromiseWithResolvers<string>
 }
+
+// Against a hang. Starting a process takes a tenth of a second, or some seconds on a machine that has much else to do.
+vi.setConfig({ testTimeout: isFull ? 1_200_000 : 180_000 })
 
 /** Those that live. A test that ran out of time never comes to the end of its block. */
 const living = new Set<EngineProcess>()

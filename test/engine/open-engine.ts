@@ -154,7 +154,7 @@ export async function rejectionOf(promise: Promise<unknown>, code: ErrorCode): P
 }
 
 /** Reads the table of a database that no engine has open. */
-function readTable<Row>(path: string, sql: string): Row[] {
+export function readTable<Row>(path: string, sql: string): Row[] {
   const database = new Connection(path, { readonly: true })
   try {
     return database.prepare<[], Row>(sql).all()

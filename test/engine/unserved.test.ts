@@ -34,9 +34,8 @@ test('jobs whose type is not served wait, are told of, and run once it is served
     waitsFor: 'handler',
     attempt: 0,
   })
-  // Some were met before anybody listened.
-  expect(reported.length).toBeGreaterThan(0)
-  expect(new Set(reported).size).toBe(reported.length)
+  // Each once, those that were met before anybody could listen included.
+  expect([reported.length, new Set(reported).size]).toEqual([1_503, 1_503])
   // They end as others do, and idle counts the rest aright.
   expect(await second.cancel(cancelled.id)).toBe('cancelled')
   const newer = await second.enqueue('OK', 2, { subjectKey: 's' })

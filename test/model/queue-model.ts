@@ -41,8 +41,15 @@ export interface ModelJob {
   failures: number
 }
 
+export interface NewPlug {
+  readonly subject: string | undefined
+  readonly isDeaf: boolean
+}
+
 interface Plug {
   readonly job: ModelJob
+  /** Succeeds, whatever its signal says. */
+  readonly isDeaf: boolean
   /** What its signal was fired for, first. */
   aborted: 'cancelled' | 'superseded' | undefined
   cancelRequested: boolean
@@ -61,10 +68,10 @@ export class QueueModel {
   #plug: Plug | undefined
 
   /** Adds the job that is to hold up the thread. Nothing else may be left to do. */
-  plugIn(subject: string | undefined): ModelJob {
+  plugIn({ subject, isDeaf }: NewPlug): ModelJob {
     const { job } = this.#add({ script: 'plug', ...(subject === undefined ? {} : { subject }) }, undefined)
     job.state = 'plugging'
-    this.#plug = { job, aborted: undefined, cancelRequested: false, supersededBy: undefined }
+    this.#plug = { job, isDeaf, aborted: undefined, cancelRequested: false, supersededBy: undefined }
     return job
   }
 
@@ -99,7 +106,7 @@ export class QueueModel {
     if (plug !== undefined) {
       const { job } = plug
       if (plug.cancelRequested) job.state = 'CANCELLED'
-      else if (plug.aborted === 'superseded') this.#supersede(job, plug.supersededBy)
+      else if (plug.aborted === 'superseded' && !plug.isDeaf) this.#supersede(job, plug.supersededBy)
       else job.state = 'DONE'
     }
     this.#unplug()

@@ -35,10 +35,10 @@ export class RealQueue implements AsyncDisposable {
     return new RealQueue(database, await start(database))
   }
 
-  async plugIn(plug: ModelJob): Promise<void> {
+  async plugIn(plug: ModelJob, isDeaf: boolean): Promise<void> {
     const plugged = this.#plugged()
     const options = { priority: 100, ...(plug.subject === undefined ? {} : { subjectKey: plug.subject }) }
-    this.#follow(plug, await this.#engine.enqueue('PLUG', null, options))
+    this.#follow(plug, await this.#engine.enqueue('PLUG', { isDeaf }, options))
     expect(await plugged).toBe(`plugged ${this.ids[plug.number]}`)
   }
 

@@ -1,0 +1,27 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { decodeRanges, encodeRanges } from '../../src/store/ranges.ts'
+
+function numbersOf(text: string): number[] {
+  return decodeRanges(text).flatMap(([first, last]) =>
+    Array.from({ length: last - first + 1 }, (_, n) => first + n),
+  )
+}
+
+test('runs of neighbours become short', () => {
+  expect(encodeRanges([])).toBe('')
+  expect(encodeRanges([7])).toBe('7')
+  expect(encodeRanges([7, 8])).toBe('7-8')
+  expect(encodeRanges([1, 2, 3, 9, 10, 5])).toBe('1-3,9-10,5')
+  expect(encodeRanges(Array.from({ length: 5_000 }, (_, n) => 1_000_000 + n))).toBe('1000000-1004999')
+})
+
+test('what was encoded comes back, whatever its order', () => {
+  const number = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.maxSafeNat())
+  fc.assert(
+    fc.property(fc.uniqueArray(number, { maxLength: 60 }), (numbers) => {
+      const back = numbersOf(encodeRanges(numbers))
+      expect(back).toEqual(numbers)
+    }),
+  )
+})
