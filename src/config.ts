@@ -25,6 +25,9 @@ export interface Tuning {
   readonly logLevel: LogLevel
 }
 
+/** The longest grace of a stop: one hour. */
+export const maxStopGraceMs = 3_600_000
+
 interface NumberOption {
   readonly variable: string
   readonly minimum: number
@@ -37,7 +40,7 @@ const numberOptions = {
   stopGraceMs: {
     variable: 'SEMANTICA_STOP_GRACE_MS',
     minimum: 0,
-    maximum: 3_600_000,
+    maximum: maxStopGraceMs,
     fallback: () => 10_000,
   },
   maxPendingJobs: {

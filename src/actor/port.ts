@@ -50,6 +50,8 @@ export interface AskPortOptions {
   readonly maxPending: number
   /** Receives what the other side tells. */
   readonly onTell?: (message: unknown) => void
+  /** What is pending is rejected with when the other side ends by itself. Default: ACTOR_RESTARTED. */
+  readonly endedError?: () => Error
   /** Who is asked, for error texts. Default: `The other side`. */
   readonly name?: string
 }
@@ -77,7 +79,7 @@ export class AskPort<P extends Protocol> {
     this.#name = options.name ?? 'The other side'
     port.on('message', (message: unknown) => this.#receive(message))
     port.on('messageerror', (error) => this.close(unreadable(this.#name, error)))
-    port.on('close', () => this.close(endedBeforeReply(this.#name)))
+    port.on('close', () => this.close(options.endedError?.() ?? endedBeforeReply(this.#name)))
     // A port that was closed before it got here (its other side died while it was under way) gives no 'close' event
     // any more. It is known by this: it cannot be referenced.
     port.ref()

@@ -8,7 +8,7 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   await main(process.argv)
 } else {
   process.stderr.write(`semantica: Node ${process.versions.node} is too old. Needed: 22.18 or newer.\n`)
-  process.exitCode = 1
+  process.exitCode = 2
 }
 
 export {}

@@ -2,7 +2,7 @@ import { unknownJobType } from '../execution/attempt.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodePayload } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
-import { checkEnqueueOptions, type EnqueueOptions } from '../job/spec.ts'
+import { checkEnqueueOptions, copyOptions, type EnqueueOptions } from '../job/spec.ts'
 import type { CheckedJob } from './enqueuer.ts'
 
 /**
@@ -20,7 +20,7 @@ export function checkJob(
   const definition = definitions.get(jobType)
   if (definition === undefined) throw unknownJobType(jobType, definitions.keys())
   if (options !== undefined) checkEnqueueOptions(options)
-  const job: CheckedJob = { jobType, payload: encodePayload(payload), options }
+  const job: CheckedJob = { jobType, payload: encodePayload(payload), options: copyOptions(options) }
   const valid = validatePayload(jobType, definition.payload, payload)
   return valid instanceof Promise ? valid.then(() => job) : job
 }

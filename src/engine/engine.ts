@@ -1,11 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
 import { afterThisTurn, withinMs } from '../clock.ts'
-import type { Tuning } from '../config.ts'
+import { maxStopGraceMs, type Tuning } from '../config.ts'
 import { engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
 import type { ActorReference } from '../job/context.ts'
-import type { AnyJobDefinition, PayloadOf, ResultOf } from '../job/definition.ts'
+import { type AnyJobDefinition, checkNumber, type PayloadOf, type ResultOf } from '../job/definition.ts'
 import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type {
@@ -126,7 +126,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 
   /**
-   * Adds a job. Resolves once it is durable. Jobs enqueued in one turn of the event loop are committed together.
+   * Adds a job. Resolves once it is durable. Jobs enqueued without waiting in between travel together.
    *
    * @throws JOB_TYPE_UNKNOWN, PAYLOAD_INVALID, PAYLOAD_NOT_JSON, PAYLOAD_TOO_LARGE, OPTION_INVALID; OVERLOADED: await
    * `ready()` and try again; ENGINE_STOPPED; DISK_FULL
@@ -207,7 +207,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 
   /**
-   * Adds a new job like a finished one: same type, payload and options, `retriedFrom` naming the old one.
+   * Adds a new job like a finished one: same type, payload and options, `retriedFrom` naming the old one. Of a subject it
+   * is the next generation, and supersedes like any other.
    *
    * @throws JOB_UNKNOWN, JOB_NOT_FINISHED, JOB_TYPE_UNKNOWN, JOB_ID_INVALID
    */
@@ -266,6 +267,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * resolves, a little after the grace at the latest. Further calls give the same report.
    */
   stop({ graceMs = this.#tuning.stopGraceMs }: { readonly graceMs?: number } = {}): Promise<StopReport> {
+    checkNumber('graceMs', graceMs, 0, maxStopGraceMs)
     this.#stopping ??= this.#stop(graceMs)
     return this.#stopping
   }

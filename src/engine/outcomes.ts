@@ -8,6 +8,9 @@ import type { FinalState } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
 import type { JobFailure, JobOutcome } from '../supervisor/messages.ts'
 
+/** Jobs that are read from the store at a time: each may hold 20 MB. */
+const readAtOnce = 32
+
 export interface OutcomeSources {
   readonly databaseId: DatabaseId
   /** Asks for outcomes to be told; resolves to those jobs that have one already, or do not exist. */
@@ -55,25 +58,30 @@ export class Outcomes {
     try {
       const ended = await this.#sources.watch(seqs)
       if (ended.length === 0) return
-      const readings = await this.#sources.read(ended)
-      const unknown = new Set(ended)
-      for (const { row, attempts } of readings) {
-        unknown.delete(row.seq)
-        const last = attempts.at(-1)
-        this.#settle({
-          seq: row.seq,
-          state: row.state as FinalState,
-          result: row.result ?? undefined,
-          failure: last?.error
-            ? { cause: last.cause as JobFailure['cause'], error: JSON.parse(last.error) }
-            : undefined,
-          supersededBy: row.supersededBy ?? undefined,
-        })
+      for (let first = 0; first < ended.length; first += readAtOnce) {
+        await this.#read(ended.slice(first, first + readAtOnce))
       }
-      for (const seq of unknown) this.#reject(seq, this.#unknown(seq))
     } catch (error) {
       for (const seq of seqs) this.#reject(seq, error)
     }
+  }
+
+  async #read(ended: readonly number[]): Promise<void> {
+    const unknown = new Set(ended)
+    for (const { row, attempts } of await this.#sources.read(ended)) {
+      unknown.delete(row.seq)
+      const last = attempts.at(-1)
+      this.#settle({
+        seq: row.seq,
+        state: row.state as FinalState,
+        result: row.result ?? undefined,
+        failure: last?.error
+          ? { cause: last.cause as JobFailure['cause'], error: JSON.parse(last.error) }
+          : undefined,
+        supersededBy: row.supersededBy ?? undefined,
+      })
+    }
+    for (const seq of unknown) this.#reject(seq, this.#unknown(seq))
   }
 
   #settle(outcome: JobOutcome): void {

@@ -20,6 +20,7 @@ export class SupervisorLink {
     this.#port = new AskPort<SupervisorProtocol>(thread.port, {
       maxPending: limits.pendingRequests,
       name: 'The supervisor',
+      endedError: () => supervisorDied(new Error('its port was closed')),
       // The boundary where the supervisor's notices get their type.
       onTell: (message) => onNotice(message as SupervisorNotice),
     })
@@ -44,12 +45,7 @@ export class SupervisorLink {
     thread.exited.then((exit) => {
       if (link.#isClosing) return
       const cause = exit.kind === 'died' ? exit.error : new Error('It ended')
-      const error = engineError('ENGINE_FAILED', {
-        found: `The supervisor thread died: ${cause.message}`,
-        action: 'Start the engine again; everything acknowledged is kept.',
-        cause,
-        details: { error: toPlainError(cause) },
-      })
+      const error = supervisorDied(cause)
       link.#port.close(error)
       onDied(error)
     })
@@ -73,4 +69,13 @@ export class SupervisorLink {
     this.#port.close(reason)
     await this.#thread.stop(graceMs)
   }
+}
+
+function supervisorDied(cause: Error): Error {
+  return engineError('ENGINE_FAILED', {
+    found: `The supervisor thread died: ${cause.message}`,
+    action: 'Start the engine again; everything acknowledged is kept.',
+    cause,
+    details: { error: toPlainError(cause) },
+  })
 }

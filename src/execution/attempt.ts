@@ -2,9 +2,9 @@ import { engineError } from '../errors.ts'
 import type { ActorReference, JobContext } from '../job/context.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
-import { encodePayload } from '../job/json.ts'
+import { encodePayload, maxJsonCharacters } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
-import { checkEnqueueOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
+import { checkEnqueueOptions, copyOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { AbortReason, ControlBlock } from './control-block.ts'
 import type { ChildJob, JobDetails } from './messages.ts'
 
@@ -27,6 +27,7 @@ export class Attempt implements JobContext {
   readonly #index: number
   #abortController: AbortController | undefined
   #children: ChildJob[] | undefined
+  #childCharacters = 0
   #ended = false
 
   constructor(
@@ -92,6 +93,7 @@ export class Attempt implements JobContext {
     const definition = this.#surroundings.handlers.get(jobType)
     if (definition === undefined) throw unknownJobType(jobType, this.#surroundings.handlers.keys())
     if (options !== undefined) checkEnqueueOptions(options)
+    const copied = copyOptions(options)
     const text = encodePayload(payload)
     const valid = validatePayload(jobType, definition.payload, payload)
     // Only where it must: what a handler forgets to await is added all the same.
@@ -110,7 +112,14 @@ export class Attempt implements JobContext {
         action: 'Enqueue a job that enqueues the rest.',
       })
     }
-    this.#children.push({ jobType, payload: text, options })
+    this.#childCharacters += text.length
+    if (this.#childCharacters > maxJsonCharacters) {
+      throw engineError('BULK_TOO_LARGE', {
+        found: `${this.jobId} enqueues more than ${maxJsonCharacters.toLocaleString('en')} characters of payload in one attempt`,
+        action: 'Enqueue a job that enqueues the rest.',
+      })
+    }
+    this.#children.push({ jobType, payload: text, options: copied })
   }
 
   /** Ends the validity of the context; gives what the handler enqueued. */

@@ -74,6 +74,12 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
   if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
 }
 
+/** The options as they are now: what the caller does to the object later changes no job. */
+export function copyOptions(options: EnqueueOptions | undefined): EnqueueOptions | undefined {
+  if (options === undefined) return undefined
+  return options.retry === undefined ? { ...options } : { ...options, retry: { ...options.retry } }
+}
+
 function checkKey(name: string, key: unknown): void {
   // Half a surrogate pair is stored as a replacement character: two keys would become one.
   const fits =

@@ -4,6 +4,9 @@ import { limits } from '../config.ts'
 import type { JobReading, ListReply, ListRequest } from './messages.ts'
 import { type AttemptRow, type JobRow, jobRowColumns } from './rows.ts'
 
+/** What a page reads at most, before it ends early: large payloads must not fill the memory. */
+const charactersPerPage = 16_000_000
+
 export const readSql = {
   jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
   jobsPage: `SELECT ${jobRowColumns} FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT ${limits.rowsPerPage}`,
@@ -37,12 +40,14 @@ export class JobReader {
   list(request: ListRequest): ListReply {
     const rows: JobRow[] = []
     let examined = 0
+    let characters = 0
     let last = request.before ?? Number.MAX_SAFE_INTEGER
     for (const row of this.#jobsPage.iterate(last)) {
       examined++
       last = row.seq
+      characters += row.payload.length + (row.result?.length ?? 0)
       if (matches(row, request)) rows.push(row)
-      if (rows.length === request.limit) return { rows, before: last }
+      if (rows.length === request.limit || characters >= charactersPerPage) return { rows, before: last }
     }
     return { rows, before: examined === limits.rowsPerPage ? last : undefined }
   }

@@ -39,7 +39,8 @@ export const writeSql = {
       VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
        @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent)`,
   idempotencyKeyFind: 'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
-  idempotencyKeyInsert: 'INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)',
+  idempotencyKeyInsert: `INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)
+    ON CONFLICT (idempotency_key) DO UPDATE SET seq = excluded.seq`,
   subjectGet:
     'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq FROM subjects WHERE subject_key = ?',
   subjectAdvance: `INSERT INTO subjects

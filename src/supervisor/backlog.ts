@@ -5,7 +5,7 @@
 import { limits } from '../config.ts'
 import type { ClaimedRow } from '../store/rows.ts'
 import { type Changes, parsePolicy } from './changes.ts'
-import { exclusiveSuspicion } from './dispatcher.ts'
+import { exclusiveSuspicion } from './claims.ts'
 
 /** Claims at most this much payload at a time, so that a cycle stays short. */
 const charactersPerClaim = 16_000_000

@@ -8,7 +8,7 @@ import { type JobSeq, toJobSeq } from '../job/id.ts'
 import type { FinalState } from '../job/state.ts'
 import type { JobHead, JobPolicy, NewJob } from '../store/rows.ts'
 import type { JobWriter } from '../store/writer.ts'
-import type { Claim, Claims } from './claims.ts'
+import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
 
@@ -87,6 +87,7 @@ export class Changes {
     return (
       this.admits &&
       this.exclusiveWaiting === 0 &&
+      !(this.suspectsMayWait && this.claims.hasSuspects(exclusiveSuspicion)) &&
       jobType.isServed &&
       this.writer.counters.total('QUEUED') <= this.suspectsWaiting &&
       this.claims.roomMs(this.threads) > 0

@@ -17,6 +17,9 @@ import type { JobPolicy } from '../store/rows.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { JobType } from './job-types.ts'
 
+/** From this degree of suspicion on a job runs alone in the whole engine. */
+export const exclusiveSuspicion = 2
+
 export interface Claim {
   readonly seq: JobSeq
   readonly jobType: JobType

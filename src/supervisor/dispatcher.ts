@@ -13,7 +13,7 @@ import type { Clock, Timer } from '../clock.ts'
 import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { DispatchedBatch } from './batch.ts'
-import type { Claim, Claims } from './claims.ts'
+import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import { batchesAtOnce, type Pool, type PoolThread } from './pool.ts'
 
 /** Waiting work of less than this is done sooner than it is moved. */
@@ -23,9 +23,6 @@ export interface DispatchListener {
   /** A handler's signal fired a while ago, and it still runs. */
   onUnresponsive(claim: Claim, ignoredForMs: number): void
 }
-
-/** From this degree of suspicion on a job runs alone in the whole engine. */
-export const exclusiveSuspicion = 2
 
 export class Dispatcher {
   readonly #claims: Claims

@@ -75,6 +75,20 @@ export class GroupCommit {
     return undefined
   }
 
+  /** Applies one command or throws; nothing of a failure is left, and nothing else is committed. For the start. */
+  runOnly(apply: () => void): void {
+    const mark = this.#mark()
+    try {
+      this.#writer.begin()
+      apply()
+      this.#commit()
+    } catch (error) {
+      this.#undo(mark)
+      throw fromSqliteError(error, this.#databasePath)
+    }
+    this.#tell()
+  }
+
   #replay(commands: readonly Command[]): Error | undefined {
     const mark = this.#mark()
     const refused: [Command, Error][] = []

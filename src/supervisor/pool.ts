@@ -14,7 +14,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } f
 import { Piscina } from 'piscina'
 import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
 import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, withinMs } from '../clock.ts'
 import { assert, engineError, fromPlainError } from '../errors.ts'
 import type {
   GreetReply,
@@ -29,10 +29,15 @@ import type { DispatchedBatch } from './batch.ts'
 /** Batches that a thread may have at a time. Beyond two they are for handlers that wait and overlap. */
 export const batchesAtOnce = 8
 
+/** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
+const writeOffMs = 1_000
+
 export interface PoolSettings {
   readonly threads: number
   readonly databaseId: string
   readonly moduleUrls: readonly string[]
+  /** The types that these modules must serve in a thread. */
+  readonly jobTypes: readonly string[]
   readonly setupUrl: string | undefined
   /** Fresh ports to the actors, for one thread. */
   connectActors(): Readonly<Record<string, MessagePort>>
@@ -124,7 +129,8 @@ export class Pool {
 
   /** Ends a thread by force; `onDied` follows. */
   async end(thread: PoolThread): Promise<void> {
-    await this.#workerOf(thread.threadId)?.terminate()
+    const worker = this.#workerOf(thread.threadId)
+    if (worker !== undefined) await withinMs(worker.terminate(), writeOffMs)
   }
 
   /** Ends all threads. None of them may have work left that anybody waits for. */
@@ -135,7 +141,7 @@ export class Pool {
       thread.port.close()
     }
     this.#threads.clear()
-    await Promise.all(this.#pools.map((pool) => pool.destroy()))
+    await withinMs(Promise.all(this.#pools.map((pool) => pool.destroy())), writeOffMs)
   }
 
   #addThreads(count: number): void {
@@ -183,6 +189,13 @@ export class Pool {
       this.#forget(thread)
       this.#greetingFailed(fromPlainError(reply.error))
       // Piscina starts another one in its place.
+      await this.end(thread)
+      return
+    }
+    const unserved = this.#settings.jobTypes.filter((type) => !reply.jobTypes.includes(type))
+    if (unserved.length > 0) {
+      this.#forget(thread)
+      this.#greetingFailed(notServed(unserved))
       await this.end(thread)
       return
     }
@@ -266,4 +279,12 @@ export class Pool {
 function removeBatch(thread: PoolThread, batch: DispatchedBatch): void {
   const place = thread.batches.indexOf(batch)
   if (place !== -1) thread.batches.splice(place, 1)
+}
+
+function notServed(jobTypes: readonly string[]): Error {
+  return engineError('JOBS_MODULE_INVALID', {
+    found: `In a thread no module serves ${jobTypes.join(', ')}: a thread imports the default export of each module's URL`,
+    allowed: 'modules whose default export is what defineJobs(import.meta.url, …) returned',
+    action: 'Give each defineJobs a module of its own, as its default export.',
+  })
 }

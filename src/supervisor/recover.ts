@@ -8,7 +8,7 @@
 import type { JobSeq } from '../job/id.ts'
 import type { InterruptedRow } from '../store/rows.ts'
 import type { Changes } from './changes.ts'
-import { exclusiveSuspicion } from './dispatcher.ts'
+import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
 import type { JobFailure } from './messages.ts'
 

@@ -93,7 +93,7 @@ function serve(
       commit(incoming.answer, () => applyRetry(changes, incoming.request, changes.clock.wallMs()))
       return
     case 'watch':
-      commit(incoming.answer, () => incoming.request.filter((seq) => !supervisor.watch(seq)))
+      afterEarlier(() => incoming.answer.reply(incoming.request.filter((seq) => !supervisor.watch(seq))))
       return
     case 'stats':
       afterEarlier(() => incoming.answer.reply(supervisor.stats()))

@@ -41,6 +41,8 @@ import { recover } from './recover.ts'
 import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
 
+/** Commands that are taken out of the mailbox at a time: enough for each lane to get its share of them. */
+const commandsPerTake = 8
 /** How long a cycle goes on taking commands. */
 const cycleMs = 10
 /** The wall clock may jump, so what waits for a time is looked at this often at least. */
@@ -72,6 +74,8 @@ export class Supervisor {
   readonly #actors: Actors
   readonly #checkpoints: Checkpoints
   readonly subscriptions: Subscriptions
+  /** Taken out of the mailbox and not applied yet, the next one last. */
+  #taken: Command[] = []
   #isWoken = false
   #isCycling = false
   #dueTimer: Timer | undefined
@@ -107,6 +111,7 @@ export class Supervisor {
         threads: start.threads,
         databaseId: surroundings.databaseId,
         moduleUrls: start.moduleUrls,
+        jobTypes: Object.keys(start.jobTypes),
         setupUrl: start.setupUrl,
         connectActors: () => this.#actors.connectAll(),
       },
@@ -150,8 +155,7 @@ export class Supervisor {
 
   /** Recovers what the last process left, and starts the threads. Resolves when all of them are ready. */
   async start(): Promise<void> {
-    const error = this.#commit.run(once({ apply: () => recover(this.#changes), refuse: () => {} }))
-    if (error !== undefined) throw error
+    this.#commit.runOnly(() => recover(this.#changes))
     await this.#actors.start()
     await this.#pool.start()
     this.#changes.admits = true
@@ -210,7 +214,7 @@ export class Supervisor {
       queues: Object.fromEntries(counters.byQueue()),
       threads: { ready: this.#pool.ready().length, busy: this.#dispatcher.busyThreads() },
       claims: this.#claims.size,
-      mailbox: this.#mailbox.size,
+      mailbox: this.#waiting,
       commits: this.#commit.commits,
       walBytes: this.#checkpoints.walBytes,
     }
@@ -238,7 +242,8 @@ export class Supervisor {
     const next = (): Command | undefined => {
       if (isClosing) return undefined
       if (commands < limits.commandsPerCycle && (commands === 0 || this.#clock.monotonicMs() < endMs)) {
-        const [command] = this.#mailbox.take(1)
+        if (this.#taken.length === 0) this.#taken = this.#mailbox.take(commandsPerTake).reverse()
+        const command = this.#taken.pop()
         if (command !== undefined) {
           commands++
           return command
@@ -247,7 +252,7 @@ export class Supervisor {
       isClosing = true
       return this.#ownWork
     }
-    if (this.#mailbox.size > 0 || canAdvance(this.#changes)) {
+    if (this.#waiting > 0 || canAdvance(this.#changes)) {
       const error = this.#commit.run(next)
       if (error === undefined) this.#checkpoints.afterCommit()
       else this.#lasting.failed(error)
@@ -260,8 +265,12 @@ export class Supervisor {
     this.#planDue()
     if (this.#claims.size === 0) this.#drained?.()
     if (isBlocked) return false
-    if (this.#mailbox.size > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
+    if (this.#waiting > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
     return true
+  }
+
+  get #waiting(): number {
+    return this.#mailbox.size + this.#taken.length
   }
 
   /** Comes last in each cycle, so that it sees what the commands have changed. */
@@ -294,6 +303,8 @@ export class Supervisor {
       apply: () => {
         const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.promotedPerCycle)
         changes.parked = changes.writer.parkedCount()
+        // A released job may be a suspect.
+        changes.suspectsMayWait = true
         if (released === limits.promotedPerCycle) this.afterCommit(() => this.#releaseParked())
       },
       refuse: () => {},
@@ -365,10 +376,10 @@ export class Supervisor {
       .filter((thread) => thread.batches.some((one) => one.started().length > 0))
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     this.#lasting.offerKept()
-    while (this.#mailbox.size > 0 && this.#cycle());
+    while (this.#waiting > 0 && this.#cycle());
     const left = [...this.#claims.all()]
     if (left.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, left, true))
-    while (this.#mailbox.size > 0 && this.#cycle());
+    while (this.#waiting > 0 && this.#cycle());
     this.#dispatcher.stopWatch()
     this.#lasting.close()
     this.#state = 'ended'
@@ -390,14 +401,5 @@ export class Supervisor {
     await this.#pool.close()
     await this.#actors.stop(1_000).catch(() => {})
     await this.#checkpoints.stop(1_000)
-  }
-}
-
-function once(command: Command): () => Command | undefined {
-  let given = false
-  return () => {
-    if (given) return undefined
-    given = true
-    return command
   }
 }

@@ -10,8 +10,10 @@ export function logEvents(events: EngineEvents, logLevel: LogLevel): void {
   let loading: Promise<Logger> | undefined
   const write = (name: EngineEventName, event: object): void => {
     loading ??= openLog(logLevel)
+    const { jobId, ...facts } = { jobId: undefined, ...event }
+    const line = { event: name, ...(jobId === undefined ? {} : { job_id: jobId }), ...facts }
     loading.then(
-      (log) => log[eventLevels[name]]({ event: name, ...event }, name),
+      (log) => log[eventLevels[name]](line, name),
       (error: Error) => process.emitWarning(`The log cannot be opened: ${error.message}`),
     )
   }

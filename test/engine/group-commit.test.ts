@@ -141,6 +141,7 @@ class Rig {
       next.place = 'held'
     }
     while (this.claims.peekReady() !== undefined) taken.push(this.claims.takeReady())
+    expect(new Set(taken).size, 'each is given out once').toBe(taken.length)
     if (taken.length > 0) this.#batches.push(new DispatchedBatch(++this.#lastBatch, this.#thread, taken))
   }
 
@@ -226,6 +227,7 @@ class Rig {
     for (const [state, jobs] of Object.entries(totals)) {
       expect(jobs, state).toBe(rows.filter((row) => row.state === state).length)
     }
+    expect(this.changes.parked).toBe(this.#parked().length)
     const states = new Map(rows.map(({ seq, state }) => [seq, state]))
     for (const seq of this.acknowledged) expect(states.has(seq), `job ${seq} is acknowledged`).toBe(true)
     for (const { seq, state } of this.settled) expect(states.get(seq)).toBe(state)
@@ -269,6 +271,12 @@ function day(rig: Rig): void {
   // Takes the place of one that was claimed in the same transaction.
   const second = rig.enqueue({ payloads: ['7'], options: about('s') })
   rig.enqueue({ jobTypes: 'NOT_SERVED', payloads: ['8'], options: [{ queue: 'side' }] })
+  rig.cycle()
+  rig.dispatch()
+  // Ready, and not given out yet.
+  rig.enqueue({ payloads: ['17'], options: about('r') })
+  rig.cycle()
+  rig.enqueue({ payloads: ['18'], options: about('r') })
   rig.cycle()
   rig.dispatch()
   // Takes back what was given out and has not begun.

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
@@ -104,6 +105,15 @@ test('a database that cannot be is refused, and left as it is', async () => {
     expect(error.message).toContain(name.replace('/tasks.db', ''))
   }
   await expectFree()
+})
+
+test('the entry of pool threads cannot be required', () => {
+  // Node 24 aborts the process when a thread is ended in the last moment of requiring an ES module, and Piscina tries
+  // that first. What awaits is refused before.
+  const require = createRequire(import.meta.url)
+  expect(() => require('../../workers/pool-thread.ts')).toThrow(
+    expect.objectContaining({ code: 'ERR_REQUIRE_ASYNC_MODULE' }),
+  )
 })
 
 test('options are refused by name', async () => {

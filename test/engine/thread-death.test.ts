@@ -72,6 +72,27 @@ test('of several handlers that a thread had begun each runs alone then, uncharge
   await expectFullPool(engine, 1)
 })
 
+test('suspects get their turn while there is always something else to do', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const stage = engines.stage
+  const suspects = await engine.enqueueMany(
+    Array.from({ length: 4 }, () => ({ type: 'GATE_OVERLAP', payload: { gate: 'g' } }) as const),
+  )
+  await stage.waits('g', 4)
+  const order: string[] = []
+  engine.events.on('job-settled', ({ jobId }) => order.push(jobId))
+  const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
+  await engine.enqueue('THROWS_LATER_OVERLAP')
+  await died
+  await engine.enqueueMany(
+    Array.from({ length: 6_000 }, () => ({ type: 'TINY', payload: { ms: 0.2 } }) as const),
+  )
+  stage.open('g')
+  await engine.idle()
+  await engine.stats()
+  for (const { id } of suspects) expect(order.indexOf(id)).toBeLessThan(3_000)
+})
+
 test('a thread that dies with nothing to do is replaced', async () => {
   const engine = await engines.open({ threads: 1 })
   const died = new Promise((resolve) => engine.events.once('thread-died', resolve))

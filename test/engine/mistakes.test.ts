@@ -1,0 +1,71 @@
+/** Goal: mistakes that a user makes once are told at once, and cost nothing. Method: real engines, one mistake each. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Engine } from '../../src/engine/engine.ts'
+import { defineJobs } from '../../src/jobs.ts'
+import basic from '../fixtures/jobs/basic.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mistakes-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+test('options that are used again for the next job do not change the last one', async () => {
+  await using engine = await Engine.start({ jobs: basic, database: join(folder, 'jobs.db'), threads: 1 })
+  const options = { subjectKey: '' }
+  const adding = ['a', 'b', 'c'].map((key) => {
+    options.subjectKey = key
+    return engine.enqueue('NOOP', null, options)
+  })
+  const jobs = await Promise.all(adding)
+  const details = await Promise.all(jobs.map((job) => engine.get(job.id)))
+  expect(details.map((job) => job?.subjectKey)).toEqual(['a', 'b', 'c'])
+})
+
+test.each([Number.POSITIVE_INFINITY, Number.NaN, -1])('a grace of %s is refused', async (graceMs) => {
+  await using engine = await Engine.start({ jobs: basic, database: join(folder, 'jobs.db'), threads: 1 })
+  expect(() => engine.stop({ graceMs })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+})
+
+test('job types that no thread would serve are refused at the start', async () => {
+  const module = join(folder, 'other.mjs')
+  writeFileSync(module, `export { default } from ${JSON.stringify(basic.url)}`)
+  const jobs = defineJobs(pathToFileURL(module).href, { ELSEWHERE: { run() {} } })
+  await expect(Engine.start({ jobs, database: join(folder, 'jobs.db'), threads: 1 })).rejects.toMatchObject({
+    code: 'JOBS_MODULE_INVALID',
+    message: expect.stringContaining('ELSEWHERE'),
+  })
+})
+
+test('a recovery that fails ends the start, and forgets nothing', async () => {
+  const path = join(folder, 'jobs.db')
+  const first = await Engine.start({ jobs: basic, database: path, threads: 1 })
+  const job = await first.enqueue('NOOP')
+  await job.result()
+  await first.stop()
+  using database = disposable(new Database(path))
+  database.opened.exec(`UPDATE jobs SET state = 'RUNNING', finished_at = NULL;
+    UPDATE meta SET value = '1' WHERE name = 'claims';
+    UPDATE counters SET jobs = 0 WHERE state = 'DONE';
+    INSERT OR REPLACE INTO counters VALUES ('default', 'RUNNING', 1);
+    CREATE TRIGGER broken BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'broken'); END`)
+  await expect(Engine.start({ jobs: basic, database: path, threads: 1 })).rejects.toThrow(/broken/)
+  expect(database.opened.prepare("SELECT value FROM meta WHERE name = 'claims'").pluck().get()).toBe('1')
+
+  database.opened.exec('DROP TRIGGER broken')
+  await using engine = await Engine.start({ jobs: basic, database: path, threads: 1 })
+  await engine.idle()
+  expect(await engine.get(job.id)).toMatchObject({ state: 'DONE', attempt: 2 })
+})
+
+function disposable(opened: Database.Database): {
+  readonly opened: Database.Database
+  [Symbol.dispose](): void
+} {
+  return { opened, [Symbol.dispose]: () => opened.close() }
+}
