@@ -83,7 +83,8 @@ function prepare(database: IndexDatabase, path: string): void {
   // Survives the death of the process. After a power cut the last commits may be gone, and their files are read again.
   database.pragma('synchronous = NORMAL')
   database.pragma('cache_size = -32000')
-  database.pragma('wal_autocheckpoint = 2000')
+  // 64 MB. Each checkpoint moves nearly all of the index by name again: four times as often cost a run 7 % more time.
+  database.pragma('wal_autocheckpoint = 8000')
 }
 
 /**

@@ -1,14 +1,3 @@
-/**
- * The supervisor: the actor that owns the SQLite writer and decides what runs.
- *
- *   starting ──► serving ──stop──► draining ──► ended
- *
- * Everything that happens (requests of the host, outcomes of pool threads, timers) puts a command into the mailbox and
- * wakes the loop. One cycle takes what waits, within bounds of number and time, applies it in one transaction, claims
- * backlog for threads that will soon be free, commits, and only then replies and gives out batches. Nothing here waits:
- * not for a thread, not for a reader, not for the disk but in the commit itself.
- */
-import type { MessagePort } from 'node:worker_threads'
 import { Mailbox } from '../actor/mailbox.ts'
 import { afterThisTurn, type Clock, type Timer } from '../clock.ts'
 import { limits } from '../config.ts'
@@ -16,7 +5,6 @@ import { engineError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { toJobSeq } from '../job/id.ts'
 import { isFinal } from '../job/state.ts'
-import type { Database } from '../store/open.ts'
 import { JobWriter } from '../store/writer.ts'
 import { Actors } from './actors.ts'
 import { advance, canAdvance } from './backlog.ts'
@@ -29,17 +17,12 @@ import { judgeDeath, putBackAll } from './finish.ts'
 import { type Command, GroupCommit } from './group-commit.ts'
 import { JobTypes } from './job-types.ts'
 import { LastingCommands } from './lasting-commands.ts'
-import type {
-  EngineEvent,
-  StopReport,
-  SupervisorNotice,
-  SupervisorStart,
-  SupervisorStats,
-} from './messages.ts'
+import type { EngineEvent, StopReport, SupervisorStats } from './messages.ts'
 import { Pool, type PoolThread } from './pool.ts'
 import { recover } from './recover.ts'
 import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
+import type { SupervisorSurroundings } from './surroundings.ts'
 
 /** Commands that are taken out of the mailbox at a time: enough for each lane to get its share of them. */
 const commandsPerTake = 8
@@ -49,14 +32,6 @@ const cycleMs = 10
 const longestDueWaitMs = 1_000
 
 type Lane = 'outcomes' | 'requests'
-
-export interface SupervisorSurroundings {
-  readonly start: SupervisorStart
-  readonly database: Database
-  readonly databaseId: string
-  readonly clock: Clock
-  tell(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void
-}
 
 export class Supervisor {
   readonly #surroundings: SupervisorSurroundings

@@ -5,12 +5,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync, watch } from 'node:fs'
+import { cpSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { onceTrue } from '../fixtures/crash/once-true.ts'
 import { isFull, randomFrom, seed } from './effort.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -70,13 +71,9 @@ async function finish(state: string): Promise<Record<string, number>> {
 async function killAt(state: string, committed: number): Promise<void> {
   const child = start(state)
   const gone = once(child, 'exit')
-  // Each commit of the index writer is an event of this file. Looking at the rows touches others, but not this one.
-  mkdirSync(state, { recursive: true })
-  const commits = watch(state, (_event, file) => {
-    if (file === 'index.db-wal' && rowsOf(state).length >= committed) child.kill('SIGKILL')
-  })
+  await onceTrue(() => rowsOf(state).length >= committed, gone)
+  child.kill('SIGKILL')
   await gone
-  commits.close()
   children.delete(child)
 }
 

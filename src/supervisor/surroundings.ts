@@ -1,0 +1,13 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Clock } from '../clock.ts'
+import type { Database } from '../store/open.ts'
+import type { SupervisorNotice, SupervisorStart } from './messages.ts'
+
+/** What a supervisor is given: what it owns, and the way to its host. */
+export interface SupervisorSurroundings {
+  readonly start: SupervisorStart
+  readonly database: Database
+  readonly databaseId: string
+  readonly clock: Clock
+  tell(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void
+}
