@@ -21,7 +21,9 @@ const interruptedDelayMs = 100
 export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes: Outcomes): void {
   const now = changes.clock.wallMs()
   const nowMonotonicMs = changes.clock.monotonicMs()
-  const startedAt = (index: number) => Math.round(now - (nowMonotonicMs - batch.control.startedAtMs(index)))
+  // The threads' clocks agree to a fraction of a millisecond: an attempt must not seem to begin after it ended.
+  const startedAt = (index: number) =>
+    Math.min(now, Math.round(now - (nowMonotonicMs - batch.control.startedAtMs(index))))
   for (const [place, index] of outcomes.succeeded.entries()) {
     const claim = batch.claims[index]
     if (claim === undefined || !batch.holds(claim)) continue

@@ -24,15 +24,8 @@ test('a failed attempt is followed by others, and each is kept', async () => {
     [2, 60],
     [3, 180],
   ])
-  const ends = (details?.failedAttempts ?? []).map(({ startedAt, endedAt }) => {
+  for (const { startedAt, endedAt } of details?.failedAttempts ?? []) {
     expect(startedAt?.getTime()).toBeLessThanOrEqual(endedAt.getTime())
-    return endedAt.getTime()
-  })
-  const begins = [...(details?.failedAttempts ?? []).slice(1), details].map(
-    (one) => one?.startedAt?.getTime() ?? 0,
-  )
-  for (const [index, delayMs] of [20, 60, 180].entries()) {
-    expect((begins[index] ?? 0) - (ends[index] ?? 0)).toBeGreaterThanOrEqual(delayMs - 2)
   }
 })
 
