@@ -1,8 +1,11 @@
 -- The job row, and what is kept about all of them.
 --
--- A row is written twice in its life (insert as running, settle), so its width and its checks are paid twice. The
--- check is a CASE on purpose: `state IN (...)` with nine texts builds a temporary b-tree at each write and halves
--- the speed of the whole engine. It also ties finished_at to the final states.
+-- A row is written twice in its life (insert as running, settle), so its width, its checks and its indexes are paid
+-- twice. Hence:
+-- * No index names the state. What is looked for are the jobs that wait, and those say so in waits_for: 'turn' (QUEUED:
+--   a free thread), else what a SCHEDULED one waits for; NULL for all others. To settle a job touches no index.
+-- * The check is a CASE on purpose: `state IN (...)` with nine texts builds a temporary b-tree at each write and halves
+--   the speed of the whole engine. It also ties finished_at and waits_for to the state.
 CREATE TABLE jobs (
   seq INTEGER PRIMARY KEY,
   state TEXT NOT NULL,
@@ -12,32 +15,37 @@ CREATE TABLE jobs (
   payload TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   finished_at INTEGER,
+  waits_for TEXT,
   result TEXT,
   subject_key TEXT,
   generation INTEGER,
-  CHECK (CASE state
-    WHEN 'RUNNING' THEN finished_at IS NULL
-    WHEN 'QUEUED' THEN finished_at IS NULL
-    WHEN 'SCHEDULED' THEN finished_at IS NULL
-    WHEN 'DONE' THEN finished_at IS NOT NULL
-    WHEN 'FAILED' THEN finished_at IS NOT NULL
-    WHEN 'CANCELLED' THEN finished_at IS NOT NULL
-    WHEN 'SUPERSEDED' THEN finished_at IS NOT NULL
-    WHEN 'SKIPPED_TTL' THEN finished_at IS NOT NULL
-    WHEN 'SKIPPED_DEADLINE' THEN finished_at IS NOT NULL
-    ELSE 0
+  CHECK (CASE WHEN finished_at IS NULL
+    THEN CASE state
+      WHEN 'RUNNING' THEN waits_for IS NULL
+      WHEN 'QUEUED' THEN waits_for IS 'turn'
+      WHEN 'SCHEDULED' THEN waits_for IS NOT NULL AND waits_for <> 'turn'
+      ELSE 0
+    END
+    ELSE CASE state
+      WHEN 'DONE' THEN waits_for IS NULL
+      WHEN 'FAILED' THEN waits_for IS NULL
+      WHEN 'CANCELLED' THEN waits_for IS NULL
+      WHEN 'SUPERSEDED' THEN waits_for IS NULL
+      WHEN 'SKIPPED_TTL' THEN waits_for IS NULL
+      WHEN 'SKIPPED_DEADLINE' THEN waits_for IS NULL
+      ELSE 0
+    END
   END)
 ) STRICT;
 
--- Live rows only: finished ones, by far the most, cost these indexes nothing.
-CREATE INDEX idx_jobs_subject_live ON jobs (subject_key)
-  WHERE subject_key IS NOT NULL AND (state = 'QUEUED' OR state = 'SCHEDULED' OR state = 'RUNNING');
-
--- The latest generation of each subject. last_seq is its youngest row, with which the subject is pruned.
+-- The latest generation of each subject, and its job. running_seq: the older job whose handler ran when the latest was
+-- enqueued; it may have ended since. No other job of the subject can be live. last_seq is the youngest row of all, with
+-- which the subject is pruned.
 CREATE TABLE subjects (
   subject_key TEXT PRIMARY KEY,
   latest_generation INTEGER NOT NULL,
   latest_seq INTEGER NOT NULL,
+  running_seq INTEGER,
   last_seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

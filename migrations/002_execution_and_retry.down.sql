@@ -1,6 +1,5 @@
 DROP TABLE idempotency_keys;
 DROP TABLE attempts;
-DROP INDEX idx_jobs_queued;
 ALTER TABLE jobs DROP COLUMN retried_from;
 ALTER TABLE jobs DROP COLUMN superseded_by;
 ALTER TABLE jobs DROP COLUMN cancel_requested;

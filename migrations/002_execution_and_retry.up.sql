@@ -13,9 +13,6 @@ ALTER TABLE jobs ADD COLUMN cancel_requested INTEGER;
 ALTER TABLE jobs ADD COLUMN superseded_by INTEGER;
 ALTER TABLE jobs ADD COLUMN retried_from INTEGER;
 
--- The backlog in the order of claims, within each degree of suspicion.
-CREATE INDEX idx_jobs_queued ON jobs (suspicion, priority DESC, seq) WHERE state = 'QUEUED';
-
 -- One row for each attempt that did not succeed.
 CREATE TABLE attempts (
   seq INTEGER NOT NULL,

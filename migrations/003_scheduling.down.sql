@@ -1,3 +1,2 @@
-DROP INDEX idx_jobs_scheduled;
-ALTER TABLE jobs DROP COLUMN waits_for;
+DROP INDEX idx_jobs_waiting;
 ALTER TABLE jobs DROP COLUMN run_at;

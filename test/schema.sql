@@ -29,20 +29,26 @@ CREATE TABLE jobs (
   payload TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   finished_at INTEGER,
+  waits_for TEXT,
   result TEXT,
   subject_key TEXT,
-  generation INTEGER, attempt INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, suspicion INTEGER NOT NULL DEFAULT 0, started_at INTEGER, policy TEXT, cancel_requested INTEGER, superseded_by INTEGER, retried_from INTEGER, run_at INTEGER, waits_for TEXT, user_tag TEXT, parent_job_id INTEGER, chain_group_id TEXT, result_summary TEXT, artifacts TEXT,
-  CHECK (CASE state
-    WHEN 'RUNNING' THEN finished_at IS NULL
-    WHEN 'QUEUED' THEN finished_at IS NULL
-    WHEN 'SCHEDULED' THEN finished_at IS NULL
-    WHEN 'DONE' THEN finished_at IS NOT NULL
-    WHEN 'FAILED' THEN finished_at IS NOT NULL
-    WHEN 'CANCELLED' THEN finished_at IS NOT NULL
-    WHEN 'SUPERSEDED' THEN finished_at IS NOT NULL
-    WHEN 'SKIPPED_TTL' THEN finished_at IS NOT NULL
-    WHEN 'SKIPPED_DEADLINE' THEN finished_at IS NOT NULL
-    ELSE 0
+  generation INTEGER, attempt INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, suspicion INTEGER NOT NULL DEFAULT 0, started_at INTEGER, policy TEXT, cancel_requested INTEGER, superseded_by INTEGER, retried_from INTEGER, run_at INTEGER, user_tag TEXT, parent_job_id INTEGER, chain_group_id TEXT, result_summary TEXT, artifacts TEXT,
+  CHECK (CASE WHEN finished_at IS NULL
+    THEN CASE state
+      WHEN 'RUNNING' THEN waits_for IS NULL
+      WHEN 'QUEUED' THEN waits_for IS 'turn'
+      WHEN 'SCHEDULED' THEN waits_for IS NOT NULL AND waits_for <> 'turn'
+      ELSE 0
+    END
+    ELSE CASE state
+      WHEN 'DONE' THEN waits_for IS NULL
+      WHEN 'FAILED' THEN waits_for IS NULL
+      WHEN 'CANCELLED' THEN waits_for IS NULL
+      WHEN 'SUPERSEDED' THEN waits_for IS NULL
+      WHEN 'SKIPPED_TTL' THEN waits_for IS NULL
+      WHEN 'SKIPPED_DEADLINE' THEN waits_for IS NULL
+      ELSE 0
+    END
   END)
 ) STRICT;
 
@@ -50,14 +56,9 @@ CREATE INDEX idx_jobs_chain_group ON jobs (chain_group_id) WHERE chain_group_id 
 
 CREATE INDEX idx_jobs_parent ON jobs (parent_job_id) WHERE parent_job_id IS NOT NULL;
 
-CREATE INDEX idx_jobs_queued ON jobs (suspicion, priority DESC, seq) WHERE state = 'QUEUED';
-
-CREATE INDEX idx_jobs_scheduled ON jobs (waits_for, run_at) WHERE state = 'SCHEDULED';
-
-CREATE INDEX idx_jobs_subject_live ON jobs (subject_key)
-  WHERE subject_key IS NOT NULL AND (state = 'QUEUED' OR state = 'SCHEDULED' OR state = 'RUNNING');
-
 CREATE INDEX idx_jobs_user_tag ON jobs (user_tag) WHERE user_tag IS NOT NULL;
+
+CREATE INDEX idx_jobs_waiting ON jobs (waits_for, run_at, suspicion, priority DESC, seq) WHERE waits_for IS NOT NULL;
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
@@ -75,5 +76,6 @@ CREATE TABLE subjects (
   subject_key TEXT PRIMARY KEY,
   latest_generation INTEGER NOT NULL,
   latest_seq INTEGER NOT NULL,
+  running_seq INTEGER,
   last_seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

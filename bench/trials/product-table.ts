@@ -7,11 +7,11 @@ import { noOpJob } from '../workload.ts'
 export function run(parameters: RowWritesParameters): Measurement {
   return measureRowWrites(parameters, (database) => {
     const insert = database.prepare<[number, string, string, number]>(writeSql.jobInsertPlainRunning)
-    const settle = database.prepare<[number, number, number, number]>(writeSql.jobSettleDone)
+    const settle = database.prepare<[number, number, number]>(writeSql.jobSettleFirstDone)
     const payload = JSON.stringify(noOpJob.payload)
     return {
       insert: (seq, now) => insert.run(seq, noOpJob.type, payload, now),
-      settle: (seq, now) => settle.run(now, now, seq, 1),
+      settle: (seq, now) => settle.run(now, now, seq),
       count: () => database.prepare("SELECT COUNT(*) FROM jobs WHERE state = 'DONE'").pluck().get(),
     }
   })

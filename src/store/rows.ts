@@ -46,6 +46,13 @@ export interface ClaimedRow {
   readonly policy: string | null
 }
 
+/** A subject: its latest generation, and the older job that may still run. */
+export interface SubjectRow {
+  readonly latestGeneration: number
+  readonly latestSeq: JobSeq
+  readonly runningSeq: JobSeq | null
+}
+
 /** What decides about a job that is not claimed. */
 export interface JobHead {
   readonly seq: JobSeq

@@ -14,7 +14,17 @@ import {
   type JobHead,
   type JobRow,
   jobRowColumns,
+  type SubjectRow,
 } from './rows.ts'
+
+/**
+ * The backlog of one degree of suspicion, in the order of claims; to be read as far as it is wanted. Without parameters:
+ * SQLite plans a statement anew at each run when it has bound what decides about the index or the limit, which costs
+ * eight times the reading itself.
+ */
+const backlogPeek = (suspicion: number): string => `SELECT seq, job_type AS jobType, queue, priority, payload,
+  created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
+  FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion = ${suspicion} ORDER BY priority DESC, seq`
 
 export const writeSql = {
   begin: 'BEGIN IMMEDIATE',
@@ -32,7 +42,7 @@ export const writeSql = {
   jobInsertPlainRunning: `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
   VALUES (?, 'RUNNING', ?, ?, ?, 1)`,
   jobInsertPlainQueued:
-    "INSERT INTO jobs (seq, state, job_type, payload, created_at) VALUES (?, 'QUEUED', ?, ?, ?)",
+    "INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for) VALUES (?, 'QUEUED', ?, ?, ?, 'turn')",
   jobInsert: `INSERT INTO jobs
       (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
        superseded_by, retried_from, waits_for, parent_job_id)
@@ -42,20 +52,21 @@ export const writeSql = {
   idempotencyKeyInsert: `INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)
     ON CONFLICT (idempotency_key) DO UPDATE SET seq = excluded.seq`,
   subjectGet:
-    'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq FROM subjects WHERE subject_key = ?',
+    'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq, running_seq AS runningSeq FROM subjects WHERE subject_key = ?',
   subjectAdvance: `INSERT INTO subjects
-      (subject_key, latest_generation, latest_seq, last_seq) VALUES (?, ?, ?, ?)
+      (subject_key, latest_generation, latest_seq, running_seq, last_seq) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (subject_key) DO UPDATE SET latest_generation = excluded.latest_generation,
-      latest_seq = excluded.latest_seq, last_seq = excluded.last_seq`,
+      latest_seq = excluded.latest_seq, running_seq = excluded.running_seq, last_seq = excluded.last_seq`,
   subjectTouch: 'UPDATE subjects SET last_seq = ? WHERE subject_key = ?',
-  subjectLiveJobs: `SELECT seq, state, queue, generation FROM jobs
-  WHERE subject_key = ? AND (state = 'QUEUED' OR state = 'SCHEDULED' OR state = 'RUNNING')`,
-  backlogPeek: `SELECT seq, job_type AS jobType, queue, priority, payload, created_at AS createdAt,
-  attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
-  FROM jobs WHERE state = 'QUEUED' AND suspicion = ? ORDER BY priority DESC, seq LIMIT ?`,
-  backlogCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'QUEUED' AND suspicion >= ?",
+  backlogPeekTrusted: backlogPeek(0),
+  backlogPeekSuspects: backlogPeek(1),
+  backlogPeekExclusive: backlogPeek(2),
+  backlogCount:
+    "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion >= ?",
   jobClaim:
-    "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, run_at = NULL, started_at = NULL WHERE seq = ? AND state = 'QUEUED'",
+    "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL WHERE seq = ? AND state = 'QUEUED'",
+  jobSettleFirstDone:
+    "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = 1",
   jobSettleDone:
     "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
   jobSettleDoneWithResult:
@@ -69,8 +80,8 @@ export const writeSql = {
   jobPark: `UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
       WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`,
   parkedList: `SELECT seq, queue FROM jobs
-      WHERE state = 'SCHEDULED' AND waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
-  parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'handler'",
+      WHERE waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
+  parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'handler'",
   deathCount:
     "SELECT COUNT(*) AS deaths FROM attempts WHERE seq = ? AND cause IN ('THREAD_DIED', 'PROCESS_DIED')",
   attemptInsert: `INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
@@ -82,10 +93,10 @@ export const writeSql = {
     WHERE seq = ?`,
   jobRequestCancel: 'UPDATE jobs SET cancel_requested = ? WHERE seq = ?',
   jobRelease:
-    "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = NULL WHERE seq = ? AND state = 'SCHEDULED'",
+    "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = 'turn' WHERE seq = ? AND state = 'SCHEDULED'",
   dueList: `SELECT seq, queue FROM jobs
-  WHERE state = 'SCHEDULED' AND waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
-  dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE state = 'SCHEDULED' AND waits_for = 'time'`,
+  WHERE waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
+  dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE waits_for = 'time'`,
   interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, attempt, failures, suspicion,
       subject_key AS subjectKey, cancel_requested AS cancelRequested
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
@@ -121,13 +132,18 @@ export function prepareWrites(database: Database) {
     jobInsert: prepare<[object]>(writeSql.jobInsert),
     idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(writeSql.idempotencyKeyFind),
     idempotencyKeyInsert: prepare<[string, JobSeq]>(writeSql.idempotencyKeyInsert),
-    subjectGet: prepare<[string], { latestGeneration: number; latestSeq: JobSeq }>(writeSql.subjectGet),
-    subjectAdvance: prepare<[string, number, JobSeq, JobSeq]>(writeSql.subjectAdvance),
+    subjectGet: prepare<[string], SubjectRow>(writeSql.subjectGet),
+    subjectAdvance: prepare<[string, number, JobSeq, JobSeq | null, JobSeq]>(writeSql.subjectAdvance),
     subjectTouch: prepare<[JobSeq, string]>(writeSql.subjectTouch),
-    subjectLiveJobs: prepare<[string], JobHead>(writeSql.subjectLiveJobs),
-    backlogPeek: prepare<[number, number], ClaimedRow>(writeSql.backlogPeek),
+    // By degree of suspicion.
+    backlogPeek: [
+      prepare<[], ClaimedRow>(writeSql.backlogPeekTrusted),
+      prepare<[], ClaimedRow>(writeSql.backlogPeekSuspects),
+      prepare<[], ClaimedRow>(writeSql.backlogPeekExclusive),
+    ],
     backlogCount: prepare<[number], { jobs: number }>(writeSql.backlogCount),
     jobClaim: prepare<[JobSeq]>(writeSql.jobClaim),
+    jobSettleFirstDone: prepare<[number, number, JobSeq]>(writeSql.jobSettleFirstDone),
     jobSettleDone: prepare<[number, number, JobSeq, number]>(writeSql.jobSettleDone),
     jobSettleDoneWithResult: prepare<[number, number, string, JobSeq, number]>(
       writeSql.jobSettleDoneWithResult,

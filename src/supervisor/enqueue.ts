@@ -105,7 +105,7 @@ function addForSubject(
     changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: subject.latestSeq })
     return { seq, isNew: true }
   }
-  const live = writer.subjectLiveJobs(subjectKey)
+  const live = subject === undefined ? [] : writer.subjectLiveJobs(subject)
   if (options.onConflict === 'keep') {
     const waiting = live.find((head) => {
       const claim = claims.get(head.seq)
@@ -114,7 +114,7 @@ function addForSubject(
     if (waiting !== undefined) return { seq: waiting.seq, isNew: false }
   }
   const seq = writer.nextSeq()
-  let isBlocked = false
+  let running: JobSeq | null = null
   for (const head of live) {
     const claim = claims.get(head.seq)
     if (head.state !== 'RUNNING') {
@@ -122,14 +122,14 @@ function addForSubject(
     } else if (claim !== undefined && claims.hold(claim)) {
       settleSuperseded(changes, claim, seq, now)
     } else if (claim !== undefined) {
-      isBlocked = true
+      running = claim.seq
       claims.doom(claim, { supersededBy: seq })
       if (options.onRunning !== 'finish') changes.abortAfterCommit(claim, 'superseded')
     }
   }
-  writer.subjectAdvance(subjectKey, generation, seq)
+  writer.subjectAdvance(subjectKey, generation, seq, running)
   const row: NewJobFacts = { ...job, generation }
-  if (isBlocked)
+  if (running !== null)
     writer.jobInsert({ seq, createdAt: now, ...row }, { state: 'SCHEDULED', waitsFor: 'subject' })
   else changes.insertReady(seq, row, now)
   return { seq, isNew: true }

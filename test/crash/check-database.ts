@@ -16,10 +16,14 @@ const rules: Readonly<Record<string, string>> = {
   'a job that is DONE was started, and counted an attempt':
     "SELECT seq FROM jobs WHERE state = 'DONE' AND (started_at IS NULL OR attempt < 1)",
   'a running job counted its attempt': "SELECT seq FROM jobs WHERE state = 'RUNNING' AND attempt < 1",
-  'a job waits for something exactly while SCHEDULED':
-    "SELECT seq FROM jobs WHERE (state = 'SCHEDULED') <> (waits_for IS NOT NULL)",
+  'a job waits for something exactly while QUEUED or SCHEDULED':
+    "SELECT seq FROM jobs WHERE (state = 'QUEUED' OR state = 'SCHEDULED') <> (waits_for IS NOT NULL)",
+  'a job waits for its turn exactly while QUEUED':
+    "SELECT seq FROM jobs WHERE (state = 'QUEUED') <> (waits_for IS 'turn')",
   'who waits for a time has one':
-    "SELECT seq FROM jobs WHERE state = 'SCHEDULED' AND (waits_for = 'time') <> (run_at IS NOT NULL)",
+    "SELECT seq FROM jobs WHERE (state = 'QUEUED' OR state = 'SCHEDULED') AND (waits_for = 'time') <> (run_at IS NOT NULL)",
+  'a subject knows its live jobs': `SELECT seq FROM jobs JOIN subjects USING (subject_key)
+    WHERE ${live} AND seq <> latest_seq AND seq IS NOT running_seq`,
   'superseded jobs name an existing one of their subject': `SELECT seq FROM jobs AS old WHERE (state = 'SUPERSEDED')
     <> EXISTS (SELECT 1 FROM jobs AS new WHERE new.seq = old.superseded_by AND new.subject_key = old.subject_key)`,
   'of a subject one job is claimed or claimable': `SELECT subject_key FROM jobs

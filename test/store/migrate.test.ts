@@ -87,23 +87,35 @@ test('states and their CHECK are those of src/job/state.ts', () => {
   const database = openEmpty()
   migrateUp(database, migrations)
   const insert = database.prepare(
-    "INSERT INTO jobs (state, job_type, payload, created_at, finished_at) VALUES (?, 'T', '{}', 0, ?)",
+    "INSERT INTO jobs (state, job_type, payload, created_at, finished_at, waits_for) VALUES (?, 'T', '{}', 0, ?, ?)",
   )
-  const isAccepted = (state: string, finishedAt: number | null) => {
+  const isAccepted = (state: string, finishedAt: number | null, waitsFor: string | null) => {
     try {
-      return insert.run(state, finishedAt).changes === 1
+      return insert.run(state, finishedAt, waitsFor).changes === 1
     } catch (error) {
       expect(error).toMatchObject({ code: 'SQLITE_CONSTRAINT_CHECK' })
       return false
     }
   }
-  const accepted = jobStates.map((state) => [state, isAccepted(state, null), isAccepted(state, 1)])
-  expect(accepted).toEqual(jobStates.map((state) => [state, !isFinal(state), isFinal(state)]))
-  expect([isAccepted('WAITING', null), isAccepted('WAITING', 1), isAccepted('done', 1)]).toEqual([
-    false,
-    false,
-    false,
-  ])
+  const ways: [number | null, string | null][] = [
+    [null, null],
+    [null, 'turn'],
+    [null, 'time'],
+    [1, null],
+    [1, 'turn'],
+  ]
+  const accepted = jobStates.map((state) => ways.map((way) => isAccepted(state, ...way)))
+  expect(accepted).toEqual(
+    jobStates.map((state) => [
+      state === 'RUNNING',
+      state === 'QUEUED',
+      state === 'SCHEDULED',
+      isFinal(state),
+      false,
+    ]),
+  )
+  const unknown = ['WAITING', 'done'].flatMap((state) => ways.map((way) => isAccepted(state, ...way)))
+  expect(unknown).not.toContain(true)
   // Not one state more in the SQL than in the code.
   const check = migrations[0]?.up.match(/WHEN '(\w+)'/g)?.map((text) => text.slice(6, -1))
   expect(check?.toSorted()).toEqual(jobStates.toSorted())

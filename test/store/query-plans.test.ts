@@ -53,15 +53,29 @@ test.each(statements)('%s neither scans a table nor sorts', (name, sql) => {
 })
 
 test.each([
-  ['backlogPeek', 'idx_jobs_queued'],
-  ['backlogCount', 'idx_jobs_queued'],
-  ['subjectLiveJobs', 'idx_jobs_subject_live'],
-  ['dueList', 'idx_jobs_scheduled'],
-  ['dueNext', 'idx_jobs_scheduled'],
-  ['parkedCount', 'idx_jobs_scheduled'],
-  ['parkedList', 'idx_jobs_scheduled'],
-] as const)('%s uses %s', (name, index) => {
-  expect(planOf(writeSql[name])).toContain(index)
+  ['backlogPeekTrusted', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['backlogPeekSuspects', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['backlogPeekExclusive', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['backlogCount', '(waits_for=? AND run_at=? AND suspicion>?)'],
+  ['dueList', '(waits_for=? AND run_at<?)'],
+  ['dueNext', '(waits_for=?)'],
+  ['parkedCount', '(waits_for=?)'],
+  ['parkedList', '(waits_for=?)'],
+] as const)('%s reads what waits by %s', (name, key) => {
+  expect(planOf(writeSql[name])).toMatch(/SEARCH jobs USING (COVERING )?INDEX idx_jobs_waiting /)
+  expect(planOf(writeSql[name])).toContain(key)
+})
+
+test.each([
+  'jobSettleFirstDone',
+  'jobSettleDone',
+  'jobSettleDoneWithResult',
+] as const)('%s touches no index', (name) => {
+  const opened = database
+    .prepare<[], { opcode: string; p4: string }>(`EXPLAIN ${writeSql[name].replaceAll('?', 'NULL')}`)
+    .all()
+    .filter(({ opcode }) => opcode === 'OpenWrite')
+  expect(opened).toHaveLength(1)
 })
 
 test('a plan that scans is seen', () => {
