@@ -73,7 +73,7 @@ export const limits = {
   batchesPerThread: 3,
   /** A handler that has run this long holds up what waits behind it; that is taken back. */
   stuckAfterMs: 20,
-  /** How often running jobs are looked at for time limits and for holding up others. */
+  /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */
   watchEveryMs: 10,
   /** A handler that has not ended this long after its signal fired is reported. */
   unresponsiveAfterMs: 5_000,

@@ -6,9 +6,11 @@
  * happened to end. A job is begun by compare-exchange in the batch's control block, so that one that the supervisor
  * has taken back is passed over.
  *
- * Outcomes are collected and sent early in three cases: the work since the last sending has taken a while; the next
- * job is of another type, which may take far longer; or the thread has nothing to do but wait. What is left when the
- * last job ends is the reply of the batch.
+ * What an attempt returned is laid down in the outbox, where the supervisor finds it by itself; only when the thread
+ * comes to rest with its batch unfinished is it told to look. What the outbox cannot hold (failures, children, long
+ * results) is collected and sent early in three cases: the work since the last sending has taken a while; the next job
+ * is of another type, which may take far longer; or the thread has nothing to do but wait. What is left when the last
+ * job ends is the reply of the batch.
  */
 import type { Clock } from '../clock.ts'
 import { hasCode, type PlainError, toPlainError } from '../errors.ts'
@@ -20,6 +22,7 @@ import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
 import { ControlBlock } from './control-block.ts'
 import type { AttemptEnd, BatchTask, JobDetails, Outcomes } from './messages.ts'
+import type { OutboxWriter } from './outbox.ts'
 
 /** Work since the last sending after which outcomes are sent; a sending costs about a fiftieth of it. */
 const sendAfterMs = 0.5
@@ -49,7 +52,9 @@ interface RunningJob {
 export class BatchRunner {
   readonly #surroundings: ThreadSurroundings
   readonly #clock: Clock
+  readonly #outbox: Pick<OutboxWriter, 'add'>
   readonly #send: (outcomes: Outcomes) => void
+  readonly #announce: () => void
   readonly #whenWaiting: (run: () => void) => void
   readonly #batches: RunningBatch[] = []
   readonly #running = new Set<RunningJob>()
@@ -57,21 +62,28 @@ export class BatchRunner {
   #unsentMs = 0
   #unsentCharacters = 0
   #sendIsPlanned = false
+  /** Whether anything was laid down that no message has made known since. */
+  #isUnannounced = false
   #isPumping = false
 
   constructor(
     surroundings: ThreadSurroundings,
     ports: {
       readonly clock: Clock
+      readonly outbox: Pick<OutboxWriter, 'add'>
       /** Sends outcomes while their batch goes on. */
       readonly send: (outcomes: Outcomes) => void
+      /** Has the supervisor look into the outbox. */
+      readonly announce: () => void
       /** Calls back once the thread has nothing to do but wait. */
       readonly whenWaiting: (run: () => void) => void
     },
   ) {
     this.#surroundings = surroundings
     this.#clock = ports.clock
+    this.#outbox = ports.outbox
     this.#send = ports.send
+    this.#announce = ports.announce
     this.#whenWaiting = ports.whenWaiting
   }
 
@@ -188,6 +200,8 @@ export class BatchRunner {
     const children = attempt.close()
     if (children !== undefined) {
       batch.others.push({ index, kind: 'succeeded-with-children', result, children })
+    } else if (this.#outbox.add(batch.task.batch, index, result)) {
+      this.#isUnannounced = true
     } else {
       if (result !== undefined) {
         batch.results ??= new Array<string | undefined>(batch.succeeded.length).fill(undefined)
@@ -235,6 +249,7 @@ export class BatchRunner {
     this.#batches.splice(place, 1)
     // The reply leaves only when this thread comes to rest, and the next batch may begin with a long synchronous job.
     if (this.#batches.length > 0 && hasOutcomes(batch)) this.#send(takeOutcomes(batch))
+    this.#isUnannounced = false
     batch.settle(takeOutcomes(batch))
   }
 
@@ -254,6 +269,8 @@ export class BatchRunner {
     this.#whenWaiting(() => {
       this.#sendIsPlanned = false
       this.#sendNow()
+      if (this.#isUnannounced) this.#announce()
+      this.#isUnannounced = false
     })
   }
 }

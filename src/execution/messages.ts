@@ -14,8 +14,10 @@ export interface GreetTask {
   readonly databaseId: string
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
-  /** From the supervisor: `ThreadNotice`; to the supervisor: `OutcomesMessage`. */
+  /** From the supervisor: `ThreadNotice`; to the supervisor: `ThreadMessage`. */
   readonly port: MessagePort
+  /** Where the thread lays down its outcomes. */
+  readonly outbox: SharedArrayBuffer
   readonly actorPorts: Readonly<Record<string, MessagePort>>
 }
 
@@ -52,10 +54,14 @@ export interface Outcomes {
   readonly others: readonly AttemptEnd[]
 }
 
-/** Sent over the thread's port while a batch runs. What is left comes as the reply of the batch's task. */
-export interface OutcomesMessage extends Outcomes {
-  readonly kind: 'outcomes'
-}
+/**
+ * Sent over the thread's port while a batch runs. What is left comes as the reply of the batch's task. Successes come
+ * this way only when the outbox has no room for them.
+ */
+export type ThreadMessage =
+  | ({ readonly kind: 'outcomes' } & Outcomes)
+  /** The thread rests, and there is something in its outbox. */
+  | { readonly kind: 'look-into-outbox' }
 
 /** An attempt that ended with more, or other, than a result. */
 export type AttemptEnd = { readonly index: number } & (

@@ -10,7 +10,8 @@ import { assert, engineError, fromPlainError, toPlainError, unreachable } from '
 import type { ActorReference } from '../job/context.ts'
 import { BatchRunner } from './batch-runner.ts'
 import { loadHandlers, loadSetup } from './load.ts'
-import type { GreetReply, GreetTask, Outcomes, OutcomesMessage, PoolTask, ThreadNotice } from './messages.ts'
+import type { GreetReply, GreetTask, Outcomes, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
+import { OutboxWriter } from './outbox.ts'
 
 interface Greeted {
   readonly port: MessagePort
@@ -42,11 +43,14 @@ async function greet(task: GreetTask): Promise<GreetReply> {
     const actors = new Map<string, ActorClient>()
     for (const [name, port] of Object.entries(task.actorPorts)) actors.set(name, new ActorClient(name, port))
     const { port } = task
+    const post = (message: ThreadMessage): void => port.postMessage(message)
     const runner = new BatchRunner(
       { databaseId: task.databaseId, handlers, actor: (name) => findActor(actors, name) },
       {
         clock: systemClock,
-        send: (outcomes) => port.postMessage({ kind: 'outcomes', ...outcomes } satisfies OutcomesMessage),
+        outbox: new OutboxWriter(task.outbox),
+        send: (outcomes) => post({ kind: 'outcomes', ...outcomes }),
+        announce: () => post({ kind: 'look-into-outbox' }),
         whenWaiting: afterThisTurn,
       },
     )

@@ -148,8 +148,15 @@ export class JobWriter {
 
   // ---- claims
 
-  /** Claims up to `limit` jobs of the backlog, stopping early once their payloads exceed `maxCharacters`. */
-  backlogClaim(suspicion: number, limit: number, maxCharacters: number): ClaimedRow[] {
+  /**
+   * Claims jobs of the backlog, at least one if there is any, as long as `wantsMore` says so of the last one and their
+   * number, and their payloads stay under `maxCharacters`.
+   */
+  backlogClaim(
+    suspicion: number,
+    maxCharacters: number,
+    wantsMore: (row: ClaimedRow, claimed: number) => boolean,
+  ): ClaimedRow[] {
     const rows: ClaimedRow[] = []
     let characters = 0
     const peek = this.#sql.backlogPeek[suspicion]
@@ -157,7 +164,7 @@ export class JobWriter {
     for (const row of peek.iterate()) {
       rows.push(row)
       characters += row.payload.length
-      if (rows.length >= limit || characters >= maxCharacters) break
+      if (!wantsMore(row, rows.length) || characters >= maxCharacters) break
     }
     for (const row of rows) {
       this.#sql.jobClaim.run(row.seq)

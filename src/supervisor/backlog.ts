@@ -40,15 +40,14 @@ function claimBacklog(changes: Changes): void {
   const backlog = changes.writer.counters.total('QUEUED') - changes.suspectsWaiting
   const roomMs = changes.claims.roomMs(changes.threads)
   if (backlog <= 0 || roomMs <= 0) return
-  // Costs differ by type and the types are not known before the claim, so it proceeds in small steps of equal number.
-  const limit = Math.max(1, Math.min(limits.batchJobs, Math.ceil(roomMs / limits.batchMs)))
-  let room = limits.batchesPerThread * changes.threads * limits.batchJobs
-  while (room > 0 && changes.claims.roomMs(changes.threads) > 0) {
-    const rows = changes.writer.backlogClaim(0, limit, charactersPerClaim)
-    for (const row of rows) claimRow(changes, row)
-    if (rows.length < limit) break
-    room -= rows.length
-  }
+  const most = limits.batchesPerThread * changes.threads * limits.batchJobs
+  let leftMs = roomMs
+  // Costs differ by type, and the types are seen while the backlog is read.
+  const rows = changes.writer.backlogClaim(0, charactersPerClaim, (row, claimed) => {
+    leftMs -= changes.jobTypes.get(row.jobType).estimateMs
+    return leftMs > 0 && claimed < most
+  })
+  for (const row of rows) claimRow(changes, row)
 }
 
 function claimSuspects(changes: Changes): void {
@@ -62,12 +61,16 @@ function claimSuspects(changes: Changes): void {
   }
   if (changes.exclusiveWaiting > 0) {
     if (claims.size > 0) return
-    for (const row of writer.backlogClaim(exclusiveSuspicion, 1, charactersPerClaim)) claimRow(changes, row)
+    for (const row of writer.backlogClaim(exclusiveSuspicion, charactersPerClaim, () => false))
+      claimRow(changes, row)
   } else if (!claims.hasSuspects(exclusiveSuspicion)) {
     let running = 0
     for (const claim of claims.all()) if (claim.suspicion > 0) running++
     const free = changes.threads - running
-    if (free > 0) for (const row of writer.backlogClaim(1, free, charactersPerClaim)) claimRow(changes, row)
+    if (free > 0) {
+      const rows = writer.backlogClaim(1, charactersPerClaim, (_row, claimed) => claimed < free)
+      for (const row of rows) claimRow(changes, row)
+    }
   }
   changes.suspectsWaiting = writer.backlogCount(1)
   changes.exclusiveWaiting = writer.backlogCount(exclusiveSuspicion)

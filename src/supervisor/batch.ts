@@ -12,6 +12,8 @@ export class DispatchedBatch {
   readonly thread: PoolThread
   readonly claims: readonly Claim[]
   readonly control: ControlBlock
+  /** What its jobs were expected to take when it was made. */
+  readonly estimatedMs: number
   /** The first job that may not have ended yet. */
   #cursor = 0
 
@@ -20,11 +22,14 @@ export class DispatchedBatch {
     this.thread = thread
     this.claims = claims
     this.control = ControlBlock.forJobs(claims.length)
+    let estimatedMs = 0
     for (const [index, claim] of claims.entries()) {
       claim.place = 'dispatched'
       claim.batch = this
       claim.index = index
+      estimatedMs += claim.jobType.estimateMs
     }
+    this.estimatedMs = estimatedMs
   }
 
   task(): BatchTask {

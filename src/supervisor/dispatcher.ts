@@ -20,6 +20,8 @@ import { batchesAtOnce, type Pool, type PoolThread } from './pool.ts'
 const worthSharingMs = 0.5
 
 export interface DispatchListener {
+  /** Comes every few milliseconds while a thread is busy, after what the threads have laid down was collected. */
+  onLook(): void
   /** A handler's signal fired a while ago, and it still runs. */
   onUnresponsive(claim: Claim, ignoredForMs: number): void
 }
@@ -68,6 +70,16 @@ export class Dispatcher {
 
   abortAll(reason: AbortReason): void {
     for (const claim of this.#claims.all()) this.abort(claim, reason)
+  }
+
+  /** Whether no thread comes to rest before the next look, even if nothing more is given out until then. */
+  isSupplied(): boolean {
+    if (this.#closed) return false
+    return this.#pool.ready().every(({ batches }) => {
+      let aheadMs = 0
+      for (let place = 1; place < batches.length; place++) aheadMs += batches[place]?.estimatedMs ?? 0
+      return aheadMs >= limits.watchEveryMs
+    })
   }
 
   busyThreads(): number {
@@ -171,8 +183,10 @@ export class Dispatcher {
     if (this.#watch !== undefined || this.busyThreads() === 0) return
     this.#watch = this.#clock.startTimer(limits.watchEveryMs, () => {
       this.#watch = undefined
+      for (const thread of this.#pool.ready()) this.#pool.collect(thread)
       this.#watchRunning()
       this.dispatch()
+      this.#listener.onLook()
       this.#keepWatch()
     })
   }

@@ -15,15 +15,16 @@ import { Piscina } from 'piscina'
 import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
 import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
 import { type Clock, withinMs } from '../clock.ts'
-import { assert, engineError, fromPlainError } from '../errors.ts'
+import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
 import type {
   GreetReply,
   GreetTask,
   Outcomes,
-  OutcomesMessage,
   PoolTask,
+  ThreadMessage,
   ThreadNotice,
 } from '../execution/messages.ts'
+import { createOutbox, OutboxReader } from '../execution/outbox.ts'
 import type { DispatchedBatch } from './batch.ts'
 
 /** Batches that a thread may have at a time. Beyond two they are for handlers that wait and overlap. */
@@ -60,11 +61,34 @@ export class PoolThread {
   readonly threadId: number
   readonly port: MessagePort
   readonly batches: DispatchedBatch[] = []
+  readonly #outbox: OutboxReader
   state: 'greeting' | 'ready' | 'dead' = 'greeting'
 
-  constructor(threadId: number, port: MessagePort) {
+  constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {
     this.threadId = threadId
     this.port = port
+    this.#outbox = new OutboxReader(outbox)
+  }
+
+  /** Takes what the thread has laid down, by batch. */
+  collect(): Outcomes[] {
+    const collected: (Outcomes & {
+      readonly succeeded: number[]
+      results: (string | undefined)[] | undefined
+    })[] = []
+    for (let one = this.#outbox.take(); one !== undefined; one = this.#outbox.take()) {
+      let outcomes = collected.at(-1)
+      if (outcomes?.batch !== one.batch) {
+        outcomes = { batch: one.batch, succeeded: [], results: undefined, others: [] }
+        collected.push(outcomes)
+      }
+      if (one.result !== undefined) {
+        outcomes.results ??= new Array<string | undefined>(outcomes.succeeded.length).fill(undefined)
+      }
+      outcomes.results?.push(one.result)
+      outcomes.succeeded.push(one.index)
+    }
+    return collected
   }
 
   notify(notice: ThreadNotice, transfer: readonly MessagePort[] = []): void {
@@ -117,7 +141,7 @@ export class Pool {
     thread.batches.push(batch)
     this.#submit(thread.threadId, batch.task(), []).then(
       (reply) => {
-        // What the thread sent before the reply may not have been delivered yet: it took another port.
+        // What the thread sent before the reply may not have been delivered yet: it took another way.
         this.#drain(thread)
         removeBatch(thread, batch)
         assert('batch' in reply, 'a batch is answered with outcomes')
@@ -125,6 +149,11 @@ export class Pool {
       },
       (error: unknown) => this.#died(thread, error),
     )
+  }
+
+  /** Gives what the thread has laid down to `onOutcomes`. */
+  collect(thread: PoolThread): void {
+    for (const outcomes of thread.collect()) this.#listener.onOutcomes(thread, outcomes)
   }
 
   /** Ends a thread by force; `onDied` follows. */
@@ -166,7 +195,8 @@ export class Pool {
   async #greet(threadId: number): Promise<void> {
     if (this.#closing) return
     const channel = new MessageChannel()
-    const thread = new PoolThread(threadId, channel.port1)
+    const outbox = createOutbox()
+    const thread = new PoolThread(threadId, channel.port1, outbox)
     this.#threads.set(threadId, thread)
     const actorPorts = this.#settings.connectActors()
     const task: GreetTask = {
@@ -175,6 +205,7 @@ export class Pool {
       moduleUrls: this.#settings.moduleUrls,
       setupUrl: this.#settings.setupUrl,
       port: channel.port2,
+      outbox,
       actorPorts,
     }
     let reply: GreetReply | Outcomes
@@ -200,7 +231,7 @@ export class Pool {
       return
     }
     thread.state = 'ready'
-    thread.port.on('message', (message: OutcomesMessage) => this.#listener.onOutcomes(thread, message))
+    thread.port.on('message', (message: ThreadMessage) => this.#heed(thread, message))
     thread.port.unref()
     if (this.ready().length === this.#settings.threads) this.#started?.resolve()
     this.#listener.onReady(thread)
@@ -223,13 +254,27 @@ export class Pool {
     return this.#pools.flatMap((pool) => pool.threads).find((worker) => worker.threadId === threadId)
   }
 
+  #heed(thread: PoolThread, message: ThreadMessage): void {
+    this.collect(thread)
+    switch (message.kind) {
+      case 'outcomes':
+        this.#listener.onOutcomes(thread, message)
+        return
+      case 'look-into-outbox':
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
   #drain(thread: PoolThread): void {
+    this.collect(thread)
     for (
       let entry = receiveMessageOnPort(thread.port);
       entry !== undefined;
       entry = receiveMessageOnPort(thread.port)
     ) {
-      this.#listener.onOutcomes(thread, entry.message as OutcomesMessage)
+      this.#heed(thread, entry.message as ThreadMessage)
     }
   }
 

@@ -69,7 +69,7 @@ export class Supervisor {
     this.#lasting = new LastingCommands(clock, {
       offer: (command) => {
         this.#mailbox.offer('outcomes', command)
-        this.wake()
+        this.#wakeIfShort()
       },
       onFailure: (error, retryInMs) =>
         this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs }),
@@ -108,6 +108,7 @@ export class Supervisor {
       },
     )
     this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
+      onLook: () => this.#wakeForWaiting(),
       onUnresponsive: ({ seq, jobType }, ignoredForMs) =>
         this.#emit({ kind: 'job-unresponsive', seq, jobType: jobType.name, ignoredForMs }),
     })
@@ -289,15 +290,27 @@ export class Supervisor {
   // ---- pool threads
 
   #receive(thread: PoolThread, outcomes: Outcomes): void {
-    const batch = thread.batches.find((candidate) => candidate.number === outcomes.batch)
+    const batch = thread.batches.find((candidate) => (candidate.number | 0) === (outcomes.batch | 0))
     if (batch !== undefined) this.#submitOutcomes(batch, outcomes)
   }
 
   #receiveLast(batch: DispatchedBatch, outcomes: Outcomes): void {
-    if (outcomes.succeeded.length + outcomes.others.length > 0) this.#submitOutcomes(batch, outcomes)
     // The thread has room again. What is ready is durable already and need not wait for the next commit.
     this.#dispatcher.dispatch()
-    this.wake()
+    if (outcomes.succeeded.length + outcomes.others.length > 0) this.#submitOutcomes(batch, outcomes)
+    this.#wakeIfShort()
+  }
+
+  #wakeForWaiting(): void {
+    if (this.#waiting > 0) this.wake()
+  }
+
+  /**
+   * To commit one outcome costs nearly as much as to commit many: they are gathered until the next look, or a request,
+   * while no thread runs short of work.
+   */
+  #wakeIfShort(): void {
+    if (!this.#dispatcher.isSupplied()) this.wake()
   }
 
   #submitOutcomes(batch: DispatchedBatch, outcomes: Outcomes): void {

@@ -1,6 +1,7 @@
 import { MessageChannel } from 'node:worker_threads'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
+import { createOutbox } from '../../src/execution/outbox.ts'
 import { toJobSeq } from '../../src/job/id.ts'
 import { DispatchedBatch } from '../../src/supervisor/batch.ts'
 import { type Claim, Claims } from '../../src/supervisor/claims.ts'
@@ -12,7 +13,7 @@ afterAll(() => {
   port1.close()
   port2.close()
 })
-const thread = new PoolThread(1, port1)
+const thread = new PoolThread(1, port1, createOutbox())
 const jobType = new JobType('ANY', {})
 
 /** What the claims should be, as plain as can be. */

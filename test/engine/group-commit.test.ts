@@ -10,6 +10,7 @@ import Connection, { type Database } from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import type { AttemptEnd } from '../../src/execution/messages.ts'
+import { createOutbox } from '../../src/execution/outbox.ts'
 import { toJobSeq } from '../../src/job/id.ts'
 import { isFinal, type JobState } from '../../src/job/state.ts'
 import { openWriter } from '../../src/store/open.ts'
@@ -52,7 +53,7 @@ class Rig {
   readonly acknowledged = new Set<number>()
   readonly #database: Database
   readonly #commit: GroupCommit
-  readonly #thread = new PoolThread(1, ports.port1)
+  readonly #thread = new PoolThread(1, ports.port1, createOutbox())
   #batches: DispatchedBatch[] = []
   #nowMs = 1_000_000
   #lastBatch = 0

@@ -46,6 +46,9 @@ test('what shared a batch with it is done', async () => {
     if (index % 300 === 150) expect(outcome).toMatchObject({ reason: { details: { cause: 'THREAD_DIED' } } })
     else expect(outcome.status).toBe('fulfilled')
   }
+  // How a handler ended outlives its thread: none of the others has run a second time.
+  const details = await Promise.all(jobs.map((job) => engine.get(job.id)))
+  expect(details.filter((one) => one?.state === 'DONE' && one.attempt > 1)).toEqual([])
   await expectFullPool(engine, 2)
   await engine.idle()
   expect((await engine.stats()).jobs).toMatchObject({ DONE: 1_397, FAILED: 3, RUNNING: 0 })

@@ -10,14 +10,24 @@ import type { AnyJobDefinition } from '../../src/job/definition.ts'
 interface Stage {
   readonly runner: BatchRunner
   readonly sent: Outcomes[]
+  /** Indexes of what was laid down in the outbox. */
+  readonly laidDown: number[]
+  /** How often the supervisor was told to look there. */
+  announced(): number
   /** Has the thread come to rest, as it does when only promises are left. */
   rest(): void
   passMs(ms: number): void
 }
 
-function stage(handlers: Record<string, AnyJobDefinition['run']>, overlap = 1): Stage {
+/** `outbox`: whether it has room; without, all outcomes go by message. */
+function stage(
+  handlers: Record<string, AnyJobDefinition['run']>,
+  { overlap = 1, outbox = 'full' }: { overlap?: number; outbox?: 'full' | 'free' } = {},
+): Stage {
   let nowMs = 1_000
   const sent: Outcomes[] = []
+  const laidDown: number[] = []
+  let announced = 0
   const waiting: (() => void)[] = []
   const clock: Clock = {
     wallMs: () => nowMs,
@@ -34,12 +44,18 @@ function stage(handlers: Record<string, AnyJobDefinition['run']>, overlap = 1): 
   }
   const runner = new BatchRunner(surroundings, {
     clock,
+    outbox: { add: (_batch, index) => outbox === 'free' && laidDown.push(index) > 0 },
+    announce: () => {
+      announced++
+    },
     send: (outcomes) => sent.push(outcomes),
     whenWaiting: (run) => waiting.push(run),
   })
   return {
     runner,
     sent,
+    laidDown,
+    announced: () => announced,
     rest: () => {
       for (const run of waiting.splice(0)) run()
     },
@@ -111,13 +127,44 @@ test('what has ended is sent while a handler waits', async () => {
           open = resolve
         }),
     },
-    2,
+    { overlap: 2 },
   )
   const running = scene.runner.run(batch(1, 'WAIT', 'QUICK'))
   scene.rest()
   expect(scene.sent.map((outcomes) => outcomes.succeeded)).toEqual([[1]])
   open()
   expect((await running).succeeded).toEqual([0])
+})
+
+test('what the outbox takes needs no message, however long the batch goes on', async () => {
+  const scene = stage({ SLOW: () => scene.passMs(50) }, { outbox: 'free' })
+  const rest = await scene.runner.run(batch(1, 'SLOW', 'SLOW', 'SLOW'))
+  expect(scene.laidDown).toEqual([0, 1, 2])
+  expect([...scene.sent, ...rest.succeeded, ...rest.others]).toEqual([])
+  expect(scene.announced()).toBe(0)
+})
+
+test('the supervisor is told once to look into the outbox while a handler waits', async () => {
+  let open = () => {}
+  const scene = stage(
+    {
+      QUICK: () => {},
+      WAIT: () =>
+        new Promise<void>((resolve) => {
+          open = resolve
+        }),
+    },
+    { overlap: 2, outbox: 'free' },
+  )
+  const running = scene.runner.run(batch(1, 'WAIT', 'QUICK', 'QUICK'))
+  scene.rest()
+  scene.rest()
+  expect(scene.laidDown).toEqual([1, 2])
+  expect(scene.announced()).toBe(1)
+  open()
+  await running
+  scene.rest()
+  expect(scene.announced()).toBe(1)
 })
 
 test('overlapping jobs run across the end of a batch, up to the smallest overlap', async () => {
@@ -130,7 +177,7 @@ test('overlapping jobs run across the end of a batch, up to the smallest overlap
         return new Promise<void>((resolve) => open.push(resolve))
       },
     },
-    2,
+    { overlap: 2 },
   )
   const first = scene.runner.run(batch(1, 'WAIT'))
   const second = scene.runner.run(batch(2, 'WAIT', 'WAIT'))
