@@ -11,6 +11,8 @@ import type { EnqueueOptions } from '../job/spec.ts'
 import type {
   CancelAnswer,
   DatabaseFacts,
+  JobOutcome,
+  SettledJob,
   StopReport,
   SupervisorNotice,
   SupervisorStats,
@@ -313,10 +315,12 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   #heed(notice: News): void {
     switch (notice.kind) {
       case 'outcomes':
-        this.#outcomes.told(notice.outcomes)
+        // The boundary where what the supervisor wrote gets its type again.
+        this.#outcomes.told(JSON.parse(notice.outcomes) as JobOutcome[])
         return
       case 'settled':
-        for (const job of notice.jobs) emitSettled(this.events, this.#idOf, job)
+        // The same.
+        for (const job of JSON.parse(notice.jobs) as SettledJob[]) emitSettled(this.events, this.#idOf, job)
         return
       case 'event':
         emitEvent(this.events, this.#idOf, notice.event)

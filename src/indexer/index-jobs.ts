@@ -32,27 +32,27 @@ export type IndexFileOutcome =
   | { readonly kind: 'skipped'; readonly path: string; readonly reason: SkipReason }
   | { readonly kind: 'vanished'; readonly path: string }
 
-/** Names of the fields of a payload, with the types they must have. */
-const payloadFields: Readonly<Record<keyof IndexFilePayload, readonly string[]>> = {
-  root: ['string'],
-  path: ['string'],
-  run: ['number'],
-  hash: ['string', 'null'],
-  maxFileBytes: ['number'],
+const isText = (value: unknown): boolean => typeof value === 'string'
+const isNumber = (value: unknown): boolean => typeof value === 'number'
+
+/** What each field of a payload must be. */
+const payloadFields: Readonly<Record<keyof IndexFilePayload, (value: unknown) => boolean>> = {
+  root: isText,
+  path: isText,
+  run: isNumber,
+  hash: (value) => value === null || isText(value),
+  maxFileBytes: isNumber,
 }
+const payloadChecks = Object.entries(payloadFields)
 
 function isPayload(value: unknown): value is IndexFilePayload {
   return typeof value === 'object' && value !== null && wrongFields(value).length === 0
 }
 
 function wrongFields(value: object): readonly string[] {
-  const given: ReadonlyMap<string, unknown> = new Map(Object.entries(value))
-  return Object.entries(payloadFields)
-    .filter(([name, types]) => {
-      const field = given.get(name)
-      return !types.includes(field === null ? 'null' : typeof field)
-    })
-    .map(([name]) => name)
+  // Any object can be asked for any field.
+  const given = value as Readonly<Record<string, unknown>>
+  return payloadChecks.flatMap(([name, isRight]) => (isRight(given[name]) ? [] : [name]))
 }
 
 const payloadSchema: StandardSchemaV1<IndexFilePayload> = {

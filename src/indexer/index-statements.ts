@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts'
-import { assert, unreachable } from '../errors.ts'
+import { unreachable } from '../errors.ts'
 import {
   type Authorship,
   type IndexReply,
@@ -7,7 +7,24 @@ import {
   type SingleMessage,
   unpackDefinitions,
 } from './index-messages.ts'
-import type { IndexDatabase } from './index-schema.ts'
+import { type IndexDatabase, nameIndexSql } from './index-schema.ts'
+
+type WrittenFile = Extract<SingleMessage, { kind: 'file-parsed' | 'file-skipped' }>
+
+/** A row of `files`, its path last. */
+type FileValues = [
+  size: number,
+  mtimeMs: number,
+  checkedAtMs: number,
+  hash: string | null,
+  skipReason: string | null,
+  language: string | null,
+  symbols: number,
+  run: number,
+  generation: number,
+  attempt: number,
+  path: string,
+]
 
 interface FileRow extends Authorship {
   readonly id: number
@@ -16,30 +33,32 @@ interface FileRow extends Authorship {
 
 /** The writer's side of the index: what each message does to it. Must be called within a transaction. */
 export class IndexStatements {
+  readonly #database: IndexDatabase
   readonly #findFile
-  readonly #putFile
+  readonly #addFile
+  readonly #changeFile
   readonly #touchFile
   readonly #dropFile
   readonly #dropDefinitions
   readonly #putDefinition
+  readonly #hasDefinition
   readonly #getFact
   readonly #putFact
   readonly #dropFact
 
   constructor(database: IndexDatabase) {
+    this.#database = database
     this.#findFile = database.prepare<[string], FileRow>(
       'SELECT id, hash, run, generation, attempt FROM files WHERE path = ?',
     )
-    this.#putFile = database.prepare<Record<string, unknown>, number>(
-      `INSERT INTO files (path, size, mtime_ms, checked_at_ms, hash, skip_reason, language, symbols, run, generation, attempt)
-       VALUES (@path, @size, @mtimeMs, @checkedAtMs, @hash, @skipReason, @language, @symbols, @run, @generation, @attempt)
-       ON CONFLICT (path) DO UPDATE SET size = excluded.size, mtime_ms = excluded.mtime_ms,
-         checked_at_ms = excluded.checked_at_ms, hash = excluded.hash, skip_reason = excluded.skip_reason,
-         language = excluded.language, symbols = excluded.symbols, run = excluded.run,
-         generation = excluded.generation, attempt = excluded.attempt
-       RETURNING id`,
+    this.#addFile = database.prepare<FileValues>(
+      `INSERT INTO files (size, mtime_ms, checked_at_ms, hash, skip_reason, language, symbols, run, generation, attempt, path)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
-    this.#putFile.pluck()
+    this.#changeFile = database.prepare<FileValues>(
+      `UPDATE files SET size = ?, mtime_ms = ?, checked_at_ms = ?, hash = ?, skip_reason = ?, language = ?,
+         symbols = ?, run = ?, generation = ?, attempt = ? WHERE path = ?`,
+    )
     this.#touchFile = database.prepare(
       `UPDATE files SET size = @size, mtime_ms = @mtimeMs, checked_at_ms = @checkedAtMs,
          run = @run, generation = @generation, attempt = @attempt WHERE path = @path`,
@@ -50,6 +69,7 @@ export class IndexStatements {
     this.#putDefinition = database.prepare<[number, number, ...PackedDefinition]>(
       'INSERT INTO definitions (file_id, ordinal, name, kind, line, container, text) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
+    this.#hasDefinition = database.prepare('SELECT 1 FROM definitions LIMIT 1')
     this.#getFact = database.prepare<[string], unknown>('SELECT value FROM facts WHERE name = ?').pluck()
     this.#putFact = database.prepare('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)')
     this.#dropFact = database.prepare('DELETE FROM facts WHERE name = ?')
@@ -60,17 +80,17 @@ export class IndexStatements {
       case 'begin-run':
         return this.#beginRun()
       case 'file-parsed':
-        return this.#replace(message, () => {
+        return this.#replace(message, (file) => {
           const { hash, language, symbols } = message
           const definitions = unpackDefinitions(message.definitions)
-          const id = this.#put(message, { hash, language, symbols, skipReason: null })
+          const id = this.#put(message, file, { hash, language, symbols, skipReason: null })
           for (const [ordinal, definition] of definitions.entries()) {
             this.#putDefinition.run(id, ordinal, ...definition)
           }
         })
       case 'file-skipped':
-        return this.#replace(message, () => {
-          this.#put(message, { hash: null, language: null, symbols: 0, skipReason: message.reason })
+        return this.#replace(message, (file) => {
+          this.#put(message, file, { hash: null, language: null, symbols: 0, skipReason: message.reason })
         })
       case 'file-unchanged':
         return this.#touch(message)
@@ -86,6 +106,7 @@ export class IndexStatements {
       case 'end-run':
         this.#putFact.run('last_summary', message.summary)
         this.#dropFact.run('open_run')
+        this.#database.exec(nameIndexSql.create)
         return { kind: 'committed', applied: true }
       default:
         return unreachable(message)
@@ -98,6 +119,7 @@ export class IndexStatements {
     const run = Math.max(systemClock.wallMs(), last + 1)
     this.#putFact.run('run', run)
     this.#putFact.run('open_run', run)
+    if (this.#hasDefinition.get() === undefined) this.#database.exec(nameIndexSql.drop)
     return { kind: 'run-begun', run }
   }
 
@@ -115,8 +137,10 @@ export class IndexStatements {
     return { kind: 'committed', applied: true }
   }
 
+  /** Writes the file's row; gives its id. */
   #put(
-    message: Extract<SingleMessage, { kind: 'file-parsed' | 'file-skipped' }>,
+    { path, stamp, checkedAtMs, author }: WrittenFile,
+    file: FileRow | undefined,
     content: {
       readonly hash: string | null
       readonly language: string | null
@@ -124,10 +148,14 @@ export class IndexStatements {
       readonly skipReason: string | null
     },
   ): number {
-    const { path, stamp, checkedAtMs, author } = message
-    const id = this.#putFile.get({ path, ...stamp, checkedAtMs, ...content, ...author })
-    assert(id !== undefined, 'an upsert returns its row')
-    return id
+    const { hash, skipReason, language, symbols } = content
+    const { run, generation, attempt } = author
+    const { size, mtimeMs } = stamp
+    const facts = [size, mtimeMs, checkedAtMs, hash, skipReason, language, symbols] as const
+    const values: FileValues = [...facts, run, generation, attempt, path]
+    if (file === undefined) return Number(this.#addFile.run(...values).lastInsertRowid)
+    this.#changeFile.run(...values)
+    return file.id
   }
 
   #touch(message: Extract<SingleMessage, { kind: 'file-unchanged' }>): IndexReply {

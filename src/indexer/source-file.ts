@@ -59,9 +59,23 @@ function classify(bytes: Buffer, stamp: FileStamp): SourceFile {
   }
 }
 
+/** Files up to this size are read into one buffer after the other. */
+const maxReusedBytes = 4_000_000
+let reused = Buffer.alloc(0)
+
+/**
+ * Good until the next file is read: a fresh one for each file is memory that only a whole garbage collection gives back,
+ * and these then take several percent of a run.
+ */
+function bufferFor(size: number): Buffer {
+  if (size > maxReusedBytes) return Buffer.allocUnsafe(size)
+  if (reused.length < size) reused = Buffer.allocUnsafeSlow(Math.min(2 * size, maxReusedBytes))
+  return reused.subarray(0, size)
+}
+
 /** Up to `size` bytes: what was appended since is for the next run, whose time stamp will differ. */
 function readWhole(descriptor: number, size: number): Buffer {
-  const buffer = Buffer.allocUnsafe(size)
+  const buffer = bufferFor(size)
   let filled = 0
   while (filled < size) {
     const count = readSync(descriptor, buffer, filled, size - filled, filled)

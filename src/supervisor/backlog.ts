@@ -64,9 +64,7 @@ function claimSuspects(changes: Changes): void {
     for (const row of writer.backlogClaim(exclusiveSuspicion, charactersPerClaim, () => false))
       claimRow(changes, row)
   } else if (!claims.hasSuspects(exclusiveSuspicion)) {
-    let running = 0
-    for (const claim of claims.all()) if (claim.suspicion > 0) running++
-    const free = changes.threads - running
+    const free = changes.threads - claims.suspects(1)
     if (free > 0) {
       const rows = writer.backlogClaim(1, charactersPerClaim, (_row, claimed) => claimed < free)
       for (const row of rows) claimRow(changes, row)

@@ -84,6 +84,8 @@ export class Claims {
   #journal: Change[] = []
   #estimatedMs = 0
   #characters = 0
+  /** Claims by their degree of suspicion. */
+  readonly #bySuspicion = [0, 0, 0]
 
   get size(): number {
     return this.#claims.size
@@ -130,9 +132,7 @@ export class Claims {
       abortedAtMs: 0,
       reportedUnresponsive: false,
     }
-    this.#claims.set(claim.seq, claim)
-    this.#estimatedMs += claim.estimateMs
-    this.#characters += claim.payload.length
+    this.#remember(claim)
     this.#journal.push({ kind: 'made', claim })
   }
 
@@ -173,10 +173,17 @@ export class Claims {
     return claim.batch?.control.isWaiting(claim.index) ?? false
   }
 
-  /** Whether a job that must have the whole engine to itself is claimed. */
+  /** How many claims are suspect to this degree at least. */
+  suspects(minimumSuspicion: number): number {
+    let count = 0
+    for (let degree = minimumSuspicion; degree <= exclusiveSuspicion; degree++) {
+      count += this.#bySuspicion[degree] ?? 0
+    }
+    return count
+  }
+
   hasSuspects(minimumSuspicion: number): boolean {
-    for (const claim of this.#claims.values()) if (claim.suspicion >= minimumSuspicion) return true
-    return false
+    return this.suspects(minimumSuspicion) > 0
   }
 
   mark(): number {
@@ -193,9 +200,7 @@ export class Claims {
           this.#forget(claim)
           break
         case 'ended':
-          this.#claims.set(claim.seq, claim)
-          this.#estimatedMs += claim.estimateMs
-          this.#characters += claim.payload.length
+          this.#remember(claim)
           claim.place = change.place
           break
         case 'held':
@@ -264,8 +269,16 @@ export class Claims {
     return claim
   }
 
+  #remember(claim: Claim): void {
+    this.#claims.set(claim.seq, claim)
+    this.#estimatedMs += claim.estimateMs
+    this.#characters += claim.payload.length
+    this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) + 1
+  }
+
   #forget(claim: Claim): void {
     if (!this.#claims.delete(claim.seq)) return
+    this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) - 1
     this.#estimatedMs -= claim.estimateMs
     this.#characters -= claim.payload.length
     if (this.#claims.size === 0) this.#estimatedMs = 0

@@ -114,6 +114,7 @@ export class Dispatcher {
   }
 
   #runsExclusive(threads: readonly PoolThread[]): boolean {
+    if (!this.#claims.hasSuspects(exclusiveSuspicion)) return false
     return threads.some((thread) =>
       thread.batches.some((batch) => batch.claims.some((claim) => claim.suspicion >= exclusiveSuspicion)),
     )

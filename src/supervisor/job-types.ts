@@ -4,7 +4,7 @@ import type { JobPolicy } from '../store/rows.ts'
 import type { JobTypeSettings } from './messages.ts'
 
 /** Overlapping handlers are claimed ahead up to this many times; beyond it more of them gain nothing measurable. */
-const mostOverlapCounted = 4
+const mostOverlapCounted = 8
 
 /** A job type as the supervisor sees it: its settings, and how long its jobs have been taking. */
 export class JobType {

@@ -34,11 +34,11 @@ export class Subscriptions {
 
   flush(): void {
     if (this.#outcomes.length > 0) {
-      this.#tell({ kind: 'outcomes', outcomes: this.#outcomes })
+      this.#tell({ kind: 'outcomes', outcomes: JSON.stringify(this.#outcomes) })
       this.#outcomes = []
     }
     if (this.#settled.length > 0) {
-      this.#tell({ kind: 'settled', jobs: this.#settled })
+      this.#tell({ kind: 'settled', jobs: JSON.stringify(this.#settled) })
       this.#settled = []
     }
   }

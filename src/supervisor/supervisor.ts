@@ -132,8 +132,8 @@ export class Supervisor {
   /** Recovers what the last process left, and starts the threads. Resolves when all of them are ready. */
   async start(): Promise<void> {
     this.#commit.runOnly(() => recover(this.#changes))
-    await this.#actors.start()
-    await this.#pool.start()
+    // At the same time: a thread that is greeted before an actor is up gets the way to it in a notice.
+    await Promise.all([this.#actors.start(), this.#pool.start()])
     this.#changes.admits = true
     this.#changes.dueAt = this.#changes.writer.dueNext()
     if (this.#changes.parked > 0) this.#releaseParked()

@@ -86,6 +86,28 @@ test('a run is open from its beginning to its end, and numbers grow', async () =
   expect(readSnapshot(indexer.indexPath).isRunOpen).toBe(false)
 })
 
+test('names are found during a first run, which sorts them at its end, once', async () => {
+  using tree = new TemporaryTree()
+  await using indexer = new DirectIndexer(tree.path)
+  const isSorted = () => {
+    const database = new Database(indexer.indexPath, { readonly: true })
+    const plan = database
+      .prepare("EXPLAIN QUERY PLAN SELECT 1 FROM definitions WHERE name = 'x' COLLATE NOCASE")
+      .all()
+    database.close()
+    return JSON.stringify(plan).includes('definitions_by_name')
+  }
+  await indexer.tell({ kind: 'begin-run' })
+  await indexer.tell(parsed('a.go', ['one'], [1, 1, 1]))
+  expect([names(indexer), isSorted()]).toEqual([['one'], false])
+  // The run was killed: the next one is not the first, and has sorted names at its end all the same.
+  await indexer.tell({ kind: 'begin-run' })
+  await indexer.tell({ kind: 'end-run', summary: '{}' })
+  expect([names(indexer), isSorted()]).toEqual([['one'], true])
+  await indexer.tell({ kind: 'begin-run' })
+  expect([names(indexer), isSorted()]).toEqual([['one'], true])
+})
+
 test('files are read once, and again only when they change', async () => {
   using tree = new TemporaryTree().write({
     'a.ts': 'function a() {}',
