@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { engineError } from './errors.ts'
+import { describe, invalidOption } from './errors.ts'
 import { checkNumber } from './job/definition.ts'
 
 /** What survives what. `process`: an acknowledged job survives SIGKILL. `power`: it survives loss of power as well. */
@@ -142,12 +142,7 @@ function choice<Value extends string>(
     given ?? (fromEnvironment === undefined || fromEnvironment === '' ? fallback : fromEnvironment)
   const value = allowed.find((candidate) => candidate === found)
   if (value === undefined) {
-    throw engineError('OPTION_INVALID', {
-      found: `${given === undefined ? variable : name} is ${JSON.stringify(found)}`,
-      allowed: allowed.join(', '),
-      action: 'Correct the option.',
-      details: { option: name },
-    })
+    throw invalidOption(given === undefined ? variable : name, describe(found), allowed.join(', '))
   }
   return value
 }

@@ -299,6 +299,16 @@ export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`Broken assumption: ${what}`)
 }
 
+/** OPTION_INVALID: something that a caller passed is not as it must be. */
+export function invalidOption(name: string, found: string, allowed: string): SemanticaError {
+  return engineError('OPTION_INVALID', {
+    found: `${name} is ${found}`,
+    allowed,
+    action: 'Correct it.',
+    details: { option: name },
+  })
+}
+
 /** A short, safe rendering of any value for a message. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return shorten(JSON.stringify(value), 200)

@@ -23,7 +23,7 @@ interface IndexSummary {
 
 export const index: Scenario = {
   summary: 'semantica index on real sources, against only parsing them; and again with nothing changed',
-  pairs: 3,
+  pairs: 7,
   async run(settings) {
     return inFolder(settings, async (folder) => {
       const { isSmoke, tell } = settings

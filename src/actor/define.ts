@@ -1,4 +1,4 @@
-import { describe, engineError } from '../errors.ts'
+import { describe, invalidOption } from '../errors.ts'
 
 /**
  * An actor: a thread that owns a resource (a database, a model, a socket) and is reached only by messages.
@@ -44,25 +44,17 @@ export function defineActor<Options, State, Message, Reply>(
   definition: ActorDefinition<Options, State, Message, Reply>,
 ): ActorModule<ActorDefinition<Options, State, Message, Reply>> {
   if (!/^(file|data):/.test(url))
-    throw invalid('defineActor', describe(url), "the module's own `import.meta.url`")
+    throw invalidOption('defineActor', describe(url), "the module's own `import.meta.url`")
   if (typeof definition?.start !== 'function')
-    throw invalid('start', describe(definition?.start), 'a function')
+    throw invalidOption('start', describe(definition?.start), 'a function')
   if (typeof definition.receive !== 'function')
-    throw invalid('receive', describe(definition.receive), 'a function')
+    throw invalidOption('receive', describe(definition.receive), 'a function')
   if (definition.stop !== undefined && typeof definition.stop !== 'function') {
-    throw invalid('stop', describe(definition.stop), 'a function')
+    throw invalidOption('stop', describe(definition.stop), 'a function')
   }
   return Object.freeze({ [moduleMark]: true, url, definition: Object.freeze({ ...definition }) })
 }
 
 export function isActorModule(value: unknown): value is ActorModule {
   return typeof value === 'object' && value !== null && moduleMark in value
-}
-
-function invalid(name: string, found: string, allowed: string): Error {
-  return engineError('OPTION_INVALID', {
-    found: `${name} is ${found}`,
-    allowed,
-    action: 'Correct the actor.',
-  })
 }

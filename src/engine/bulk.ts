@@ -1,5 +1,5 @@
 import { limits } from '../config.ts'
-import { describe, engineError } from '../errors.ts'
+import { describe, engineError, invalidOption } from '../errors.ts'
 import type { PayloadOf } from '../job/definition.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { AddedJob, CheckedJob, Enqueuer } from './enqueuer.ts'
@@ -52,11 +52,8 @@ export async function enqueueStream<Item>(
   check: Check<Item>,
 ): Promise<BulkReport> {
   if (!isIterable(jobs)) {
-    throw engineError('OPTION_INVALID', {
-      found: `enqueueMany was given ${describe(jobs)}`,
-      allowed: 'an array, an iterable or an async iterable of { type, payload, options }',
-      action: 'Pass one of these.',
-    })
+    const allowed = 'an array, an iterable or an async iterable of { type, payload, options }'
+    throw invalidOption('jobs', describe(jobs), allowed)
   }
   let enqueued = 0
   let existing = 0

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
 import { afterThisTurn, withinMs } from '../clock.ts'
 import { maxStopGraceMs, type Tuning } from '../config.ts'
-import { engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
+import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
 import type { ActorReference } from '../job/context.ts'
 import { type AnyJobDefinition, checkNumber, type PayloadOf, type ResultOf } from '../job/definition.ts'
@@ -156,8 +156,11 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       | Iterable<BulkJob<Definitions>>
       | AsyncIterable<BulkJob<Definitions>>,
   ): Promise<Job[] | BulkReport> {
-    const check = (job: BulkJob<Definitions>): CheckedJob | Promise<CheckedJob> =>
-      checkJob(this.#definitions, job.type, job.payload, job.options)
+    const check = (job: BulkJob<Definitions>): CheckedJob | Promise<CheckedJob> => {
+      if (typeof job !== 'object' || job === null)
+        throw invalidOption('a job of enqueueMany', describe(job), '{ type, payload, options }')
+      return checkJob(this.#definitions, job.type, job.payload, job.options)
+    }
     if (!isArray(jobs)) return enqueueStream(this.#enqueuer, jobs, check)
     const added = await enqueueArray(this.#enqueuer, jobs, check)
     return added.map(({ seq, isNew }, index) => new Job(this.#handles, seq, jobs[index]?.type ?? '', isNew))
@@ -202,6 +205,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   cancel(jobIds: readonly string[]): Promise<CancelAnswer[]>
   async cancel(jobIds: string | readonly string[]): Promise<CancelAnswer | CancelAnswer[]> {
     const single = typeof jobIds === 'string'
+    if (!single && !isArray(jobIds))
+      throw invalidOption('jobIds', describe(jobIds), 'a job id, or an array of them')
     const seqs = (single ? [jobIds] : jobIds).map((jobId) => this.#seqOf(jobId))
     this.#enqueuer.flush()
     const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', seqs)

@@ -1,4 +1,4 @@
-import { describe, engineError } from '../errors.ts'
+import { describe, engineError, invalidOption } from '../errors.ts'
 import { checkNumber } from '../job/definition.ts'
 import { isJobState, type JobState, jobStates } from '../job/state.ts'
 import type { ListRequest } from '../store/messages.ts'
@@ -34,13 +34,14 @@ const filterNames: ReadonlySet<string> = new Set<keyof ListFilter>([
 /** @throws OPTION_INVALID */
 export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before'> {
   for (const [name, value] of Object.entries(filter)) {
-    if (!filterNames.has(name)) throw invalid(name, 'not a filter of list', [...filterNames].join(', '))
+    if (!filterNames.has(name)) throw invalidOption(name, 'not a filter of list', [...filterNames].join(', '))
     if (name !== 'limit' && value !== undefined && typeof value !== 'string') {
-      throw invalid(name, describe(value), 'a text')
+      throw invalidOption(name, describe(value), 'a text')
     }
   }
   const { state, queue, jobType, subjectPrefix, limit = 100 } = filter
-  if (state !== undefined && !isJobState(state)) throw invalid('state', describe(state), jobStates.join(', '))
+  if (state !== undefined && !isJobState(state))
+    throw invalidOption('state', describe(state), jobStates.join(', '))
   checkNumber('limit', limit, 1, 1_000, true)
   return { state, queue, jobType, subjectPrefix, limit }
 }
@@ -64,13 +65,4 @@ export function decodeCursor(cursor: string | undefined): number | undefined {
     })
   }
   return before
-}
-
-function invalid(name: string, found: string, allowed: string): Error {
-  return engineError('OPTION_INVALID', {
-    found: `${name} is ${found}`,
-    allowed,
-    action: 'Correct the filter.',
-    details: { option: name },
-  })
 }

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import { readTuning, type Tuning } from '../config.ts'
-import { describe, engineError } from '../errors.ts'
+import { describe, engineError, invalidOption } from '../errors.ts'
 import { type AnyJobDefinition, isJobsModule, type JobsModule } from '../job/definition.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
 
@@ -49,17 +49,20 @@ export interface CheckedOptions {
   readonly start: SupervisorStart
 }
 
+/** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
+const notAFile = /^(?::memory:|file:)/
+
 /** @throws OPTION_INVALID, JOBS_MODULE_INVALID */
 export function checkOptions(options: EngineOptions): CheckedOptions {
   if (typeof options !== 'object' || options === null)
-    throw invalid('options', describe(options), 'an object')
+    throw invalidOption('options', describe(options), 'an object')
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name))
-      throw invalid(name, 'not an option of Engine.start', [...optionNames].join(', '))
+      throw invalidOption(name, 'not an option of Engine.start', [...optionNames].join(', '))
   }
-  if (typeof options.database !== 'string' || options.database === '') {
-    throw invalid('database', describe(options.database), 'the path of a file')
-  }
+  const { database } = options
+  if (typeof database !== 'string' || database === '' || notAFile.test(database))
+    throw invalidOption('database', describe(database), 'the path of a file')
   const tuning = readTuning(options)
   const modules = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
   const definitions = mergeDefinitions(modules)
@@ -75,7 +78,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
     tuning,
     definitions,
     start: {
-      database: resolve(options.database),
+      database: resolve(database),
       program: basename(process.argv[1] ?? 'node'),
       durability: tuning.durability,
       threads: tuning.threads,
@@ -112,6 +115,8 @@ function mergeDefinitions(modules: readonly unknown[]): ReadonlyMap<string, AnyJ
 
 function checkActors(actors: Readonly<Record<string, ActorOption>>): ActorStart[] {
   return Object.entries(actors).map(([name, actor]) => {
+    if (name === '')
+      throw invalidOption('actors', 'given with an empty name', 'names of at least 1 character')
     if (!isActorModule(actor?.module)) {
       throw engineError('JOBS_MODULE_INVALID', {
         found: `actors.${name}.module is ${describe(actor?.module)}`,
@@ -126,15 +131,6 @@ function checkActors(actors: Readonly<Record<string, ActorOption>>): ActorStart[
 function setupUrl(setup: string | URL | undefined): string | undefined {
   if (setup === undefined) return undefined
   if (setup instanceof URL) return setup.href
-  if (typeof setup !== 'string') throw invalid('setup', describe(setup), 'a path or a file URL')
+  if (typeof setup !== 'string') throw invalidOption('setup', describe(setup), 'a path or a file URL')
   return setup.startsWith('file:') ? setup : pathToFileURL(resolve(setup)).href
-}
-
-function invalid(name: string, found: string, allowed: string): Error {
-  return engineError('OPTION_INVALID', {
-    found: `${name} is ${found}`,
-    allowed,
-    action: 'Correct the option.',
-    details: { option: name },
-  })
 }

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { describe, engineError } from '../errors.ts'
+import { describe, invalidOption } from '../errors.ts'
 import type { JobContext } from './context.ts'
 import { type RetryPolicy, retryBounds } from './retry.ts'
 
@@ -68,10 +68,10 @@ export function defineJobs<
   definitions: Definitions & { readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> },
 ): JobsModule<Definitions> {
   if (!/^(file|data):/.test(url)) {
-    throw invalid('defineJobs', describe(url), "the module's own `import.meta.url`")
+    throw invalidOption('defineJobs', describe(url), "the module's own `import.meta.url`")
   }
   if (typeof definitions !== 'object' || definitions === null) {
-    throw invalid('defineJobs', describe(definitions), 'an object of job types')
+    throw invalidOption('defineJobs', describe(definitions), 'an object of job types')
   }
   for (const [type, definition] of Object.entries<AnyJobDefinition>(definitions))
     checkDefinition(type, definition)
@@ -94,18 +94,22 @@ const jobTypePattern = /^[^\0\s][^\0]{0,127}$/
 
 function checkDefinition(type: string, definition: AnyJobDefinition): void {
   if (!jobTypePattern.test(type) || !type.isWellFormed()) {
-    throw invalid('job type', describe(type), '1 to 128 characters, not beginning with a space')
+    throw invalidOption('job type', describe(type), '1 to 128 characters, not beginning with a space')
   }
   if (typeof definition?.run !== 'function') {
-    throw invalid(`${type}.run`, describe(definition?.run), 'a function')
+    throw invalidOption(`${type}.run`, describe(definition?.run), 'a function')
   }
   const unknown = Object.keys(definition).find((name) => !fieldNames.has(name))
   if (unknown !== undefined) {
-    throw invalid(`${type}.${unknown}`, 'not a field of a job type', [...fieldNames].join(', '))
+    throw invalidOption(`${type}.${unknown}`, 'not a field of a job type', [...fieldNames].join(', '))
   }
   const { payload, timeoutMs, overlap, retry } = definition
   if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
-    throw invalid(`${type}.payload`, describe(payload), 'a Standard Schema validator, such as a zod schema')
+    throw invalidOption(
+      `${type}.payload`,
+      describe(payload),
+      'a Standard Schema validator, such as a zod schema',
+    )
   }
   if (timeoutMs !== undefined) checkNumber(`${type}.timeoutMs`, timeoutMs, 1, maxTimeoutMs)
   if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap, true)
@@ -114,10 +118,10 @@ function checkDefinition(type: string, definition: AnyJobDefinition): void {
 
 /** @throws OPTION_INVALID naming the field that is out of bounds or unknown */
 export function checkRetry(name: string, retry: Partial<RetryPolicy>): void {
-  if (typeof retry !== 'object' || retry === null) throw invalid(name, describe(retry), 'an object')
+  if (typeof retry !== 'object' || retry === null) throw invalidOption(name, describe(retry), 'an object')
   for (const [field, value] of Object.entries(retry)) {
     if (!Object.hasOwn(retryBounds, field)) {
-      throw invalid(`${name}.${field}`, describe(value), Object.keys(retryBounds).join(', '))
+      throw invalidOption(`${name}.${field}`, describe(value), Object.keys(retryBounds).join(', '))
     }
     const [minimum, maximum] = retryBounds[field as keyof RetryPolicy]
     checkNumber(`${name}.${field}`, value, minimum, maximum, field === 'maxAttempts')
@@ -136,19 +140,10 @@ export function checkNumber(
     typeof value === 'number' && value >= minimum && value <= maximum && (!whole || Number.isInteger(value))
   if (!fits) {
     const kind = whole ? 'a whole number' : 'a number'
-    throw invalid(
+    throw invalidOption(
       name,
       describe(value),
       `${kind} from ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}`,
     )
   }
-}
-
-function invalid(name: string, found: string, allowed: string): Error {
-  return engineError('OPTION_INVALID', {
-    found: `${name} is ${found}`,
-    allowed,
-    action: 'Correct the option.',
-    details: { option: name },
-  })
 }

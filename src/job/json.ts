@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import { engineError } from '../errors.ts'
+import { engineError, hasCode, toPlainError } from '../errors.ts'
 
 export type JsonValue =
   | string
@@ -48,10 +48,20 @@ export function encodeResult(value: unknown): string | undefined {
 }
 
 function encode(value: unknown, errors: JsonErrors): string {
-  refuseLossy(value, { errors, characters: 0 }, '', 0)
-  const text = JSON.stringify(value)
+  const text = toText(value, errors)
   if (text.length > maxJsonCharacters) throw tooLarge(errors, text.length.toLocaleString('en'))
   return text
+}
+
+/** Looking at a value runs code of its owner, where it has getters or is a proxy: that may throw anything. */
+function toText(value: unknown, errors: JsonErrors): string {
+  try {
+    refuseLossy(value, { errors, characters: 0 }, '', 0)
+    return JSON.stringify(value)
+  } catch (error) {
+    if (hasCode(error, errors.notJson) || hasCode(error, errors.tooLarge)) throw error
+    throw lossy(errors, '', `something that threw when it was read: ${toPlainError(error).message}`)
+  }
 }
 
 interface Walk {

@@ -1,4 +1,4 @@
-import { describe, engineError } from '../errors.ts'
+import { describe, invalidOption } from '../errors.ts'
 import { checkNumber, checkRetry, maxTimeoutMs } from './definition.ts'
 import type { RetryPolicy } from './retry.ts'
 
@@ -48,27 +48,28 @@ const optionNames: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
 /** @throws OPTION_INVALID naming the option, its value and what is allowed */
 export function checkEnqueueOptions(options: EnqueueOptions): void {
   if (typeof options !== 'object' || options === null)
-    throw invalid('options', describe(options), 'an object')
+    throw invalidOption('options', describe(options), 'an object')
   for (const name of Object.keys(options)) {
-    if (!optionNames.has(name)) throw invalid(name, 'not an option of enqueue', [...optionNames].join(', '))
+    if (!optionNames.has(name))
+      throw invalidOption(name, 'not an option of enqueue', [...optionNames].join(', '))
   }
   const { queue, priority, subjectKey, generation, onConflict, onRunning, idempotencyKey, retry, timeoutMs } =
     options
   if (queue !== undefined && !(typeof queue === 'string' && queuePattern.test(queue))) {
-    throw invalid('queue', describe(queue), '1 to 64 of A-Z, a-z, 0-9, _ and -')
+    throw invalidOption('queue', describe(queue), '1 to 64 of A-Z, a-z, 0-9, _ and -')
   }
   if (priority !== undefined) checkNumber('priority', priority, -100, 100, true)
   if (subjectKey !== undefined) checkKey('subjectKey', subjectKey)
   if (idempotencyKey !== undefined) checkKey('idempotencyKey', idempotencyKey)
   if (generation !== undefined) checkNumber('generation', generation, 0, maxGeneration, true)
   if (generation !== undefined && subjectKey === undefined) {
-    throw invalid('generation', 'given without a subjectKey', 'a generation together with a subjectKey')
+    throw invalidOption('generation', 'given without a subjectKey', 'a generation together with a subjectKey')
   }
   if (onConflict !== undefined && onConflict !== 'supersede' && onConflict !== 'keep') {
-    throw invalid('onConflict', describe(onConflict), "'supersede' or 'keep'")
+    throw invalidOption('onConflict', describe(onConflict), "'supersede' or 'keep'")
   }
   if (onRunning !== undefined && onRunning !== 'abort' && onRunning !== 'finish') {
-    throw invalid('onRunning', describe(onRunning), "'abort' or 'finish'")
+    throw invalidOption('onRunning', describe(onRunning), "'abort' or 'finish'")
   }
   if (retry !== undefined) checkRetry('retry', retry)
   if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
@@ -89,14 +90,9 @@ function checkKey(name: string, key: unknown): void {
     !key.includes('\0') &&
     key.isWellFormed()
   if (!fits)
-    throw invalid(name, describe(key), `1 to ${maxKeyCharacters} characters of well-formed text without NUL`)
-}
-
-function invalid(name: string, found: string, allowed: string): Error {
-  return engineError('OPTION_INVALID', {
-    found: `${name} is ${found}`,
-    allowed,
-    action: 'Correct the option.',
-    details: { option: name },
-  })
+    throw invalidOption(
+      name,
+      describe(key),
+      `1 to ${maxKeyCharacters} characters of well-formed text without NUL`,
+    )
 }

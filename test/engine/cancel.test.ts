@@ -83,6 +83,10 @@ test('jobs that do not exist are unknown', async () => {
   const engine = await engines.open()
   const job = await engine.enqueue('OK')
   const ghost = `${job.id}zzz`
+  // @ts-expect-error what only JavaScript can pass
+  await rejectionOf(engine.cancel(undefined), 'OPTION_INVALID')
+  // @ts-expect-error what only JavaScript can pass
+  await rejectionOf(engine.cancel([undefined]), 'JOB_ID_INVALID')
   expect(await engine.cancel([ghost, job.id, ghost])).toMatchObject(['unknown', expect.anything(), 'unknown'])
   expect(await engine.get(ghost)).toBeUndefined()
   await rejectionOf(engine.retry(ghost), 'JOB_UNKNOWN')

@@ -25,7 +25,13 @@ test('an unknown job type, a payload that JSON cannot carry, and options out of 
   expect(unknown.message).toContain('VALIDATED_LATER')
   const cycle: unknown[] = []
   cycle.push(cycle)
-  for (const payload of [new Date(), 1n, { at: new Map() }, () => {}, [undefined], cycle, Number.NaN]) {
+  const traps = {
+    get field(): never {
+      throw new Error('a getter that throws')
+    },
+  }
+  const lossy = [new Date(), 1n, { at: new Map() }, () => {}, [undefined], cycle, Number.NaN, traps]
+  for (const payload of lossy) {
     await rejectionOf(engine.enqueue('OK', payload), 'PAYLOAD_NOT_JSON')
   }
   await rejectionOf(engine.enqueue('OK', 'x'.repeat(10_000_001)), 'PAYLOAD_TOO_LARGE')
@@ -86,6 +92,10 @@ test('iterables of both kinds are taken in chunks', async () => {
   expect(await engine.enqueueMany(keyed.values())).toEqual({ enqueued: 1, existing: 2 })
   // @ts-expect-error not an iterable of jobs
   await rejectionOf(engine.enqueueMany('text'), 'OPTION_INVALID')
+  // @ts-expect-error not a job
+  await rejectionOf(engine.enqueueMany([undefined]), 'OPTION_INVALID')
+  // @ts-expect-error not a job either
+  await rejectionOf(engine.enqueueMany([null].values()), 'OPTION_INVALID')
   await engine.idle()
   expect((await engine.stats()).jobs.DONE).toBe(6_421)
 })

@@ -120,6 +120,9 @@ test('options are refused by name', async () => {
   const database = engines.pathOf('tasks.db')
   for (const options of [
     { database: '' },
+    { database: ':memory:' },
+    { database: 'file:tasks.db?mode=memory' },
+    { database, actors: { '': { module: {} } } },
     { database, threads: 0 },
     { database, threads: 1.5 },
     { database, stopGraceMs: -1 },

@@ -70,6 +70,6 @@ describe('refused, naming the option', () => {
     // @ts-expect-error what only JavaScript can pass
     const check = () => checkEnqueueOptions(options)
     expect(check).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', details: { option } }))
-    expect(check).toThrow(/ is .+\. Allowed: .+\. Correct the option\.$/s)
+    expect(check).toThrow(/ is .+\. Allowed: .+\. Correct it\.$/s)
   })
 })
