@@ -15,7 +15,8 @@ export async function main(commandLine: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(exitCodes.ok)
-    throw error
+    process.stderr.write(`semantica: the output cannot be written: ${error.message}\n`)
+    process.exit(exitCodes.failed)
   })
   try {
     await buildProgram().parseAsync(commandLine)

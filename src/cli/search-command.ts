@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path'
 import { engineError } from '../errors.ts'
 import { resolveDirectory } from '../indexer/discover.ts'
+import { assertIndexOf } from '../indexer/index-snapshot.ts'
 import { type SearchHit, searchDefinitions } from '../indexer/search.ts'
 import { statePaths } from '../indexer/state-folder.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -15,9 +16,16 @@ interface SearchCommandOptions {
 const defaultLimit = 50
 
 export function runSearch(name: string, directory: string, options: SearchCommandOptions): number {
+  if (name === '')
+    throw engineError('OPTION_INVALID', {
+      found: 'The name to search for is empty',
+      allowed: 'a name, or the beginning of one',
+      action: 'Give it as the first argument.',
+    })
   const root = resolveDirectory(directory)
-  const { index } = statePaths(root, options.state)
-  const hits = searchDefinitions(index, name, options.limit ?? defaultLimit)
+  const paths = statePaths(root, options.state)
+  assertIndexOf(paths, root)
+  const hits = searchDefinitions(paths.index, name, options.limit ?? defaultLimit)
   if (hits === undefined) throw noIndex(root)
   if (options.json === true) process.stdout.write(`${JSON.stringify(hits)}\n`)
   else process.stdout.write(hits.map((hit) => lineOf(root, hit)).join(''))

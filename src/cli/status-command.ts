@@ -1,4 +1,5 @@
 import { resolveDirectory } from '../indexer/discover.ts'
+import { assertIndexOf } from '../indexer/index-snapshot.ts'
 import { type IndexTotals, readTotals } from '../indexer/index-totals.ts'
 import { statePaths } from '../indexer/state-folder.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -11,8 +12,9 @@ interface StatusCommandOptions {
 
 export function runStatus(directory: string, options: StatusCommandOptions): number {
   const root = resolveDirectory(directory)
-  const { index } = statePaths(root, options.state)
-  const totals = readTotals(index)
+  const paths = statePaths(root, options.state)
+  assertIndexOf(paths, root)
+  const totals = readTotals(paths.index)
   if (totals === undefined) throw noIndex(root)
   process.stdout.write(options.json === true ? asJson(totals) : asText(root, totals))
   return exitCodes.ok

@@ -1,6 +1,6 @@
 import type { PlainError } from '../errors.ts'
 import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
-import type { JobState } from '../job/state.ts'
+import type { JobState, WaitsFor } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
 import type { AttemptRow, JobRow } from '../store/rows.ts'
 
@@ -22,8 +22,11 @@ export interface JobRecord {
   readonly finishedAt: Date | undefined
   /** When a SCHEDULED job may run. */
   readonly runAt: Date | undefined
-  /** What a SCHEDULED job waits for. */
-  readonly waitsFor: string | undefined
+  /**
+   * What a job waits for that has not begun: `turn` (QUEUED: a free thread); SCHEDULED: `time` (`runAt`), `subject` (an
+   * older run of its subject), or `handler` (an engine that serves its type).
+   */
+  readonly waitsFor: WaitsFor | undefined
   /** Number of the latest attempt; 0: none yet. */
   readonly attempt: number
   /** Attempts that failed and count against the retry policy. */

@@ -123,7 +123,7 @@ export function resolveDirectory(path: string): string {
 
 function invalidDirectory(path: string, reason: string, cause?: unknown): Error {
   return engineError('PATH_INVALID', {
-    found: `${path} cannot be indexed: ${reason}`,
+    found: `${path} cannot be read as a directory: ${reason}`,
     allowed: 'a directory that exists and may be read',
     action: 'Name another directory, or correct its permissions.',
     details: { path },

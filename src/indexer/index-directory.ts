@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
 import { indexWriterName, type SingleMessage } from './index-messages.ts'
-import { hasOpenRun, readSnapshot } from './index-snapshot.ts'
+import { assertIndexOf, hasOpenRun, readSnapshot } from './index-snapshot.ts'
 import { readTotals } from './index-totals.ts'
 import { JobWatch } from './job-watch.ts'
 import { type FileToRead, type Plan, planRun } from './plan.ts'
@@ -105,6 +105,7 @@ class IndexRun {
   }
 
   async bringUpToDate(): Promise<void> {
+    assertIndexOf(this.#paths, this.#directory)
     const isLeftOpen = hasOpenRun(this.#paths.index)
     const listing = discoverFiles(this.#directory, this.#paths.folder)
     // Listing goes on while threads start. A failure of either is reported once both have settled.
@@ -168,7 +169,7 @@ class IndexRun {
 
   async #carryOut(plan: Plan): Promise<void> {
     const engine = await this.#start()
-    const begun = await tell(engine, { kind: 'begin-run' })
+    const begun = await tell(engine, { kind: 'begin-run', root: this.#directory })
     const run = typeof begun === 'object' && begun !== null && 'run' in begun ? Number(begun.run) : 0
     const lost = [...plan.removed, ...plan.dropped]
     if (lost.length > 0) await tell(engine, { kind: 'drop-files', paths: lost })

@@ -41,8 +41,8 @@ export interface GroupReply {
 }
 
 export type SingleMessage =
-  /** A run begins: jobs may be left over from now on. Answered with the run's number. */
-  | { readonly kind: 'begin-run' }
+  /** A run over `root` begins: jobs may be left over from now on. Answered with the run's number. */
+  | { readonly kind: 'begin-run'; readonly root: string }
   /** What a file holds, in place of all that was known of it. `definitions` is JSON, so that it crosses threads fast. */
   | (ReadFile & {
       readonly kind: 'file-parsed'

@@ -1,5 +1,8 @@
+import { sep } from 'node:path'
+import { engineError } from '../errors.ts'
 import { guarded, openIndexForReading } from './index-schema.ts'
 import type { FileStamp, SkipReason } from './source-file.ts'
+import type { StatePaths } from './state-folder.ts'
 
 /** What the index knows of a file. */
 export interface KnownFile extends FileStamp {
@@ -48,6 +51,32 @@ export function hasOpenRun(path: string): boolean {
   if (database === undefined) return false
   try {
     return guarded(path, () => isRunOpen(database))
+  } finally {
+    database.close()
+  }
+}
+
+/**
+ * Refuses the index of another directory: paths in it are relative, and would be mixed with those of this one. A state
+ * folder that lies in its directory may be moved with it.
+ *
+ * @throws PATH_INVALID, and what openIndexForReading throws
+ */
+export function assertIndexOf({ folder, index }: StatePaths, directory: string): void {
+  if (folder.startsWith(directory + sep)) return
+  const database = openIndexForReading(index)
+  if (database === undefined) return
+  try {
+    const root = guarded(index, () =>
+      database.prepare<[], unknown>("SELECT value FROM facts WHERE name = 'root'").pluck().get(),
+    )
+    if (root === undefined || root === directory) return
+    throw engineError('PATH_INVALID', {
+      found: `${folder} holds the index of ${String(root)}, not of ${directory}`,
+      allowed: 'a state folder for each directory',
+      action: 'Choose another folder with --state, or delete this one if that directory was moved.',
+      details: { path: folder },
+    })
   } finally {
     database.close()
   }

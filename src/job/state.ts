@@ -33,6 +33,12 @@ export const jobStates = [
 
 export type JobState = (typeof jobStates)[number]
 
+/**
+ * What a job waits for: `turn` while it is QUEUED; while SCHEDULED a `time`, an older run of its `subject`, or an engine
+ * with a `handler` for its type.
+ */
+export type WaitsFor = 'turn' | 'time' | 'subject' | 'handler'
+
 export const liveStates = ['QUEUED', 'SCHEDULED', 'RUNNING'] as const satisfies readonly JobState[]
 export type LiveState = (typeof liveStates)[number]
 export type FinalState = Exclude<JobState, LiveState>

@@ -1,6 +1,6 @@
 import type { JobSeq } from '../job/id.ts'
 import type { RetryPolicy } from '../job/retry.ts'
-import type { FinalState, JobState } from '../job/state.ts'
+import type { FinalState, JobState, WaitsFor } from '../job/state.ts'
 
 /** What a job overrides of its type's defaults; the `policy` column, as JSON. */
 export interface JobPolicy {
@@ -113,7 +113,7 @@ export interface JobRow {
   readonly startedAt: number | null
   readonly finishedAt: number | null
   readonly runAt: number | null
-  readonly waitsFor: string | null
+  readonly waitsFor: WaitsFor | null
   readonly result: string | null
   readonly subjectKey: string | null
   readonly generation: number | null

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -29,6 +29,8 @@ test.each([
   [['index', '--threads', '0'], 'Allowed: a whole number from 1 to 256'],
   [['index', '--max-file-bytes', '2MB'], 'Allowed: a whole number'],
   [['search'], 'missing required argument'],
+  [['search', ''], 'name to search for is empty'],
+  [['search', 'x', '/does/not/exist'], '/does/not/exist cannot be read'],
   [['index', '/does/not/exist'], 'PATH_INVALID'],
   [['index', command], 'PATH_INVALID'],
 ] as const)('%j ends with 2 and one clear message', (commandLine, message) => {
@@ -50,6 +52,26 @@ test('without an index, search and status say what to do', () => {
     expect(status).toBe(2)
     expect(stderr).toContain(`semantica index ${tree.path}`)
   }
+})
+
+test('one state folder cannot serve two directories, but moves with its own', () => {
+  using tree = new TemporaryTree().write({ 'one/a.ts': 'const a = 1', 'two/b.ts': 'const b = 1' })
+  const state = join(tree.path, 'state')
+  const one = join(tree.path, 'one')
+  const two = join(tree.path, 'two')
+  expect(semantica(['index', one, '--state', state]).status).toBe(0)
+  for (const commandLine of [['index'], ['search', 'a'], ['status']]) {
+    const { status, stderr } = semantica([...commandLine, two, '--state', state])
+    expect(status).toBe(2)
+    expect(stderr).toContain(`${state} holds the index of ${one}, not of ${two}`)
+  }
+  expect(semantica(['search', 'a', one, '--state', state]).status).toBe(0)
+
+  expect(semantica(['index', two]).status).toBe(0)
+  const moved = join(tree.path, 'moved')
+  renameSync(two, moved)
+  expect(semantica(['search', 'b', moved]).status).toBe(0)
+  expect(JSON.parse(semantica(['index', moved, '--json']).stdout)).toMatchObject({ unchanged: 1, indexed: 0 })
 })
 
 test('a state folder that cannot be made is refused', () => {
