@@ -11,6 +11,8 @@ import { pythonRules } from './python-rules.ts'
 export interface LoadedGrammar {
   readonly parser: Parser
   readonly table: RuleTable
+  /** What it runs in. */
+  readonly runtime: Promise<Runtime>
 }
 
 const rulesOfLanguage: Readonly<Record<Language, LanguageRules>> = {
@@ -23,6 +25,7 @@ const rulesOfLanguage: Readonly<Record<Language, LanguageRules>> = {
 
 type Runtime = typeof import('@vscode/tree-sitter-wasm')
 
+const require = createRequire(import.meta.url)
 const packageName = '@vscode/tree-sitter-wasm'
 const loaded = new Map<Language, Promise<LoadedGrammar>>()
 let runtime: Promise<Runtime> | undefined
@@ -44,21 +47,35 @@ export function loadGrammar(language: Language): Promise<LoadedGrammar> {
 
 async function load(language: Language): Promise<LoadedGrammar> {
   runtime ??= loadRuntime()
-  const { Language: GrammarClass, Parser: ParserClass } = await runtime
+  const used = runtime
+  const { Language: GrammarClass, Parser: ParserClass } = await used
   const grammar = await GrammarClass.load(await readFile(join(folder(), `tree-sitter-${language}.wasm`)))
   const parser = new ParserClass().setLanguage(grammar)
-  return { parser, table: tableOf(grammar, rulesOfLanguage[language]) }
+  return { parser, table: tableOf(grammar, rulesOfLanguage[language]), runtime: used }
+}
+
+/**
+ * Forgets a runtime that a parse has broken, and its grammars: once its memory is used up, every later call fails as
+ * well. The next file loads a fresh one. False: it was forgotten before.
+ */
+export function forgetRuntime(broken: LoadedGrammar['runtime']): boolean {
+  if (runtime !== broken) return false
+  runtime = undefined
+  loaded.clear()
+  delete require.cache[require.resolve(packageName)]
+  return true
 }
 
 /** The runtime is a CommonJS file that finds its own .wasm beside it. */
 async function loadRuntime(): Promise<Runtime> {
-  const { default: tree } = (await import(packageName)) as { default: Runtime }
+  // The boundary where the package gets its type. Required, since what was imported could not be loaded afresh.
+  const tree = require(packageName) as Runtime
   await tree.Parser.init()
   return tree
 }
 
 function folder(): string {
-  return dirname(createRequire(import.meta.url).resolve(packageName))
+  return dirname(require.resolve(packageName))
 }
 
 function tableOf(grammar: Grammar, { rules, nestedKeywords }: LanguageRules): RuleTable {

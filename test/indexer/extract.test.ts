@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { extractDefinitions } from '../../src/indexer/extract.ts'
+import { loadGrammar } from '../../src/indexer/grammar.ts'
 import { type Language, languageOf } from '../../src/indexer/language.ts'
 
 /** `kind container.name @line`, one a definition. */
@@ -204,4 +205,20 @@ test('real sources: the declarations of TypeScript itself', async () => {
   for (const name of ['$ZodType', '$ZodString', 'safeParse', 'JSONSchemaGenerator']) {
     expect(names).toContain(name)
   }
+})
+
+test('a file that uses up the memory of the parser fails alone', async () => {
+  // Two gigabytes of WebAssembly memory are too much for a test: the parser says what it would say.
+  const { parser } = await loadGrammar('go')
+  vi.spyOn(parser, 'parse').mockImplementation(() => {
+    throw Object.assign(new Error('Aborted()'), { name: 'RuntimeError' })
+  })
+  const [huge, other] = await Promise.allSettled([
+    outline('go', 'package huge'),
+    outline('go', 'func a() {}'),
+  ])
+  expect(huge).toMatchObject({ status: 'rejected', reason: { name: 'Fatal' } })
+  expect(huge).toMatchObject({ reason: { message: expect.stringContaining('ran out of memory') } })
+  expect(other).toEqual({ status: 'fulfilled', value: ['function a @1'] })
+  expect(await outline('typescript', 'function b() {}')).toEqual(['function b @1'])
 })
