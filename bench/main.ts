@@ -4,13 +4,14 @@ import type { Durability } from '../src/config.ts'
 import { describeEnvironment } from './environment.ts'
 import { printText, spreadOf } from './print.ts'
 import { type Scenario, toFigure } from './scenario.ts'
+import { burst } from './scenarios/burst.ts'
 import { cpu } from './scenarios/cpu.ts'
 import { floor } from './scenarios/floor.ts'
 import { index } from './scenarios/index.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
 
-const scenarios: Readonly<Record<string, Scenario>> = { floor, throughput, cpu, index }
+const scenarios: Readonly<Record<string, Scenario>> = { floor, throughput, cpu, burst, index }
 const durabilities: readonly Durability[] = ['process', 'power']
 
 interface Order {

@@ -19,6 +19,7 @@ export interface Measurement {
 
 export const trials = {
   'bare-table': () => import('./trials/bare-table.ts'),
+  'engine-burst': () => import('./trials/engine-burst.ts'),
   'engine-hash': () => import('./trials/engine-hash.ts'),
   'engine-no-op': () => import('./trials/engine-no-op.ts'),
   'parse-only': () => import('./trials/parse-only.ts'),

@@ -1,4 +1,5 @@
 /** The jobs that the trials run; loaded by the host thread and by pool threads. */
+import { systemClock } from '../src/clock.ts'
 import { defineJobs } from '../src/jobs.ts'
 import { hashFor } from './hash.ts'
 
@@ -8,10 +9,21 @@ export default defineJobs(import.meta.url, {
     // The boundary where the payload gets its type: the trial enqueues nothing else.
     run: (payload) => hashFor((payload as HashPayload).rounds),
   },
+  SPIN: {
+    // The same.
+    run(payload) {
+      const endMs = systemClock.monotonicMs() + (payload as SpinPayload).ms
+      while (systemClock.monotonicMs() < endMs);
+    },
+  },
 })
 
 interface HashPayload {
   readonly rounds: number
+}
+
+interface SpinPayload {
+  readonly ms: number
 }
 
 /** The job of `floor` and `throughput`. */

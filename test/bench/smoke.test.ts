@@ -31,6 +31,7 @@ describe('scenarios', () => {
     ['floor', { jobs_per_s: figure('jobs/s') }],
     ['throughput', { jobs_per_s: figure('jobs/s') }],
     ['cpu', { jobs_per_s: figure('jobs/s') }],
+    ['burst', { others_of_100_ms: figure('ms'), others_of_1000_ms: figure('ms') }],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
   ])('%s', async (scenario, figures) => {
     const { code, stdout, stderr } = await bench(scenario, '--smoke', '--json', '--durability', 'power')
@@ -70,6 +71,7 @@ test('--help lists the scenarios and options', async () => {
     'floor',
     'throughput',
     'cpu',
+    'burst',
     'index',
     '--json',
     '--smoke',
@@ -81,8 +83,8 @@ test('--help lists the scenarios and options', async () => {
 })
 
 test.each([
-  [[], 'No scenario is named. Scenarios: floor, throughput, cpu, index.'],
-  [['bogus'], 'There is no scenario bogus. Scenarios: floor, throughput, cpu, index.'],
+  [[], 'No scenario is named. Scenarios: floor, throughput, cpu, burst, index.'],
+  [['bogus'], 'There is no scenario bogus. Scenarios: floor, throughput, cpu, burst, index.'],
   [['toString'], 'There is no scenario toString.'],
   [['floor', 'cpu'], 'One scenario at a time, not also cpu.'],
   [['floor', '--pairs', '0'], '--pairs is 0. Allowed: a whole number from 1 to 1,000.'],
