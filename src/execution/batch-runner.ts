@@ -6,11 +6,9 @@
  * happened to end. A job is begun by compare-exchange in the batch's control block, so that one that the supervisor
  * has taken back is passed over.
  *
- * What an attempt returned is laid down in the outbox, where the supervisor finds it by itself; only when the thread
- * comes to rest with its batch unfinished is it told to look. What the outbox cannot hold (failures, children, long
- * results) is collected and sent early in three cases: the work since the last sending has taken a while; the next job
- * is of another type, which may take far longer; or the thread has nothing to do but wait. What is left when the last
- * job ends is the reply of the batch.
+ * How an attempt ended is laid down in the outbox, where the supervisor finds it by itself; only when the thread comes
+ * to rest with its batch unfinished is it told to look. What the outbox cannot hold (long results, many children) is
+ * sent at once, unless the reply of the batch is about to carry it.
  */
 import type { Clock } from '../clock.ts'
 import { hasCode, type PlainError, toPlainError } from '../errors.ts'
@@ -23,11 +21,6 @@ import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
 import { ControlBlock } from './control-block.ts'
 import type { AttemptEnd, BatchTask, JobDetails, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
-
-/** Work since the last sending after which outcomes are sent; a sending costs about a fiftieth of it. */
-const sendAfterMs = 0.5
-/** Characters of results after which outcomes are sent, so that no message grows without bound. */
-const sendAfterCharacters = 1_000_000
 
 interface RunningBatch {
   readonly task: BatchTask
@@ -52,16 +45,14 @@ interface RunningJob {
 export class BatchRunner {
   readonly #surroundings: ThreadSurroundings
   readonly #clock: Clock
-  readonly #outbox: Pick<OutboxWriter, 'add'>
+  readonly #outbox: Pick<OutboxWriter, 'addSuccess' | 'addEnd'>
   readonly #send: (outcomes: Outcomes) => void
   readonly #announce: () => void
   readonly #whenWaiting: (run: () => void) => void
   readonly #batches: RunningBatch[] = []
   readonly #running = new Set<RunningJob>()
   #lastEndMs = 0
-  #unsentMs = 0
-  #unsentCharacters = 0
-  #sendIsPlanned = false
+  #announcementIsPlanned = false
   /** Whether anything was laid down that no message has made known since. */
   #isUnannounced = false
   #isPumping = false
@@ -70,7 +61,7 @@ export class BatchRunner {
     surroundings: ThreadSurroundings,
     ports: {
       readonly clock: Clock
-      readonly outbox: Pick<OutboxWriter, 'add'>
+      readonly outbox: Pick<OutboxWriter, 'addSuccess' | 'addEnd'>
       /** Sends outcomes while their batch goes on. */
       readonly send: (outcomes: Outcomes) => void
       /** Has the supervisor look into the outbox. */
@@ -124,7 +115,7 @@ export class BatchRunner {
     } finally {
       this.#isPumping = false
     }
-    if (this.#running.size > 0) this.#planSending()
+    if (this.#running.size > 0 && this.#isUnannounced) this.#planAnnouncement()
   }
 
   #nextBatch(): RunningBatch | undefined {
@@ -146,7 +137,6 @@ export class BatchRunner {
   #begin(batch: RunningBatch, index: number): void {
     const { task, control } = batch
     const jobType = jobTypeAt(task, index)
-    if (index > 0 && jobType !== jobTypeAt(task, index - 1)) this.#sendNow()
     batch.next++
     const nowMs = this.#clock.monotonicMs()
     if (!control.start(index, nowMs)) return
@@ -156,8 +146,9 @@ export class BatchRunner {
     const attempt = new Attempt(this.#surroundings, { seq, jobType, details }, control, index)
     const definition = this.#surroundings.handlers.get(jobType)
     if (definition === undefined) {
-      fail(batch, index, 'UNKNOWN_TYPE', unknownJobType(jobType, this.#surroundings.handlers.keys()), true)
-      control.end(index, 0)
+      const error = unknownJobType(jobType, this.#surroundings.handlers.keys())
+      this.#layDown(batch, failed(index, 'UNKNOWN_TYPE', error, true))
+      control.end(index)
       return
     }
     const job: RunningJob = { batch, index, attempt, definition, isValid: false }
@@ -187,30 +178,18 @@ export class BatchRunner {
   }
 
   #returned(job: RunningJob, value: unknown): void {
-    const { batch, index, attempt } = job
+    const { index, attempt } = job
     let result: string | undefined
     try {
       result = encodeResult(value)
     } catch (error) {
       attempt.close()
-      fail(batch, index, 'INVALID_RESULT', error, true)
-      this.#end(job)
+      this.#end(job, failed(index, 'INVALID_RESULT', error, true))
       return
     }
     const children = attempt.close()
-    if (children !== undefined) {
-      batch.others.push({ index, kind: 'succeeded-with-children', result, children })
-    } else if (this.#outbox.add(batch.task.batch, index, result)) {
-      this.#isUnannounced = true
-    } else {
-      if (result !== undefined) {
-        batch.results ??= new Array<string | undefined>(batch.succeeded.length).fill(undefined)
-        this.#unsentCharacters += result.length
-      }
-      batch.results?.push(result)
-      batch.succeeded.push(index)
-    }
-    this.#end(job)
+    if (children === undefined) this.#end(job, { kind: 'succeeded', index, result })
+    else this.#end(job, { kind: 'succeeded-with-children', index, result, children })
   }
 
   #threw(job: RunningJob, thrown: unknown): void {
@@ -218,28 +197,49 @@ export class BatchRunner {
     attempt.close()
     const reason = batch.control.abortReason(index)
     if (reason !== 'none') {
-      batch.others.push({ index, kind: 'gave-way', reason, error: toPlainError(thrown) })
+      this.#end(job, { kind: 'gave-way', index, reason, error: toPlainError(thrown) })
     } else if (hasCode(thrown, 'ACTOR_RESTARTED')) {
-      batch.others.push({ index, kind: 'interrupted', error: toPlainError(thrown) })
+      this.#end(job, { kind: 'interrupted', index, error: toPlainError(thrown) })
     } else {
       const invalid = !job.isValid && hasCode(thrown, 'PAYLOAD_INVALID')
-      fail(batch, index, invalid ? 'INVALID_PAYLOAD' : 'THREW', thrown, invalid)
+      this.#end(job, failed(index, invalid ? 'INVALID_PAYLOAD' : 'THREW', thrown, invalid))
     }
-    this.#end(job)
   }
 
-  #end(job: RunningJob): void {
+  #end(job: RunningJob, end: AnyEnd): void {
     const { batch, index } = job
     const nowMs = this.#clock.monotonicMs()
-    const costMs = nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index))
+    batch.control.spend(index, nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index)))
     this.#lastEndMs = nowMs
-    this.#unsentMs += costMs
-    batch.control.end(index, costMs)
+    this.#layDown(batch, end)
+    batch.control.end(index)
     this.#running.delete(job)
     batch.running--
-    if (this.#unsentMs >= sendAfterMs || this.#unsentCharacters >= sendAfterCharacters) this.#sendNow()
     this.#finishIfDone(batch)
     this.#pump()
+  }
+
+  #layDown(batch: RunningBatch, end: AnyEnd): void {
+    const { index } = end
+    if (end.kind === 'succeeded') {
+      if (this.#outbox.addSuccess(batch.task.batch, index, end.result)) {
+        this.#isUnannounced = true
+        return
+      }
+      if (end.result !== undefined) {
+        batch.results ??= new Array<string | undefined>(batch.succeeded.length).fill(undefined)
+      }
+      batch.results?.push(end.result)
+      batch.succeeded.push(index)
+    } else {
+      if (this.#outbox.addEnd(batch.task.batch, index, JSON.stringify(end))) {
+        this.#isUnannounced = true
+        return
+      }
+      batch.others.push(end)
+    }
+    const isLast = batch.running <= 1 && batch.next >= batch.task.seqs.length
+    if (!isLast) this.#send(takeOutcomes(batch))
   }
 
   #finishIfDone(batch: RunningBatch): void {
@@ -253,38 +253,26 @@ export class BatchRunner {
     batch.settle(takeOutcomes(batch))
   }
 
-  /** Sends what has ended, except what the reply of its batch is about to carry. */
-  #sendNow(): void {
-    this.#unsentMs = 0
-    this.#unsentCharacters = 0
-    for (const batch of this.#batches) {
-      const isLast = batch.running === 0 && batch.next >= batch.task.seqs.length
-      if (hasOutcomes(batch) && !isLast) this.#send(takeOutcomes(batch))
-    }
-  }
-
-  #planSending(): void {
-    if (this.#sendIsPlanned) return
-    this.#sendIsPlanned = true
+  #planAnnouncement(): void {
+    if (this.#announcementIsPlanned) return
+    this.#announcementIsPlanned = true
     this.#whenWaiting(() => {
-      this.#sendIsPlanned = false
-      this.#sendNow()
+      this.#announcementIsPlanned = false
       if (this.#isUnannounced) this.#announce()
       this.#isUnannounced = false
     })
   }
 }
 
-function fail(
-  batch: RunningBatch,
-  index: number,
-  cause: FailureCause,
-  thrown: unknown,
-  fatal: boolean,
-): void {
+/** What is laid down, or sent. */
+type AnyEnd =
+  | AttemptEnd
+  | { readonly kind: 'succeeded'; readonly index: number; readonly result: string | undefined }
+
+function failed(index: number, cause: FailureCause, thrown: unknown, fatal: boolean): AttemptEnd {
   const error: PlainError = toPlainError(thrown)
   const verdict = fatal ? ({ kind: 'fatal' } as const) : verdictOf(thrown)
-  batch.others.push({ index, kind: 'failed', cause, error, verdict })
+  return { kind: 'failed', index, cause, error, verdict }
 }
 
 function runHandler(job: RunningJob, payload: unknown): unknown {

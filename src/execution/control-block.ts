@@ -47,9 +47,16 @@ export class ControlBlock {
     return before === jobStateWords.WAITING
   }
 
-  /** Thread side. `costMs` is the time the job added to its thread's work, which overlap makes less than its own time. */
-  end(index: number, costMs: number): void {
+  /**
+   * Thread side, before its outcome is laid down: the supervisor reads it with that. `costMs` is the time the job added
+   * to its thread's work, which overlap makes less than its own time.
+   */
+  spend(index: number, costMs: number): void {
     this.#costMs[index] = costMs
+  }
+
+  /** Thread side, after its outcome is laid down: a thread that dies between the two must not have it run again. */
+  end(index: number): void {
     Atomics.store(this.#states, index, jobStateWords.ENDED)
   }
 

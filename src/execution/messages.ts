@@ -55,8 +55,8 @@ export interface Outcomes {
 }
 
 /**
- * Sent over the thread's port while a batch runs. What is left comes as the reply of the batch's task. Successes come
- * this way only when the outbox has no room for them.
+ * Sent over the thread's port while a batch runs. What is left comes as the reply of the batch's task. Both carry only
+ * what the outbox could not take.
  */
 export type ThreadMessage =
   | ({ readonly kind: 'outcomes' } & Outcomes)

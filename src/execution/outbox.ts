@@ -7,21 +7,26 @@
  * after the death of the thread.
  *
  * A ring of words with one writer and one reader. Each record is contiguous and a multiple of four words: batch, index,
- * number of characters of the result plus one (zero: none), and the characters. What does not fit before the end
- * of the ring begins at its start, behind a mark. `written` and `taken` count words and wrap as 32-bit numbers do.
+ * kind, number of characters, and the characters. What does not fit before the end of the ring begins at its start,
+ * behind a mark. `written` and `taken` count words and wrap as 32-bit numbers do.
  */
+import type { AttemptEnd, Outcomes } from './messages.ts'
+
 const writtenWord = 0
 const takenWord = 1
 const headerWords = 4
-/** 256 KB: some thousand outcomes without a result, or hundreds with a small one. A power of two. */
+/** 256 KB: more outcomes without a text than a thread can have jobs, or some thousand with a short one. A power of two. */
 const ringWords = 65_536
-const recordHeaderWords = 3
+const recordHeaderWords = 4
 const alignmentWords = 4
 const charactersPerWord = 2
-/** In place of the length: what follows, up to the end of the ring, is not used. */
+/** In place of the kind: what follows, up to the end of the ring, is not used. */
 const skipMark = -1
-/** A longer result goes by message, so that no single one can fill the ring. */
-const maxResultCharacters = 8_192
+/** A longer text goes by message, so that no single one can fill the ring. */
+const maxTextCharacters = 8_192
+
+/** The order is the number in shared memory; never reorder. */
+const recordKinds = ['success', 'success-with-result', 'other-end'] as const
 
 const encoding = 'utf16le'
 
@@ -29,12 +34,14 @@ export function createOutbox(): SharedArrayBuffer {
   return new SharedArrayBuffer((headerWords + ringWords) * Int32Array.BYTES_PER_ELEMENT)
 }
 
-/** How one attempt ended well. */
+/** How one attempt ended. */
 export interface LaidDown {
   /** The number of its batch, as a 32-bit number. */
   readonly batch: number
   readonly index: number
-  readonly result: string | undefined
+  readonly kind: (typeof recordKinds)[number]
+  /** JSON: the result of a success, the AttemptEnd of another end. */
+  readonly text: string
 }
 
 interface Ring {
@@ -62,12 +69,20 @@ export class OutboxWriter {
     this.#written = Atomics.load(this.#ring.header, writtenWord)
   }
 
-  /** False: there is no room, or the result is too long; nothing was laid down. */
-  add(batch: number, index: number, result: string | undefined): boolean {
-    const characters = result?.length ?? 0
-    if (characters > maxResultCharacters) return false
+  /** A success. False: there is no room, or the result is too long; nothing was laid down. */
+  addSuccess(batch: number, index: number, result: string | undefined): boolean {
+    return this.#add(batch, index, result === undefined ? 'success' : 'success-with-result', result ?? '')
+  }
+
+  /** Another end, as JSON. */
+  addEnd(batch: number, index: number, end: string): boolean {
+    return this.#add(batch, index, 'other-end', end)
+  }
+
+  #add(batch: number, index: number, kind: LaidDown['kind'], text: string): boolean {
+    if (text.length > maxTextCharacters) return false
     const { header, words, bytes } = this.#ring
-    const length = align(recordHeaderWords + Math.ceil(characters / charactersPerWord))
+    const length = recordWords(text.length)
     const free = ringWords - ((this.#written - Atomics.load(header, takenWord)) | 0)
     let place = this.#written & (ringWords - 1)
     const untilEnd = ringWords - place
@@ -79,10 +94,9 @@ export class OutboxWriter {
     }
     words[place] = batch
     words[place + 1] = index
-    words[place + 2] = result === undefined ? 0 : characters + 1
-    if (result !== undefined && characters > 0) {
-      bytes.write(result, (place + recordHeaderWords) * Int32Array.BYTES_PER_ELEMENT, encoding)
-    }
+    words[place + 2] = recordKinds.indexOf(kind)
+    words[place + 3] = text.length
+    if (text !== '') bytes.write(text, (place + recordHeaderWords) * Int32Array.BYTES_PER_ELEMENT, encoding)
     this.#written = (this.#written + skipped + length) | 0
     // Last, so that whoever sees the count sees the record as well.
     Atomics.store(header, writtenWord, this.#written)
@@ -93,10 +107,11 @@ export class OutboxWriter {
 /** The supervisor's side. */
 export class OutboxReader {
   readonly #ring: Ring
-  #taken = 0
+  #taken: number
 
   constructor(memory: SharedArrayBuffer) {
     this.#ring = ringOf(memory)
+    this.#taken = Atomics.load(this.#ring.header, takenWord)
   }
 
   /** The next outcome that was laid down, in their order; undefined when all are taken. */
@@ -108,17 +123,52 @@ export class OutboxReader {
       this.#taken = (this.#taken + ringWords - place) | 0
       place = 0
     }
-    const characters = (words[place + 2] ?? 0) - 1
+    const batch = words[place] ?? 0
+    const index = words[place + 1] ?? 0
+    const kind = recordKinds[words[place + 2] ?? 0] ?? 'success'
+    const characters = words[place + 3] ?? 0
     const start = (place + recordHeaderWords) * Int32Array.BYTES_PER_ELEMENT
-    const result = characters < 0 ? undefined : bytes.toString(encoding, start, start + 2 * characters)
-    const outcome = { batch: words[place] ?? 0, index: words[place + 1] ?? 0, result }
-    const length = align(recordHeaderWords + Math.ceil(Math.max(characters, 0) / charactersPerWord))
-    this.#taken = (this.#taken + length) | 0
+    const text = characters === 0 ? '' : bytes.toString(encoding, start, start + 2 * characters)
+    this.#taken = (this.#taken + recordWords(characters)) | 0
     Atomics.store(header, takenWord, this.#taken)
-    return outcome
+    return { batch, index, kind, text }
+  }
+
+  /** All that is there, by batch. */
+  collect(): Outcomes[] {
+    const collected: GrowingOutcomes[] = []
+    for (let one = this.take(); one !== undefined; one = this.take()) {
+      let outcomes = collected.at(-1)
+      if (outcomes?.batch !== one.batch) {
+        outcomes = { batch: one.batch, succeeded: [], results: undefined, others: [] }
+        collected.push(outcomes)
+      }
+      addTo(outcomes, one)
+    }
+    return collected
   }
 }
 
-function align(words: number): number {
+interface GrowingOutcomes extends Outcomes {
+  readonly succeeded: number[]
+  results: (string | undefined)[] | undefined
+  readonly others: AttemptEnd[]
+}
+
+function addTo(outcomes: GrowingOutcomes, { index, kind, text }: LaidDown): void {
+  if (kind === 'other-end') {
+    // The boundary where what the thread wrote gets its type again.
+    outcomes.others.push(JSON.parse(text) as AttemptEnd)
+    return
+  }
+  if (kind === 'success-with-result') {
+    outcomes.results ??= new Array<string | undefined>(outcomes.succeeded.length).fill(undefined)
+  }
+  outcomes.results?.push(kind === 'success' ? undefined : text)
+  outcomes.succeeded.push(index)
+}
+
+function recordWords(characters: number): number {
+  const words = recordHeaderWords + Math.ceil(characters / charactersPerWord)
   return Math.ceil(words / alignmentWords) * alignmentWords
 }

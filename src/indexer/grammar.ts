@@ -40,7 +40,10 @@ export function loadGrammar(language: Language): Promise<LoadedGrammar> {
     grammar = load(language)
     loaded.set(language, grammar)
     // A failed load (out of memory, say) is tried again by the next file.
-    grammar.catch(() => loaded.delete(language))
+    const failed = grammar
+    grammar.catch(() => {
+      if (loaded.get(language) === failed) loaded.delete(language)
+    })
   }
   return grammar
 }
@@ -48,10 +51,15 @@ export function loadGrammar(language: Language): Promise<LoadedGrammar> {
 async function load(language: Language): Promise<LoadedGrammar> {
   runtime ??= loadRuntime()
   const used = runtime
-  const { Language: GrammarClass, Parser: ParserClass } = await used
-  const grammar = await GrammarClass.load(await readFile(join(folder(), `tree-sitter-${language}.wasm`)))
-  const parser = new ParserClass().setLanguage(grammar)
-  return { parser, table: tableOf(grammar, rulesOfLanguage[language]), runtime: used }
+  try {
+    const { Language: GrammarClass, Parser: ParserClass } = await used
+    const grammar = await GrammarClass.load(await readFile(join(folder(), `tree-sitter-${language}.wasm`)))
+    const parser = new ParserClass().setLanguage(grammar)
+    return { parser, table: tableOf(grammar, rulesOfLanguage[language]), runtime: used }
+  } catch (error) {
+    forgetRuntime(used)
+    throw error
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, relative } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { LogLevel } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -169,7 +169,8 @@ class IndexRun {
 
   async #carryOut(plan: Plan): Promise<void> {
     const engine = await this.#start()
-    const begun = await tell(engine, { kind: 'begin-run', root: this.#directory })
+    const place = relative(this.#directory, this.#paths.folder)
+    const begun = await tell(engine, { kind: 'begin-run', root: this.#directory, place })
     const run = typeof begun === 'object' && begun !== null && 'run' in begun ? Number(begun.run) : 0
     const lost = [...plan.removed, ...plan.dropped]
     if (lost.length > 0) await tell(engine, { kind: 'drop-files', paths: lost })

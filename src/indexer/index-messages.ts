@@ -41,8 +41,11 @@ export interface GroupReply {
 }
 
 export type SingleMessage =
-  /** A run over `root` begins: jobs may be left over from now on. Answered with the run's number. */
-  | { readonly kind: 'begin-run'; readonly root: string }
+  /**
+   * A run over `root` begins, whose state folder lies at `place` seen from there: jobs may be left over from now on.
+   * Answered with the run's number.
+   */
+  | { readonly kind: 'begin-run'; readonly root: string; readonly place: string }
   /** What a file holds, in place of all that was known of it. `definitions` is JSON, so that it crosses threads fast. */
   | (ReadFile & {
       readonly kind: 'file-parsed'

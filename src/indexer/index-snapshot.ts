@@ -1,4 +1,4 @@
-import { sep } from 'node:path'
+import { relative } from 'node:path'
 import { engineError } from '../errors.ts'
 import { guarded, openIndexForReading } from './index-schema.ts'
 import type { FileStamp, SkipReason } from './source-file.ts'
@@ -57,20 +57,20 @@ export function hasOpenRun(path: string): boolean {
 }
 
 /**
- * Refuses the index of another directory: paths in it are relative, and would be mixed with those of this one. A state
- * folder that lies in its directory may be moved with it.
+ * Refuses the index of another directory: paths in it are relative, and would be mixed with those of this one. One that
+ * lies in its directory may have been moved with it.
  *
  * @throws PATH_INVALID, and what openIndexForReading throws
  */
 export function assertIndexOf({ folder, index }: StatePaths, directory: string): void {
-  if (folder.startsWith(directory + sep)) return
   const database = openIndexForReading(index)
   if (database === undefined) return
   try {
-    const root = guarded(index, () =>
-      database.prepare<[], unknown>("SELECT value FROM facts WHERE name = 'root'").pluck().get(),
-    )
+    const fact = database.prepare<[string], unknown>('SELECT value FROM facts WHERE name = ?').pluck()
+    const [root, place] = guarded(index, () => [fact.get('root'), fact.get('place')])
     if (root === undefined || root === directory) return
+    const here = relative(directory, folder)
+    if (here === place && !here.startsWith('..')) return
     throw engineError('PATH_INVALID', {
       found: `${folder} holds the index of ${String(root)}, not of ${directory}`,
       allowed: 'a state folder for each directory',

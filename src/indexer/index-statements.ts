@@ -78,7 +78,7 @@ export class IndexStatements {
   apply(message: SingleMessage): IndexReply {
     switch (message.kind) {
       case 'begin-run':
-        return this.#beginRun(message.root)
+        return this.#beginRun(message)
       case 'file-parsed':
         return this.#replace(message, (file) => {
           const { hash, language, symbols } = message
@@ -114,10 +114,11 @@ export class IndexStatements {
   }
 
   /** Numbers grow even when the index was deleted meanwhile and old jobs come back: they are times, if possible. */
-  #beginRun(root: string): IndexReply {
+  #beginRun({ root, place }: { readonly root: string; readonly place: string }): IndexReply {
     const last = Number(this.#getFact.get('run') ?? 0)
     const run = Math.max(systemClock.wallMs(), last + 1)
     this.#putFact.run('root', root)
+    this.#putFact.run('place', place)
     this.#putFact.run('run', run)
     this.#putFact.run('open_run', run)
     if (this.#hasDefinition.get() === undefined) this.#database.exec(nameIndexSql.drop)

@@ -44,7 +44,9 @@ function claimBacklog(changes: Changes): void {
   let leftMs = roomMs
   // Costs differ by type, and the types are seen while the backlog is read.
   const rows = changes.writer.backlogClaim(0, charactersPerClaim, (row, claimed) => {
-    leftMs -= changes.jobTypes.get(row.jobType).estimateMs
+    const jobType = changes.jobTypes.get(row.jobType)
+    // One that nobody serves takes no thread's time: it is parked.
+    if (jobType.isServed) leftMs -= jobType.estimateMs
     return leftMs > 0 && claimed < most
   })
   for (const row of rows) claimRow(changes, row)

@@ -52,10 +52,10 @@ export class Dispatcher {
     this.#keepWatch()
   }
 
-  /** From now on nothing is given out; what had not begun is taken back and returned. */
-  close(): Claim[] {
+  /** From now on nothing is given out; what has not begun is taken back, and held. */
+  close(): void {
     this.#closed = true
-    return this.#pool.ready().flatMap((thread) => thread.batches.flatMap((batch) => batch.takeBackWaiting()))
+    for (const thread of this.#pool.ready()) for (const batch of thread.batches) batch.takeBackWaiting()
   }
 
   /** Ends the watch over running jobs. */
@@ -74,8 +74,9 @@ export class Dispatcher {
 
   /** Whether no thread comes to rest before the next look, even if nothing more is given out until then. */
   isSupplied(): boolean {
-    if (this.#closed) return false
-    return this.#pool.ready().every(({ batches }) => {
+    const threads = this.#pool.ready()
+    if (this.#closed || threads.length === 0) return false
+    return threads.every(({ batches }) => {
       let aheadMs = 0
       for (let place = 1; place < batches.length; place++) aheadMs += batches[place]?.estimatedMs ?? 0
       return aheadMs >= limits.watchEveryMs

@@ -72,23 +72,7 @@ export class PoolThread {
 
   /** Takes what the thread has laid down, by batch. */
   collect(): Outcomes[] {
-    const collected: (Outcomes & {
-      readonly succeeded: number[]
-      results: (string | undefined)[] | undefined
-    })[] = []
-    for (let one = this.#outbox.take(); one !== undefined; one = this.#outbox.take()) {
-      let outcomes = collected.at(-1)
-      if (outcomes?.batch !== one.batch) {
-        outcomes = { batch: one.batch, succeeded: [], results: undefined, others: [] }
-        collected.push(outcomes)
-      }
-      if (one.result !== undefined) {
-        outcomes.results ??= new Array<string | undefined>(outcomes.succeeded.length).fill(undefined)
-      }
-      outcomes.results?.push(one.result)
-      outcomes.succeeded.push(one.index)
-    }
-    return collected
+    return this.#outbox.collect()
   }
 
   notify(notice: ThreadNotice, transfer: readonly MessagePort[] = []): void {

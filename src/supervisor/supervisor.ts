@@ -363,6 +363,8 @@ export class Supervisor {
       .ready()
       .filter((thread) => thread.batches.some((one) => one.started().length > 0))
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
+    // What ended in the last moment, and whose reply is still under way.
+    for (const thread of this.#pool.ready()) this.#pool.collect(thread)
     this.#lasting.offerKept()
     while (this.#waiting > 0 && this.#cycle());
     const left = [...this.#claims.all()]

@@ -66,6 +66,11 @@ test('one state folder cannot serve two directories, but moves with its own', ()
     expect(stderr).toContain(`${state} holds the index of ${one}, not of ${two}`)
   }
   expect(semantica(['search', 'a', one, '--state', state]).status).toBe(0)
+  // Neither is the state of a folder that of the one around it.
+  mkdirSync(join(one, 'inner'))
+  expect(semantica(['index', join(one, 'inner')]).status).toBe(0)
+  const around = semantica(['index', one, '--state', join(one, 'inner', '.semantica')])
+  expect(around).toMatchObject({ status: 2, stderr: expect.stringContaining('holds the index of') })
 
   expect(semantica(['index', two]).status).toBe(0)
   const moved = join(tree.path, 'moved')

@@ -159,7 +159,7 @@ class Rig {
     this.#batches = this.#batches.filter((batch) => batch.waiting().length > 0)
     for (const batch of begunBatches) {
       const begun = batch.started()
-      for (const claim of begun) batch.control.end(claim.index, 1)
+      for (const claim of begun) batch.control.end(claim.index)
       const succeeded = begun.filter(({ jobType }) => jobType.name === 'OK').map(({ index }) => index)
       const others = begun.flatMap((claim): AttemptEnd[] => {
         const { index } = claim

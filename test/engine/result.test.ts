@@ -116,6 +116,21 @@ test('a batch with results, none, and failures keeps each with its job', async (
   }
 })
 
+test('outcomes do not wait for a slow job behind them, even in the only thread', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const spins = (ms: number) => ({ type: 'TINY', payload: { ms } }) as const
+  // How long they take is known then: the slow job shares its batch, and another batch waits behind it.
+  const warm = await engine.enqueueMany(Array.from({ length: 100 }, () => spins(0.5)))
+  await Promise.all(warm.map((job) => job.result()))
+  const slowAt = 32
+  const jobs = await engine.enqueueMany(
+    Array.from({ length: 100 }, (_, index) => spins(index === slowAt ? 1_500 : 0.5)),
+  )
+  await Promise.all(jobs.slice(0, slowAt).map((job) => job.result()))
+  expect((await engine.get(jobs[slowAt]?.id ?? ''))?.state).toBe('RUNNING')
+  await engine.idle()
+})
+
 test('an id of another database, of no job, and no id at all', async () => {
   const engine = await engines.open()
   const other = await engines.open({ database: engines.pathOf('other.db') })

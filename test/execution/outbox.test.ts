@@ -26,11 +26,19 @@ const step = fc.oneof(
   },
 )
 
+const position = fc.oneof(
+  fc.constant(0),
+  fc.integer({ min: 1, max: 40_000 }).map((records) => (2 ** 31 - 4 * records) | 0),
+  fc.integer({ min: 1, max: 40_000 }).map((records) => -4 * records),
+)
+
 test('the outbox is a queue', () => {
   let wasFull = false
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), fc.integer(), (steps, firstBatch) => {
+    fc.property(fc.array(step, { maxLength: 120 }), fc.integer(), position, (steps, firstBatch, start) => {
       const memory = createOutbox()
+      // As if so many words had been written and taken before: the counts go round at 2 to the power of 31.
+      new Int32Array(memory).fill(start, 0, 2)
       const writer = new OutboxWriter(memory)
       const reader = new OutboxReader(memory)
       const expected: unknown[] = []
@@ -38,8 +46,10 @@ test('the outbox is a queue', () => {
       for (const one of steps) {
         for (let times = 0; times < one.count; times++) {
           if (one.kind === 'add') {
-            const outcome = { batch: (firstBatch + index) | 0, index: index++, result: one.result }
-            if (writer.add(outcome.batch, outcome.index, outcome.result)) expected.push(outcome)
+            const batch = (firstBatch + index) | 0
+            const kind = one.result === undefined ? ('success' as const) : ('success-with-result' as const)
+            const outcome = { batch, index: index++, kind, text: one.result ?? '' }
+            if (writer.addSuccess(batch, outcome.index, one.result)) expected.push(outcome)
             else wasFull = true
           } else {
             expect(reader.take()).toEqual(expected.shift())
@@ -61,7 +71,7 @@ test('a full outbox has room again once it was read, all the way round', () => {
   const long = 'x'.repeat(5_000)
   for (let round = 0; round < 50; round++) {
     let added = 0
-    while (writer.add(round, added, long)) added++
+    while (writer.addSuccess(round, added, long)) added++
     expect(added).toBeGreaterThan(20)
     for (let taken = 0; taken < added; taken++)
       expect(reader.take()).toMatchObject({ batch: round, index: taken })
@@ -72,7 +82,26 @@ test('a full outbox has room again once it was read, all the way round', () => {
 test('a result that is too long is refused, and one of the greatest length is not', () => {
   const memory = createOutbox()
   const writer = new OutboxWriter(memory)
-  expect(writer.add(1, 0, 'y'.repeat(8_193))).toBe(false)
-  expect(writer.add(1, 0, 'y'.repeat(8_192))).toBe(true)
-  expect(new OutboxReader(memory).take()?.result).toHaveLength(8_192)
+  expect(writer.addSuccess(1, 0, 'y'.repeat(8_193))).toBe(false)
+  expect(writer.addSuccess(1, 0, 'y'.repeat(8_192))).toBe(true)
+  expect(new OutboxReader(memory).take()?.text).toHaveLength(8_192)
+})
+
+test('what was laid down is collected by batch, each end as it was', () => {
+  const memory = createOutbox()
+  const writer = new OutboxWriter(memory)
+  writer.addSuccess(1, 0, undefined)
+  writer.addSuccess(1, 1, '"one"')
+  writer.addEnd(1, 2, '{"kind":"interrupted","index":2}')
+  writer.addSuccess(1, 3, undefined)
+  writer.addSuccess(2, 0, undefined)
+  expect(new OutboxReader(memory).collect()).toEqual([
+    {
+      batch: 1,
+      succeeded: [0, 1, 3],
+      results: [undefined, '"one"', undefined],
+      others: [{ kind: 'interrupted', index: 2 }],
+    },
+    { batch: 2, succeeded: [0], results: undefined, others: [] },
+  ])
 })

@@ -83,7 +83,7 @@ export class DirectIndexer implements AsyncDisposable {
   async index(maxFileBytes = 2_000_000) {
     const found = await discoverFiles(this.#root, dirname(this.indexPath))
     const plan = planRun(found.files, readSnapshot(this.indexPath).files, maxFileBytes)
-    const [begun] = await this.tell({ kind: 'begin-run', root: '/tree' })
+    const [begun] = await this.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
     this.#run = typeof begun === 'object' && begun !== null && 'run' in begun ? Number(begun.run) : 0
     await this.tell({ kind: 'drop-files', paths: [...plan.removed, ...plan.dropped] })
     const outcomes: IndexFileOutcome[] = []

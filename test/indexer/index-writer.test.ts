@@ -76,9 +76,9 @@ test('a run is open from its beginning to its end, and numbers grow', async () =
   using tree = new TemporaryTree()
   await using indexer = new DirectIndexer(tree.path)
   expect(readSnapshot(indexer.indexPath).isRunOpen).toBe(false)
-  const [first] = await indexer.tell({ kind: 'begin-run', root: '/tree' })
+  const [first] = await indexer.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
   expect(readSnapshot(indexer.indexPath).isRunOpen).toBe(true)
-  const [second] = await indexer.tell({ kind: 'begin-run', root: '/tree' })
+  const [second] = await indexer.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
   expect(Number(Reflect.get(Object(second), 'run'))).toBeGreaterThan(
     Number(Reflect.get(Object(first), 'run')),
   )
@@ -97,14 +97,14 @@ test('names are found during a first run, which sorts them at its end, once', as
     database.close()
     return JSON.stringify(plan).includes('definitions_by_name')
   }
-  await indexer.tell({ kind: 'begin-run', root: '/tree' })
+  await indexer.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
   await indexer.tell(parsed('a.go', ['one'], [1, 1, 1]))
   expect([names(indexer), isSorted()]).toEqual([['one'], false])
   // The run was killed: the next one is not the first, and has sorted names at its end all the same.
-  await indexer.tell({ kind: 'begin-run', root: '/tree' })
+  await indexer.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
   await indexer.tell({ kind: 'end-run', summary: '{}' })
   expect([names(indexer), isSorted()]).toEqual([['one'], true])
-  await indexer.tell({ kind: 'begin-run', root: '/tree' })
+  await indexer.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
   expect([names(indexer), isSorted()]).toEqual([['one'], true])
 })
 
