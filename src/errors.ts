@@ -282,7 +282,12 @@ export function fromPlainError(plain: PlainError): Error {
 
 /** Whether `thrown` is an engine error with this code, whichever copy of the package made it. */
 export function hasCode(thrown: unknown, code: ErrorCode): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === code
+  try {
+    return thrown instanceof Error && 'code' in thrown && thrown.code === code
+  } catch {
+    // A proxy may throw at whatever it is asked.
+    return false
+  }
 }
 
 export function isErrorCode(code: string): code is ErrorCode {

@@ -155,6 +155,7 @@ export class BatchRunner {
     batch.running++
     this.#running.add(job)
     let returned: unknown
+    let pending: Promise<unknown> | undefined
     try {
       const payload = validatePayload(jobType, definition.payload, JSON.parse(task.payloads[index] ?? 'null'))
       returned =
@@ -162,13 +163,13 @@ export class BatchRunner {
           ? payload.then((value) => runHandler(job, value))
           : runHandler(job, payload)
       // A promise of another kind may throw when it is looked at, or answer twice.
-      if (isThenable(returned)) returned = Promise.resolve(returned)
+      if (isThenable(returned)) pending = Promise.resolve(returned)
     } catch (thrown) {
       this.#threw(job, thrown)
       return
     }
-    if (returned instanceof Promise) {
-      returned.then(
+    if (pending !== undefined) {
+      pending.then(
         (value) => this.#returned(job, value),
         (thrown: unknown) => this.#threw(job, thrown),
       )
@@ -197,7 +198,8 @@ export class BatchRunner {
     attempt.close()
     const reason = batch.control.abortReason(index)
     if (reason !== 'none') {
-      this.#end(job, { kind: 'gave-way', index, reason, error: toPlainError(thrown) })
+      const verdict = verdictOf(thrown)
+      this.#end(job, { kind: 'gave-way', index, reason, error: toPlainError(thrown), verdict })
     } else if (hasCode(thrown, 'ACTOR_RESTARTED')) {
       this.#end(job, { kind: 'interrupted', index, error: toPlainError(thrown) })
     } else {

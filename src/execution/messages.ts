@@ -77,7 +77,12 @@ export type AttemptEnd = { readonly index: number } & (
       readonly verdict: Verdict
     }
   /** The handler gave way to its signal. */
-  | { readonly kind: 'gave-way'; readonly reason: AbortReason; readonly error: PlainError }
+  | {
+      readonly kind: 'gave-way'
+      readonly reason: AbortReason
+      readonly error: PlainError
+      readonly verdict: Verdict
+    }
   /** Nobody's fault: an actor that it asked was restarted. Put back uncharged. */
   | { readonly kind: 'interrupted'; readonly error: PlainError }
 )

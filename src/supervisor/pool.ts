@@ -288,6 +288,8 @@ export class Pool {
     const wasReady = thread.state === 'ready'
     if (wasReady) this.#drain(thread)
     this.#forget(thread)
+    // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
+    void this.end(thread)
     const cause = error instanceof Error ? error : new Error(String(error))
     if (!wasReady) {
       this.#greetingFailed(

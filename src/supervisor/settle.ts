@@ -64,7 +64,7 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
   }
   switch (end.reason) {
     case 'timed-out':
-      failAttempt(changes, claim, { cause: 'TIMED_OUT', error: end.error }, { kind: 'retry' }, startedAt, now)
+      failAttempt(changes, claim, { cause: 'TIMED_OUT', error: end.error }, end.verdict, startedAt, now)
       return
     case 'stopping':
       if (putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 0 })) {

@@ -87,6 +87,19 @@ test('a handler that returns what JSON cannot carry fails for good', async () =>
   expect((await engine.stats()).threads.ready).toBe(2)
 })
 
+test('what throws at whatever it is asked fails its job, thrown or returned, and nothing else', async () => {
+  const engine = await engines.open()
+  const thrown = await rejectionOf((await engine.enqueue('THROWS_HOSTILE')).result(), 'JOB_FAILED')
+  expect(thrown.details).toMatchObject({ cause: 'THREW' })
+  const returned = await rejectionOf(
+    (await engine.enqueue('RETURNS', { what: 'hostile' })).result(),
+    'JOB_FAILED',
+  )
+  expect(returned.details).toMatchObject({ cause: 'THREW' })
+  expect((await engine.stats()).threads).toEqual({ ready: 2, busy: 0 })
+  expect(await (await engine.enqueue('OK', 1)).result()).toBe(1)
+})
+
 test('a large result comes whole, one that is too large fails', async () => {
   const engine = await engines.open()
   expect(await (await engine.enqueue('BIG', { characters: 5_000_000 })).result()).toHaveLength(5_000_000)
