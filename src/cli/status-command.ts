@@ -21,9 +21,9 @@ export function runStatus(directory: string, options: StatusCommandOptions): num
 }
 
 function asJson(totals: IndexTotals): string {
-  const { files, skipped, symbols, bytes, languages, isRunOpen, lastSummary } = totals
+  const { files, symbols, bytes, languages, isRunOpen, lastSummary } = totals
   const lastRun: unknown = lastSummary === undefined ? null : JSON.parse(lastSummary)
-  return `${JSON.stringify({ files, skipped, symbols, bytes, languages, run_open: isRunOpen, last_run: lastRun })}\n`
+  return `${JSON.stringify({ files, symbols, bytes, languages, run_open: isRunOpen, last_run: lastRun })}\n`
 }
 
 function asText(root: string, totals: IndexTotals): string {

@@ -5,7 +5,13 @@ import { maxStopGraceMs, type Tuning } from '../config.ts'
 import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
 import type { ActorReference } from '../job/context.ts'
-import { type AnyJobDefinition, checkNumber, type PayloadOf, type ResultOf } from '../job/definition.ts'
+import {
+  type AnyJobDefinition,
+  checkFields,
+  checkNumber,
+  type PayloadOf,
+  type ResultOf,
+} from '../job/definition.ts'
 import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type {
@@ -21,7 +27,7 @@ import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { checkJob } from './check-job.ts'
-import { type CheckedJob, Enqueuer } from './enqueuer.ts'
+import { type AddedJob, type CheckedJob, Enqueuer } from './enqueuer.ts'
 import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
 import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
@@ -138,8 +144,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     ...[payload, options]: EnqueueParameters<PayloadOf<Definitions[Type]>>
   ): Promise<Job<ResultOf<Definitions[Type]>>> {
     const checked = checkJob(this.#definitions, jobType, payload, options)
-    const { seq, isNew } = await this.#enqueuer.add(checked instanceof Promise ? await checked : checked)
-    return new Job(this.#handles, seq, jobType, isNew)
+    const added = await this.#enqueuer.add(checked instanceof Promise ? await checked : checked)
+    return this.#jobOf(added, jobType)
   }
 
   /**
@@ -163,7 +169,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     }
     if (!isArray(jobs)) return enqueueStream(this.#enqueuer, jobs, check)
     const added = await enqueueArray(this.#enqueuer, jobs, check)
-    return added.map(({ seq, isNew }, index) => new Job(this.#handles, seq, jobs[index]?.type ?? '', isNew))
+    return added.map((one, index) => this.#jobOf(one, jobs[index]?.type ?? ''))
   }
 
   /** Resolves when `enqueue` will not be refused as OVERLOADED. */
@@ -273,7 +279,9 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * are asked to give way; those that still run after the grace are ended with their thread and put back. Always
    * resolves, a little after the grace at the latest. Further calls give the same report.
    */
-  stop({ graceMs = this.#tuning.stopGraceMs }: { readonly graceMs?: number } = {}): Promise<StopReport> {
+  stop(options: { readonly graceMs?: number } = {}): Promise<StopReport> {
+    checkFields('options', options)
+    const { graceMs = this.#tuning.stopGraceMs } = options
     checkNumber('graceMs', graceMs, 0, maxStopGraceMs)
     this.#stopping ??= this.#stop(graceMs)
     return this.#stopping
@@ -336,6 +344,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       default:
         unreachable(notice)
     }
+  }
+
+  #jobOf<Result>({ seq, isNew, existingType }: AddedJob, jobType: string): Job<Result> {
+    return new Job(this.#handles, seq, existingType ?? jobType, isNew)
   }
 
   readonly #idOf = (seq: number): string => encodeJobId(this.#databaseId, toJobSeq(seq))

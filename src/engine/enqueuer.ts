@@ -20,6 +20,8 @@ export interface CheckedJob {
 export interface AddedJob {
   readonly seq: number
   readonly isNew: boolean
+  /** The type of the job that was there before. */
+  readonly existingType: string | undefined
 }
 
 interface Pack {
@@ -193,9 +195,13 @@ function forEachAdded(
   give: (index: number, added: AddedJob) => void,
 ): void {
   if (reply.kind === 'run') {
-    for (let index = 0; index < jobs; index++) give(index, { seq: reply.firstSeq + index, isNew: true })
+    for (let index = 0; index < jobs; index++) {
+      give(index, { seq: reply.firstSeq + index, isNew: true, existingType: undefined })
+    }
     return
   }
-  const existing = new Set(reply.existing)
-  for (const [index, seq] of reply.seqs.entries()) give(index, { seq, isNew: !existing.has(index) })
+  const existing = new Map(reply.existing.map(({ index, jobType }) => [index, jobType]))
+  for (const [index, seq] of reply.seqs.entries()) {
+    give(index, { seq, isNew: !existing.has(index), existingType: existing.get(index) })
+  }
 }

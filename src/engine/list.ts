@@ -1,5 +1,5 @@
 import { describe, engineError, invalidOption } from '../errors.ts'
-import { checkNumber } from '../job/definition.ts'
+import { checkFields, checkNumber } from '../job/definition.ts'
 import { isJobState, type JobState, jobStates } from '../job/state.ts'
 import type { ListRequest } from '../store/messages.ts'
 
@@ -33,6 +33,7 @@ const filterNames: ReadonlySet<string> = new Set<keyof ListFilter>([
 
 /** @throws OPTION_INVALID */
 export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before'> {
+  checkFields('filter', filter)
   for (const [name, value] of Object.entries(filter)) {
     if (!filterNames.has(name)) throw invalidOption(name, 'not a filter of list', [...filterNames].join(', '))
     if (name !== 'limit' && value !== undefined && typeof value !== 'string') {

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import { readTuning, type Tuning } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
-import { type AnyJobDefinition, isJobsModule, type JobsModule } from '../job/definition.ts'
+import { type AnyJobDefinition, checkFields, isJobsModule, type JobsModule } from '../job/definition.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
@@ -54,8 +54,7 @@ const notAFile = /^(?::memory:|file:)/
 
 /** @throws OPTION_INVALID, JOBS_MODULE_INVALID */
 export function checkOptions(options: EngineOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null)
-    throw invalidOption('options', describe(options), 'an object')
+  checkFields('options', options)
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name))
       throw invalidOption(name, 'not an option of Engine.start', [...optionNames].join(', '))
@@ -85,7 +84,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,
-      actors: checkActors(options.actors ?? {}),
+      actors: checkActors(options.actors === undefined ? {} : options.actors),
     },
   }
 }
@@ -114,6 +113,7 @@ function mergeDefinitions(modules: readonly unknown[]): ReadonlyMap<string, AnyJ
 }
 
 function checkActors(actors: Readonly<Record<string, ActorOption>>): ActorStart[] {
+  checkFields('actors', actors)
   return Object.entries(actors).map(([name, actor]) => {
     if (name === '')
       throw invalidOption('actors', 'given with an empty name', 'names of at least 1 character')

@@ -3,7 +3,6 @@ import { guarded, openIndexForReading } from './index-schema.ts'
 /** What the whole index holds. */
 export interface IndexTotals {
   readonly files: number
-  readonly skipped: number
   readonly symbols: number
   /** Size of the indexed sources. */
   readonly bytes: number
@@ -38,7 +37,6 @@ export function readTotals(path: string): IndexTotals | undefined {
       const lastSummary = facts.get('last_summary')
       return {
         files: sum(indexed.map(([, count]) => count)),
-        skipped: sum(rows.filter(([language]) => language === null).map(([, count]) => count)),
         symbols: sum(indexed.map(([, , symbols]) => symbols)),
         bytes: sum(indexed.map(([, , , bytes]) => bytes)),
         languages: Object.fromEntries(indexed.map(([language, count]) => [language, count])),

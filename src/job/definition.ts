@@ -128,6 +128,12 @@ export function checkRetry(name: string, retry: Partial<RetryPolicy>): void {
   }
 }
 
+/** @throws OPTION_INVALID when `value` is not an object with named fields: nothing, a list or a map would pass as no options */
+export function checkFields(name: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value)
+    throw invalidOption(name, describe(value), 'an object')
+}
+
 /** @throws OPTION_INVALID when `value` is not a number within the bounds, both ends included */
 export function checkNumber(
   name: string,

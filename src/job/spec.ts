@@ -1,5 +1,5 @@
 import { describe, invalidOption } from '../errors.ts'
-import { checkNumber, checkRetry, maxTimeoutMs } from './definition.ts'
+import { checkFields, checkNumber, checkRetry, maxTimeoutMs } from './definition.ts'
 import type { RetryPolicy } from './retry.ts'
 
 /** How one job is to be run. Everything is optional. */
@@ -47,8 +47,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
 
 /** @throws OPTION_INVALID naming the option, its value and what is allowed */
 export function checkEnqueueOptions(options: EnqueueOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalidOption('options', describe(options), 'an object')
+  checkFields('options', options)
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name))
       throw invalidOption(name, 'not an option of enqueue', [...optionNames].join(', '))

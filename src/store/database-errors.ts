@@ -27,6 +27,20 @@ export function sqliteCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Whether a statement of ours was refused when the engine started: the schema is not what its migrations say. */
+export function isSchemaError(error: unknown): error is Error {
+  return sqliteCode(error) === 'SQLITE_ERROR'
+}
+
+export function schemaDamaged(error: Error, path: string): Error {
+  return engineError('DATABASE_CORRUPT', {
+    found: `A table of ${path} is missing, or is not as the engine made it: ${error.message}`,
+    action: 'Restore a backup, or start with a new file.',
+    details: { path },
+    cause: error,
+  })
+}
+
 function factsOf(code: string, path: string): readonly [ErrorCode, ErrorFacts] | undefined {
   // SQLite reports a disk without room for the WAL index as an input/output error.
   if (code === 'SQLITE_IOERR_SHMSIZE') return diskFull(path)

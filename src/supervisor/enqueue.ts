@@ -7,7 +7,7 @@ import { defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { Changes, NewJobFacts } from './changes.ts'
 import { settleSuperseded } from './finish.ts'
-import type { EnqueueReply, EnqueueRequest } from './messages.ts'
+import type { EnqueueReply, EnqueueRequest, ExistingJob } from './messages.ts'
 
 interface Added {
   readonly seq: JobSeq
@@ -20,12 +20,12 @@ export function applyEnqueue(changes: Changes, request: EnqueueRequest): Enqueue
   const { jobTypes, payloads, options } = request
   if (options === undefined) return { kind: 'run', firstSeq: addPlain(changes, request, now) }
   const seqs: number[] = []
-  const existing: number[] = []
+  const existing: ExistingJob[] = []
   for (const [index, payload] of payloads.entries()) {
     const jobType = typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? '')
     const added = addJob(changes, factsOf(jobType, payload, options[index]), options[index] ?? {}, now)
     seqs.push(added.seq)
-    if (!added.isNew) existing.push(index)
+    if (!added.isNew) existing.push({ index, jobType: changes.writer.jobGet(added.seq)?.jobType ?? jobType })
   }
   return { kind: 'each', seqs, existing }
 }

@@ -64,8 +64,13 @@ export interface EnqueueRequest {
 export type EnqueueReply =
   /** All new, numbered without a gap. */
   | { readonly kind: 'run'; readonly firstSeq: number }
-  /** `existing` holds the places of those that name a job that was there before. */
-  | { readonly kind: 'each'; readonly seqs: readonly number[]; readonly existing: readonly number[] }
+  | { readonly kind: 'each'; readonly seqs: readonly number[]; readonly existing: readonly ExistingJob[] }
+
+/** A job that was there before and stands for the one at `index`; its type may be another. */
+export interface ExistingJob {
+  readonly index: number
+  readonly jobType: string
+}
 
 export type CancelAnswer = 'unknown' | 'finished' | 'cancelled'
 

@@ -4,6 +4,7 @@ import type { ThreadStart } from '../actor/thread-start.ts'
 import { systemClock } from '../clock.ts'
 import { unreachable } from '../errors.ts'
 import { closeWriter } from '../store/close.ts'
+import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
@@ -50,7 +51,7 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
     await supervisor?.abandon()
     if (database !== undefined) closeWriter(database)
     lock?.release()
-    thread.failed(error)
+    thread.failed(isSchemaError(error) ? schemaDamaged(error, start.database) : error)
   }
 }
 

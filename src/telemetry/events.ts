@@ -15,7 +15,9 @@
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
+
 import type { PlainError } from '../errors.ts'
+import { describe, invalidOption } from '../errors.ts'
 import type { FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
 
@@ -91,7 +93,10 @@ export class EngineEvents {
     this.#onInterest = onInterest
   }
 
+  /** @throws OPTION_INVALID when `listener` cannot be called */
   on<Name extends EngineEventName>(name: Name, listener: Listener<Name>): this {
+    if (typeof listener !== 'function')
+      throw invalidOption(`the listener of ${name}`, describe(listener), 'a function')
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
     listeners.add(listener)

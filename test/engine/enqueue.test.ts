@@ -45,6 +45,8 @@ test('an unknown job type, a payload that JSON cannot carry, and options out of 
     { timeoutMs: 0 },
     { onConflict: 'replace' },
     { unheardOf: 1 },
+    [],
+    new Map(),
   ]) {
     // @ts-expect-error some of them are not even of the right type
     await rejectionOf(engine.enqueue('OK', 1, options), 'OPTION_INVALID')
@@ -88,6 +90,9 @@ test('iterables of both kinds are taken in chunks', async () => {
   }
   expect(await engine.enqueueMany(some())).toEqual({ enqueued: 3_210, existing: 0 })
   expect(await engine.enqueueMany(later())).toEqual({ enqueued: 3_210, existing: 0 })
+  const first = await engine.enqueue('OK', 1, { idempotencyKey: 'other type' })
+  const again = await engine.enqueue('NOTHING', null, { idempotencyKey: 'other type' })
+  expect([again.id, again.isNew, again.jobType]).toEqual([first.id, false, 'OK'])
   const keyed = [1, 2, 3].map(() => ({ type: 'OK', options: { idempotencyKey: 'k' } }) as const)
   expect(await engine.enqueueMany(keyed.values())).toEqual({ enqueued: 1, existing: 2 })
   // @ts-expect-error not an iterable of jobs
@@ -97,7 +102,7 @@ test('iterables of both kinds are taken in chunks', async () => {
   // @ts-expect-error not a job either
   await rejectionOf(engine.enqueueMany([null].values()), 'OPTION_INVALID')
   await engine.idle()
-  expect((await engine.stats()).jobs.DONE).toBe(6_421)
+  expect((await engine.stats()).jobs.DONE).toBe(6_422)
 })
 
 test('several iterables share what may be pending, however little that is', async () => {

@@ -42,6 +42,18 @@ test('job types that no thread would serve are refused at the start', async () =
   })
 })
 
+test('a database that has lost a table is refused as damaged', async () => {
+  const path = join(folder, 'jobs.db')
+  await (await Engine.start({ jobs: basic, database: path, threads: 1 })).stop()
+  const database = new Database(path)
+  database.exec('DROP TABLE attempts')
+  database.close()
+  await expect(Engine.start({ jobs: basic, database: path, threads: 1 })).rejects.toMatchObject({
+    code: 'DATABASE_CORRUPT',
+    message: expect.stringContaining('no such table: attempts'),
+  })
+})
+
 test('a recovery that fails ends the start, and forgets nothing', async () => {
   const path = join(folder, 'jobs.db')
   const first = await Engine.start({ jobs: basic, database: path, threads: 1 })

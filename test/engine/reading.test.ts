@@ -59,6 +59,14 @@ test('list filters by everything at once, and refuses what is no filter', async 
   await rejectionOf(engine.list({ state: 'LOST' }), 'OPTION_INVALID')
   // @ts-expect-error no such filter
   await rejectionOf(engine.list({ tag: 'x' }), 'OPTION_INVALID')
+  for (const filter of [5, null, []]) {
+    // @ts-expect-error what only JavaScript can pass
+    await rejectionOf(engine.list(filter), 'OPTION_INVALID')
+  }
+  // @ts-expect-error what only JavaScript can pass
+  expect(() => engine.stop(null)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  // @ts-expect-error what only JavaScript can pass
+  expect(() => engine.events.on('recovered', 5)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   await rejectionOf(engine.list({ limit: 1_001 }), 'OPTION_INVALID')
   await rejectionOf(engine.list({ cursor: 'page 2' }), 'CURSOR_INVALID')
 })

@@ -74,6 +74,15 @@ test('an attempt over its time limit fails, is retried by the policy, and says w
   }
 })
 
+test('an attempt over its time limit that gives up for good is not retried', async () => {
+  const engine = await engines.open()
+  const job = await engine.enqueue('GIVES_UP', {}, { timeoutMs: 25, retry: { maxAttempts: 3, backoffMs: 1 } })
+  const error = await rejectionOf(job.result(), 'JOB_FAILED')
+  expect(error.details).toMatchObject({ cause: 'TIMED_OUT' })
+  expect(error.cause).toMatchObject({ message: 'gave up' })
+  expect((await engine.get(job.id))?.attempt).toBe(1)
+})
+
 test('the time limit counts from the beginning of the handler, not from the enqueue', async () => {
   const engine = await engines.open({ threads: 1 })
   const jobs = await engine.enqueueMany(

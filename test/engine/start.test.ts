@@ -123,6 +123,8 @@ test('options are refused by name', async () => {
     { database: ':memory:' },
     { database: 'file:tasks.db?mode=memory' },
     { database, actors: { '': { module: {} } } },
+    { database, actors: 5 },
+    { database, actors: null },
     { database, threads: 0 },
     { database, threads: 1.5 },
     { database, stopGraceMs: -1 },
