@@ -77,6 +77,7 @@ export async function indexDirectory(options: IndexOptions): Promise<IndexSummar
   } finally {
     await run.stop()
   }
+  run.countUntold()
   const totals = readTotals(paths.index)
   return {
     ...tally.counts,
@@ -95,6 +96,8 @@ class IndexRun {
   readonly #tally: RunTally
   readonly #maxFileBytes: number
   #engine: Promise<Engine> | undefined
+  /** Number of this run; 0 before it has begun. */
+  #run = 0
 
   constructor(directory: string, paths: StatePaths, options: IndexOptions, tally: RunTally) {
     this.#directory = directory
@@ -128,6 +131,12 @@ class IndexRun {
   async stop(): Promise<void> {
     const engine = await this.#engine?.catch(() => undefined)
     await engine?.stop()
+  }
+
+  /** To be called after the stop. */
+  countUntold(): void {
+    if (this.#isAborted && this.#run > 0)
+      this.#tally.settledInIndex(readSnapshot(this.#paths.index).files, this.#run)
   }
 
   get #isAborted(): boolean {
@@ -171,7 +180,7 @@ class IndexRun {
     const engine = await this.#start()
     const place = relative(this.#directory, this.#paths.folder)
     const begun = await tell(engine, { kind: 'begin-run', root: this.#directory, place })
-    const run = typeof begun === 'object' && begun !== null && 'run' in begun ? Number(begun.run) : 0
+    this.#run = typeof begun === 'object' && begun !== null && 'run' in begun ? Number(begun.run) : 0
     const lost = [...plan.removed, ...plan.dropped]
     if (lost.length > 0) await tell(engine, { kind: 'drop-files', paths: lost })
 
@@ -190,7 +199,7 @@ class IndexRun {
       },
     })
     onProgress()
-    await watch.during(engine.enqueueMany(this.#jobs(plan.toRead, repository, run)))
+    await watch.during(engine.enqueueMany(this.#jobs(plan.toRead, repository)))
     await watch.untilIdle()
     if (this.#isAborted) return
     const { files, indexed, unchanged, skipped, failed, removed } = this.#tally.counts
@@ -199,13 +208,13 @@ class IndexRun {
   }
 
   /** An iterable, not an array: it is taken in chunks, so memory stays flat and the first job starts at once. */
-  *#jobs(files: readonly FileToRead[], repository: string, run: number) {
+  *#jobs(files: readonly FileToRead[], repository: string) {
     for (const { path, hash } of files) {
       if (this.#isAborted) return
       const payload: IndexFilePayload = {
         root: this.#directory,
         path,
-        run,
+        run: this.#run,
         hash,
         maxFileBytes: this.#maxFileBytes,
       }

@@ -10,6 +10,8 @@ export interface KnownFile extends FileStamp {
   /** null when the file was skipped. */
   readonly hash: string | null
   readonly skipReason: SkipReason | null
+  /** The run that wrote the row. */
+  readonly run: number
 }
 
 export interface IndexSnapshot {
@@ -30,12 +32,12 @@ export function readSnapshot(path: string): IndexSnapshot {
       const files = new Map<string, KnownFile>()
       let symbols = 0
       const rows = database
-        .prepare<[], [string, number, number, number, string | null, SkipReason | null, number]>(
-          'SELECT path, size, mtime_ms, checked_at_ms, hash, skip_reason, symbols FROM files',
+        .prepare<[], [string, number, number, number, string | null, SkipReason | null, number, number]>(
+          'SELECT path, size, mtime_ms, checked_at_ms, hash, skip_reason, run, symbols FROM files',
         )
         .raw()
-      for (const [filePath, size, mtimeMs, checkedAtMs, hash, skipReason, count] of rows.iterate()) {
-        files.set(filePath, { size, mtimeMs, checkedAtMs, hash, skipReason })
+      for (const [filePath, size, mtimeMs, checkedAtMs, hash, skipReason, run, count] of rows.iterate()) {
+        files.set(filePath, { size, mtimeMs, checkedAtMs, hash, skipReason, run })
         symbols += count
       }
       return { files, isRunOpen: isRunOpen(database), symbols }

@@ -1,5 +1,6 @@
 import type { Discovery, PathFailure } from './discover.ts'
 import type { IndexFileOutcome } from './index-jobs.ts'
+import type { KnownFile } from './index-snapshot.ts'
 import type { Plan } from './plan.ts'
 import type { SkipReason } from './source-file.ts'
 
@@ -31,7 +32,8 @@ interface Counts {
 export class RunTally {
   readonly #leftovers = new Set<string>()
   readonly #pendingBytes = new Map<string, number>()
-  readonly #known = new Set<string>()
+  /** What the index held of the files to be read, where it held something. */
+  readonly #knownHashes = new Map<string, string>()
   readonly #skippedBy = new Map<SkipReason, number>()
   readonly #failures: PathFailure[] = []
   #plan: Plan | undefined
@@ -57,7 +59,7 @@ export class RunTally {
     }
     for (const { path, size, hash } of plan.toRead) {
       this.#pendingBytes.set(path, size)
-      if (hash !== null) this.#known.add(path)
+      if (hash !== null) this.#knownHashes.set(path, hash)
       this.#bytesTotal += size
     }
     this.#filesTotal = plan.toRead.length
@@ -80,13 +82,28 @@ export class RunTally {
         this.#skip(outcome.reason, 1)
         break
       case 'vanished':
-        if (this.#known.has(outcome.path)) this.#removed++
+        if (this.#knownHashes.has(outcome.path)) this.#removed++
         break
     }
   }
 
   failed(path: string, reason: string): void {
     if (this.#done(path)) this.#fail({ path, reason })
+  }
+
+  /**
+   * The run was stopped: counts the files that it committed, and whose jobs could not say so any more. They are put back,
+   * and find nothing to do in the next run.
+   */
+  settledInIndex(files: ReadonlyMap<string, KnownFile>, run: number): void {
+    for (const path of [...this.#pendingBytes.keys()]) {
+      const file = files.get(path)
+      if (file?.run !== run) continue
+      if (file.skipReason !== null) this.settled({ kind: 'skipped', path, reason: file.skipReason })
+      else if (file.hash === this.#knownHashes.get(path))
+        this.settled({ kind: 'unchanged', path, bytes: file.size })
+      else this.settled({ kind: 'indexed', path, symbols: 0, bytes: file.size })
+    }
   }
 
   /** How many files of the plan have not settled. */

@@ -73,6 +73,8 @@ test('a stopped run is finished by the next one', async () => {
   expect(stopped.interrupted).toBe(true)
   expect(stopped.files).toBe(300)
   expect(stopped.indexed).toBeLessThan(300)
+  // Also what was committed in the last moment, and whose job could not say so any more.
+  expect(stopped.indexed).toBe(names(directory).length)
   expect(hasOpenRun(join(directory, '.semantica/index.db'))).toBe(true)
 
   const next = await index(directory)

@@ -4,7 +4,7 @@ import type { KnownFile } from '../../src/indexer/index-snapshot.ts'
 import { planRun } from '../../src/indexer/plan.ts'
 import { subjectKeyOf } from '../../src/indexer/subject.ts'
 
-const known: KnownFile = { size: 10, mtimeMs: 1_000, checkedAtMs: 9_000, hash: 'h', skipReason: null }
+const known: KnownFile = { size: 10, mtimeMs: 1_000, checkedAtMs: 9_000, hash: 'h', skipReason: null, run: 1 }
 const skippedBefore: KnownFile = { ...known, hash: null, skipReason: 'binary' }
 
 test.each([
