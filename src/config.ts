@@ -63,6 +63,8 @@ export const limits = {
   commandsPerCycle: 256,
   /** Jobs that one message from the host carries at most, so that one command stays short. */
   jobsPerMessage: 500,
+  /** A message with this much payload takes no further job. */
+  charactersPerMessage: 1_000_000,
   /** Jobs and characters of one atomic `enqueueMany`. */
   atomicJobs: 10_000,
   atomicCharacters: 10_000_000,

@@ -1,13 +1,13 @@
-import { writeSql } from '../../src/store/write-statements.ts'
+import { floorSql } from '../floor-statements.ts'
 import { measureRowWrites, type RowWritesParameters } from '../row-writes.ts'
 import type { Measurement } from '../trials.ts'
 import { noOpJob } from '../workload.ts'
 
-/** The engine's own table, settings and statements. */
+/** The engine's own table and settings. */
 export function run(parameters: RowWritesParameters): Measurement {
   return measureRowWrites(parameters, (database) => {
-    const insert = database.prepare<[number, string, string, number]>(writeSql.jobInsertPlainRunning)
-    const settle = database.prepare<[number, number, number]>(writeSql.jobSettleFirstDone)
+    const insert = database.prepare<[number, string, string, number]>(floorSql.insertRunning)
+    const settle = database.prepare<[number, number, number]>(floorSql.settleDone)
     const payload = JSON.stringify(noOpJob.payload)
     return {
       insert: (seq, now) => insert.run(seq, noOpJob.type, payload, now),

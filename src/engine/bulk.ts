@@ -2,7 +2,8 @@ import { limits } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
 import type { PayloadOf } from '../job/definition.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
-import type { AddedJob, CheckedJob, Enqueuer } from './enqueuer.ts'
+import type { CheckedJob, Enqueuer } from './enqueuer.ts'
+import type { Job } from './job.ts'
 
 /** One job of `enqueueMany`. */
 export type BulkJob<Definitions> = {
@@ -31,7 +32,7 @@ export async function enqueueArray<Item>(
   enqueuer: Enqueuer,
   jobs: readonly Item[],
   check: Check<Item>,
-): Promise<AddedJob[]> {
+): Promise<Job[]> {
   if (jobs.length > limits.atomicJobs) throw tooLarge(`${jobs.length.toLocaleString('en')} jobs`)
   const checked: CheckedJob[] = []
   let characters = 0
@@ -86,7 +87,7 @@ export async function enqueueStream<Item>(
       const checked = one instanceof Promise ? await one : one
       chunk.push(checked)
       characters += checked.payload.length
-      if (chunk.length >= limits.jobsPerMessage || characters >= charactersPerChunk) {
+      if (chunk.length >= limits.jobsPerMessage || characters >= limits.charactersPerMessage) {
         await send(chunk)
         chunk = []
         characters = 0
@@ -99,8 +100,6 @@ export async function enqueueStream<Item>(
   if (failure !== undefined) throw failure.error
   return { enqueued, existing }
 }
-
-const charactersPerChunk = 1_000_000
 
 /** An array, which is atomic; told apart in a way that narrows a readonly one. */
 export function isArray<Item>(

@@ -9,6 +9,7 @@ import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { EnqueueReply, EnqueueRequest } from '../supervisor/messages.ts'
+import { Job, type JobSurroundings } from './job.ts'
 
 /** A job that is checked and encoded. */
 export interface CheckedJob {
@@ -17,19 +18,15 @@ export interface CheckedJob {
   readonly options: EnqueueOptions | undefined
 }
 
-export interface AddedJob {
-  readonly seq: number
-  readonly isNew: boolean
-  /** The type of the job that was there before. */
-  readonly existingType: string | undefined
-}
-
+/** The jobs of one message, as columns. */
 interface Pack {
   readonly jobTypes: string[]
   readonly payloads: string[]
-  readonly options: (EnqueueOptions | undefined)[]
-  readonly waiters: { resolve(added: AddedJob): void; reject(error: unknown): void }[]
-  hasOptions: boolean
+  /** Undefined while no job has any. */
+  options: (EnqueueOptions | undefined)[] | undefined
+  readonly resolves: ((job: Job) => void)[]
+  readonly rejects: ((error: unknown) => void)[]
+  characters: number
   isMixed: boolean
 }
 
@@ -42,6 +39,7 @@ const readyShare = 0.75
 
 export class Enqueuer {
   readonly #send: (request: EnqueueRequest) => Promise<EnqueueReply>
+  readonly #handles: JobSurroundings
   readonly #maxJobs: number
   readonly #maxCharacters: number
   #pack: Pack | undefined
@@ -52,33 +50,39 @@ export class Enqueuer {
 
   constructor(
     send: (request: EnqueueRequest) => Promise<EnqueueReply>,
+    handles: JobSurroundings,
     bounds: { readonly maxPendingJobs: number; readonly maxPendingCharacters: number },
   ) {
     this.#send = send
+    this.#handles = handles
     this.#maxJobs = bounds.maxPendingJobs
     this.#maxCharacters = bounds.maxPendingCharacters
   }
 
   /** Adds one job to the message of this turn. */
-  add(job: CheckedJob): Promise<AddedJob> {
+  add(job: CheckedJob): Promise<Job> {
     const refusal = this.#refusal(1, job.payload.length)
     if (refusal !== undefined) return Promise.reject(refusal)
     this.#pendingJobs++
     this.#pendingCharacters += job.payload.length
     return new Promise((resolve, reject) => {
       const pack = this.#openPack()
-      pack.isMixed ||= pack.jobTypes.length > 0 && pack.jobTypes[0] !== job.jobType
-      pack.jobTypes.push(job.jobType)
-      pack.payloads.push(job.payload)
-      pack.options.push(job.options)
-      pack.hasOptions ||= job.options !== undefined
-      pack.waiters.push({ resolve, reject })
-      if (pack.payloads.length >= limits.jobsPerMessage) this.flush()
+      const { jobTypes, payloads } = pack
+      pack.isMixed ||= jobTypes.length > 0 && jobTypes[0] !== job.jobType
+      jobTypes.push(job.jobType)
+      payloads.push(job.payload)
+      if (job.options !== undefined) pack.options ??= new Array(payloads.length - 1).fill(undefined)
+      pack.options?.push(job.options)
+      pack.characters += job.payload.length
+      pack.resolves.push(resolve)
+      pack.rejects.push(reject)
+      if (payloads.length >= limits.jobsPerMessage || pack.characters >= limits.charactersPerMessage)
+        this.flush()
     })
   }
 
   /** Adds jobs in one message, and so in one transaction: all of them or none. */
-  async addTogether(jobs: readonly CheckedJob[]): Promise<AddedJob[]> {
+  async addTogether(jobs: readonly CheckedJob[]): Promise<Job[]> {
     if (jobs.length === 0) return []
     this.flush()
     const characters = charactersOf(jobs)
@@ -89,15 +93,15 @@ export class Enqueuer {
     try {
       const first = jobs[0]?.jobType ?? ''
       const reply = await this.#send({
+        jobs: jobs.length,
         jobTypes: jobs.every((job) => job.jobType === first) ? first : jobs.map((job) => job.jobType),
-        payloads: jobs.map((job) => job.payload),
+        payloads: JSON.stringify(jobs.map((job) => job.payload)),
         options: jobs.some((job) => job.options !== undefined) ? jobs.map((job) => job.options) : undefined,
       })
-      const added = new Array<AddedJob>(jobs.length)
-      forEachAdded(reply, jobs.length, (index, one) => {
-        added[index] = one
-      })
-      return added
+      return this.#handlesOf(
+        reply,
+        jobs.map((job) => job.jobType),
+      )
     } finally {
       this.#release(jobs.length, characters)
     }
@@ -108,20 +112,21 @@ export class Enqueuer {
     const pack = this.#pack
     if (pack === undefined) return
     this.#pack = undefined
-    const { jobTypes, payloads, options, waiters } = pack
-    const characters = payloads.reduce((sum, payload) => sum + payload.length, 0)
+    const { jobTypes, payloads, characters, options } = pack
     this.#send({
+      jobs: payloads.length,
       jobTypes: pack.isMixed ? jobTypes : (jobTypes[0] ?? ''),
-      payloads,
-      options: pack.hasOptions ? options : undefined,
+      payloads: JSON.stringify(payloads),
+      options,
     }).then(
       (reply) => {
-        this.#release(waiters.length, characters)
-        forEachAdded(reply, waiters.length, (index, added) => waiters[index]?.resolve(added))
+        this.#release(payloads.length, characters)
+        const jobs = this.#handlesOf(reply, jobTypes)
+        for (const [index, job] of jobs.entries()) pack.resolves[index]?.(job)
       },
       (error: unknown) => {
-        this.#release(waiters.length, characters)
-        for (const waiter of waiters) waiter.reject(error)
+        this.#release(payloads.length, characters)
+        for (const reject of pack.rejects) reject(error)
       },
     )
   }
@@ -153,7 +158,15 @@ export class Enqueuer {
 
   #openPack(): Pack {
     if (this.#pack === undefined) {
-      this.#pack = { jobTypes: [], payloads: [], options: [], waiters: [], hasOptions: false, isMixed: false }
+      this.#pack = {
+        jobTypes: [],
+        payloads: [],
+        options: undefined,
+        resolves: [],
+        rejects: [],
+        characters: 0,
+        isMixed: false,
+      }
       queueMicrotask(() => this.flush())
     }
     return this.#pack
@@ -173,6 +186,18 @@ export class Enqueuer {
     })
   }
 
+  /** A job that stands for one that was not added may be of another type. */
+  #handlesOf(reply: EnqueueReply, jobTypes: readonly string[]): Job[] {
+    const handles = this.#handles
+    if (reply.kind === 'run')
+      return jobTypes.map((jobType, index) => new Job(handles, reply.firstSeq + index, jobType, true))
+    const existing = new Map(reply.existing.map(({ index, jobType }) => [index, jobType]))
+    return reply.seqs.map((seq, index) => {
+      const jobType = existing.get(index) ?? jobTypes[index] ?? ''
+      return new Job(handles, seq, jobType, !existing.has(index))
+    })
+  }
+
   #release(jobs: number, characters: number): void {
     this.#pendingJobs -= jobs
     this.#pendingCharacters -= characters
@@ -187,21 +212,4 @@ export class Enqueuer {
 
 function charactersOf(jobs: readonly CheckedJob[]): number {
   return jobs.reduce((sum, job) => sum + job.payload.length, 0)
-}
-
-function forEachAdded(
-  reply: EnqueueReply,
-  jobs: number,
-  give: (index: number, added: AddedJob) => void,
-): void {
-  if (reply.kind === 'run') {
-    for (let index = 0; index < jobs; index++) {
-      give(index, { seq: reply.firstSeq + index, isNew: true, existingType: undefined })
-    }
-    return
-  }
-  const existing = new Map(reply.existing.map(({ index, jobType }) => [index, jobType]))
-  for (const [index, seq] of reply.seqs.entries()) {
-    give(index, { seq, isNew: !existing.has(index), existingType: existing.get(index) })
-  }
 }

@@ -24,6 +24,7 @@ import type { OutboxWriter } from './outbox.ts'
 
 interface RunningBatch {
   readonly task: BatchTask
+  readonly payloads: readonly string[]
   readonly control: ControlBlock
   readonly settle: (rest: Outcomes) => void
   next: number
@@ -83,6 +84,7 @@ export class BatchRunner {
     return new Promise((settle) => {
       this.#batches.push({
         task,
+        payloads: typeof task.payloads === 'string' ? task.payloads.split('\n') : task.payloads,
         control: new ControlBlock(task.control),
         settle,
         next: 0,
@@ -119,7 +121,8 @@ export class BatchRunner {
   }
 
   #nextBatch(): RunningBatch | undefined {
-    return this.#batches.find((batch) => batch.next < batch.task.seqs.length)
+    for (const batch of this.#batches) if (batch.next < batch.task.jobs) return batch
+    return undefined
   }
 
   #mayBegin(batch: RunningBatch): boolean {
@@ -142,7 +145,7 @@ export class BatchRunner {
     if (!control.start(index, nowMs)) return
     if (this.#running.size === 0) this.#lastEndMs = nowMs
     const details: JobDetails | undefined = task.details?.[index]
-    const seq = task.seqs[index] ?? 0
+    const seq = typeof task.seqs === 'number' ? task.seqs + index : (task.seqs[index] ?? 0)
     const attempt = new Attempt(this.#surroundings, { seq, jobType, details }, control, index)
     const definition = this.#surroundings.handlers.get(jobType)
     if (definition === undefined) {
@@ -157,7 +160,11 @@ export class BatchRunner {
     let returned: unknown
     let pending: Promise<unknown> | undefined
     try {
-      const payload = validatePayload(jobType, definition.payload, JSON.parse(task.payloads[index] ?? 'null'))
+      const payload = validatePayload(
+        jobType,
+        definition.payload,
+        JSON.parse(batch.payloads[index] ?? 'null'),
+      )
       returned =
         payload instanceof Promise
           ? payload.then((value) => runHandler(job, value))
@@ -240,12 +247,12 @@ export class BatchRunner {
       }
       batch.others.push(end)
     }
-    const isLast = batch.running <= 1 && batch.next >= batch.task.seqs.length
+    const isLast = batch.running <= 1 && batch.next >= batch.task.jobs
     if (!isLast) this.#send(takeOutcomes(batch))
   }
 
   #finishIfDone(batch: RunningBatch): void {
-    if (batch.running > 0 || batch.next < batch.task.seqs.length) return
+    if (batch.running > 0 || batch.next < batch.task.jobs) return
     const place = this.#batches.indexOf(batch)
     if (place === -1) return
     this.#batches.splice(place, 1)

@@ -25,15 +25,18 @@ export type GreetReply =
   | { readonly kind: 'ready'; readonly jobTypes: readonly string[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
 
-/** The jobs that one message carries to one thread, as columns: cloning one array is far cheaper than many objects. */
+/** The jobs that one message carries to one thread, as columns: cloning one text is far cheaper than many objects. */
 export interface BatchTask {
   readonly kind: 'batch'
   readonly batch: number
   readonly control: SharedArrayBuffer
-  readonly seqs: readonly number[]
+  readonly jobs: number
+  /** The number of the first of so many neighbours, or one each. */
+  readonly seqs: number | readonly number[]
   /** One for all, or one each. */
   readonly jobTypes: string | readonly string[]
-  readonly payloads: readonly string[]
+  /** JSON texts: one to a line, or, when one of them has several lines, one each. */
+  readonly payloads: string | readonly string[]
   /** Undefined: all are first attempts in the default queue without a subject. */
   readonly details: readonly (JobDetails | undefined)[] | undefined
 }

@@ -56,7 +56,7 @@ function encode(value: unknown, errors: JsonErrors): string {
 /** Looking at a value runs code of its owner, where it has getters or is a proxy: that may throw anything. */
 function toText(value: unknown, errors: JsonErrors): string {
   try {
-    refuseLossy(value, { errors, characters: 0 }, '', 0)
+    if (!isPlainlyLossless(value, { characters: 0 }, 0)) refuseLossy(value, { errors, characters: 0 }, '', 0)
     return JSON.stringify(value)
   } catch (error) {
     if (hasCode(error, errors.notJson) || hasCode(error, errors.tooLarge)) throw error
@@ -64,10 +64,50 @@ function toText(value: unknown, errors: JsonErrors): string {
   }
 }
 
-interface Walk {
-  readonly errors: JsonErrors
+interface Size {
   /** JSON characters met so far, at least: ends the walk of a value that no string could hold. */
   characters: number
+}
+
+/**
+ * A quick look that says yes to nearly all that may pass, and knows no paths. Of the rest `refuseLossy` says what is
+ * wrong, if anything is: a `for in` also sees names that somebody has put on every object.
+ */
+function isPlainlyLossless(value: unknown, size: Size, depth: number): boolean {
+  size.characters += typeof value === 'string' ? value.length + 2 : 1
+  if (size.characters > maxJsonCharacters) return false
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null) return true
+  if (depth === maxDepth) return false
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      if (!isPlainlyLossless(value[index], size, depth + 1)) return false
+    }
+    return true
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  if (Object.getOwnPropertySymbols(value).length > 0) return false
+  for (const name in value) {
+    size.characters += name.length + 3
+    // The boundary: it has this name, or inherits it.
+    if (!isPlainlyLossless((value as Record<string, unknown>)[name], size, depth + 1)) return false
+  }
+  return true
+}
+
+interface Walk extends Size {
+  readonly errors: JsonErrors
 }
 
 function refuseLossy(value: unknown, walk: Walk, path: string, depth: number): void {

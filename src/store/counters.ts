@@ -39,12 +39,12 @@ export class Counters {
     this.#totals[state] += jobs
   }
 
-  move(queue: string, from: JobState, to: JobState): void {
+  move(queue: string, from: JobState, to: JobState, jobs = 1): void {
     const counts = countsOf(this.#changes, queue)
-    counts[from]--
-    counts[to]++
-    this.#totals[from]--
-    this.#totals[to]++
+    counts[from] -= jobs
+    counts[to] += jobs
+    this.#totals[from] -= jobs
+    this.#totals[to] += jobs
   }
 
   /** Calls `write` with each number that the open transaction changed. */

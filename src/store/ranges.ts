@@ -1,6 +1,5 @@
 /**
- * Job numbers as text such as `17-240,250`. Claims are mostly runs of neighbours in the order in which they were
- * made, so thousands of them fit in a few characters; order and overlap do not matter to the reader.
+ * Job numbers as text such as `17-240,250`. Order and overlap do not matter to the reader.
  */
 export function encodeRanges(numbers: Iterable<number>): string {
   let text = ''
@@ -30,4 +29,35 @@ export function decodeRanges(text: string): [first: number, last: number][] {
     const [first, last] = range.split('-')
     return [Number(first), Number(last ?? first)]
   })
+}
+
+/** Neighbouring job numbers that are kept track of together. */
+const numbersPerBlock = 256
+
+/**
+ * Where job numbers are, to the block: a number costs next to nothing to add and to remove, and the text of thousands is
+ * a few characters, since they are mostly neighbours. Whoever reads it looks at a few hundred numbers too many.
+ */
+export class BlockRanges {
+  readonly #counts = new Map<number, number>()
+
+  add(number: number): void {
+    const block = Math.floor(number / numbersPerBlock)
+    this.#counts.set(block, (this.#counts.get(block) ?? 0) + 1)
+  }
+
+  /** A number that was added. */
+  remove(number: number): void {
+    const block = Math.floor(number / numbersPerBlock)
+    const count = (this.#counts.get(block) ?? 0) - 1
+    if (count > 0) this.#counts.set(block, count)
+    else this.#counts.delete(block)
+  }
+
+  /** The ranges that hold every number, and others. */
+  encode(): string {
+    return decodeRanges(encodeRanges(this.#counts.keys()))
+      .map(([first, last]) => `${first * numbersPerBlock}-${(last + 1) * numbersPerBlock - 1}`)
+      .join(',')
+  }
 }

@@ -2,7 +2,7 @@
  * The text of every statement that changes the job database, and the types of what it takes and gives.
  *
  * A state in them is a literal, never a parameter: SQLite uses a partial index only where it sees its condition in the
- * text. A test checks the plans; the bench's floor runs the two statements that each job needs.
+ * text. A test checks the plans.
  */
 import type { Database } from 'better-sqlite3'
 import type { JobSeq } from '../job/id.ts'
@@ -39,10 +39,11 @@ export const writeSql = {
   countersAll: 'SELECT queue, state, jobs FROM counters',
   counterSet:
     'INSERT INTO counters (queue, state, jobs) VALUES (?, ?, ?) ON CONFLICT (queue, state) DO UPDATE SET jobs = excluded.jobs',
-  jobInsertPlainRunning: `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
-  VALUES (?, 'RUNNING', ?, ?, ?, 1)`,
-  jobInsertPlainQueued:
-    "INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for) VALUES (?, 'QUEUED', ?, ?, ?, 'turn')",
+  // Many at once, their payloads as JSON of an array of texts: a third of what the same rows cost one by one.
+  jobsInsertPlainRunning: `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
+  SELECT ? + key, 'RUNNING', ?, value, ?, 1 FROM json_each(?)`,
+  jobsInsertPlainQueued: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for)
+  SELECT ? + key, 'QUEUED', ?, value, ?, 'turn' FROM json_each(?)`,
   jobInsert: `INSERT INTO jobs
       (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
        superseded_by, retried_from, waits_for, parent_job_id)
@@ -63,10 +64,11 @@ export const writeSql = {
   backlogPeekExclusive: backlogPeek(2),
   backlogCount:
     "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion >= ?",
-  jobClaim:
-    "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL WHERE seq = ? AND state = 'QUEUED'",
-  jobSettleFirstDone:
-    "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = 1",
+  jobsClaim: `UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL
+    WHERE seq BETWEEN ? AND ? AND state = 'QUEUED'`,
+  // Neighbours that began and ended in the same millisecond: half of what the same rows cost one by one.
+  jobsSettleFirstDone: `UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?
+  WHERE seq BETWEEN ? AND ? AND state = 'RUNNING' AND attempt = 1`,
   jobSettleDone:
     "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
   jobSettleDoneWithResult:
@@ -127,8 +129,8 @@ export function prepareWrites(database: Database) {
     metaSet: prepare<[string, unknown]>(writeSql.metaSet),
     countersAll: prepare<[], { queue: string; state: JobState; jobs: number }>(writeSql.countersAll),
     counterSet: prepare<[string, JobState, number]>(writeSql.counterSet),
-    jobInsertPlainRunning: prepare<[JobSeq, string, string, number]>(writeSql.jobInsertPlainRunning),
-    jobInsertPlainQueued: prepare<[JobSeq, string, string, number]>(writeSql.jobInsertPlainQueued),
+    jobsInsertPlainRunning: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainRunning),
+    jobsInsertPlainQueued: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainQueued),
     jobInsert: prepare<[object]>(writeSql.jobInsert),
     idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(writeSql.idempotencyKeyFind),
     idempotencyKeyInsert: prepare<[string, JobSeq]>(writeSql.idempotencyKeyInsert),
@@ -142,8 +144,8 @@ export function prepareWrites(database: Database) {
       prepare<[], ClaimedRow>(writeSql.backlogPeekExclusive),
     ],
     backlogCount: prepare<[number], { jobs: number }>(writeSql.backlogCount),
-    jobClaim: prepare<[JobSeq]>(writeSql.jobClaim),
-    jobSettleFirstDone: prepare<[number, number, JobSeq]>(writeSql.jobSettleFirstDone),
+    jobsClaim: prepare<[JobSeq, JobSeq]>(writeSql.jobsClaim),
+    jobsSettleFirstDone: prepare<[number, number, JobSeq, JobSeq]>(writeSql.jobsSettleFirstDone),
     jobSettleDone: prepare<[number, number, JobSeq, number]>(writeSql.jobSettleDone),
     jobSettleDoneWithResult: prepare<[number, number, string, JobSeq, number]>(
       writeSql.jobSettleDoneWithResult,

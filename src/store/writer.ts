@@ -10,7 +10,7 @@ import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue } from '../job/spec.ts'
 import { isFinal, type JobState } from '../job/state.ts'
 import { Counters } from './counters.ts'
-import { decodeRanges, encodeRanges } from './ranges.ts'
+import { decodeRanges } from './ranges.ts'
 import type {
   AttemptRow,
   Birth,
@@ -44,11 +44,15 @@ export class JobWriter {
     this.#sql.begin.run()
   }
 
-  /** Writes the counters, the highest number given and the claims, and commits. */
-  commit(claimed: Iterable<number>): void {
+  /**
+   * Writes the counters, the highest number given and where the claims are, and commits.
+   *
+   * @param claimed ranges of job numbers, in which every RUNNING job is
+   */
+  commit(claimed: string): void {
     this.counters.flush((queue, state, jobs) => this.#sql.counterSet.run(queue, state, jobs))
     this.#sql.metaSet.run('last_seq', this.#lastSeq)
-    this.#sql.metaSet.run('claims', encodeRanges(claimed))
+    this.#sql.metaSet.run('claims', claimed)
     this.#sql.commit.run()
     this.counters.committed()
   }
@@ -85,19 +89,34 @@ export class JobWriter {
 
   /** A number that no job has had. Not given again, even when its transaction is rolled back. */
   nextSeq(): JobSeq {
-    return toJobSeq(++this.#lastSeq)
+    return this.nextSeqs(1)
   }
 
-  /** The most frequent case: first attempt, default queue and priority, no subject, no options. */
-  jobInsertPlainRunning(seq: JobSeq, jobType: string, payload: string, createdAt: number): void {
-    this.#sql.jobInsertPlainRunning.run(seq, jobType, payload, createdAt)
-    this.counters.add(defaultQueue, 'RUNNING', 1)
+  /** The first of so many neighbouring ones. */
+  nextSeqs(count: number): JobSeq {
+    const first = this.#lastSeq + 1
+    this.#lastSeq += count
+    return toJobSeq(first)
   }
 
-  /** The same, for a job that joins the backlog. */
-  jobInsertPlainQueued(seq: JobSeq, jobType: string, payload: string, createdAt: number): void {
-    this.#sql.jobInsertPlainQueued.run(seq, jobType, payload, createdAt)
-    this.counters.add(defaultQueue, 'QUEUED', 1)
+  /**
+   * The most frequent case: neighbours of one type, first attempt, default queue and priority, no subject, no options.
+   *
+   * @param payloads JSON of an array of texts
+   */
+  jobsInsertPlain(
+    state: 'RUNNING' | 'QUEUED',
+    firstSeq: JobSeq,
+    jobs: number,
+    jobType: string,
+    payloads: string,
+    createdAt: number,
+  ): void {
+    const { jobsInsertPlainRunning, jobsInsertPlainQueued } = this.#sql
+    const insert = state === 'RUNNING' ? jobsInsertPlainRunning : jobsInsertPlainQueued
+    const { changes } = insert.run(firstSeq, jobType, createdAt, payloads)
+    assert(changes === jobs, `${jobs} jobs have as many payloads`)
+    this.counters.add(defaultQueue, state, jobs)
   }
 
   jobInsert(job: NewJob, birth: Birth): void {
@@ -166,18 +185,26 @@ export class JobWriter {
       characters += row.payload.length
       if (!wantsMore(row, rows.length) || characters >= maxCharacters) break
     }
-    for (const row of rows) {
-      this.#sql.jobClaim.run(row.seq)
-      this.counters.move(row.queue, 'QUEUED', 'RUNNING')
-    }
+    this.#claimRows(rows)
     return rows
+  }
+
+  /** Neighbours in one statement. */
+  #claimRows(rows: readonly ClaimedRow[]): void {
+    for (let first = 0; first < rows.length; ) {
+      const firstSeq = rows[first]?.seq ?? toJobSeq(0)
+      let end = first
+      while (rows[end]?.seq === firstSeq + (end - first)) end++
+      this.#sql.jobsClaim.run(firstSeq, toJobSeq(firstSeq + (end - first) - 1))
+      first = end
+    }
+    for (const { queue } of rows) this.counters.move(queue, 'QUEUED', 'RUNNING')
   }
 
   backlogCount(minimumSuspicion: number): number {
     return this.#sql.backlogCount.get(minimumSuspicion)?.jobs ?? 0
   }
 
-  /** The most frequent end of an attempt. */
   jobSettleDone(
     seq: JobSeq,
     attempt: number,
@@ -186,24 +213,26 @@ export class JobWriter {
     finishedAt: number,
     result: string | undefined,
   ): boolean {
-    const { changes } = this.#runSettleDone(seq, attempt, startedAt, finishedAt, result)
+    const { changes } =
+      result === undefined
+        ? this.#sql.jobSettleDone.run(startedAt, finishedAt, seq, attempt)
+        : this.#sql.jobSettleDoneWithResult.run(startedAt, finishedAt, result, seq, attempt)
     if (changes === 0) return false
     this.counters.move(queue, 'RUNNING', 'DONE')
     return true
   }
 
-  #runSettleDone(
-    seq: JobSeq,
-    attempt: number,
+  /** The same for neighbours of one queue, in their first attempt, without a result. False: not all were settled. */
+  jobsSettleDone(
+    firstSeq: JobSeq,
+    lastSeq: JobSeq,
+    queue: string,
     startedAt: number,
     finishedAt: number,
-    result: string | undefined,
-  ): { readonly changes: number } {
-    if (result !== undefined)
-      return this.#sql.jobSettleDoneWithResult.run(startedAt, finishedAt, result, seq, attempt)
-    // To bind one value less is 2 % of what a job costs here.
-    if (attempt === 1) return this.#sql.jobSettleFirstDone.run(startedAt, finishedAt, seq)
-    return this.#sql.jobSettleDone.run(startedAt, finishedAt, seq, attempt)
+  ): boolean {
+    const { changes } = this.#sql.jobsSettleFirstDone.run(startedAt, finishedAt, firstSeq, lastSeq)
+    this.counters.move(queue, 'RUNNING', 'DONE', changes)
+    return changes === lastSeq - firstSeq + 1
   }
 
   jobSettle(seq: JobSeq, attempt: number, queue: string, settlement: Settlement): boolean {

@@ -34,19 +34,31 @@ export class DispatchedBatch {
 
   task(): BatchTask {
     const { claims } = this
-    const first = claims[0]
-    const sameType = claims.every((claim) => claim.jobType === first?.jobType)
-    const plain = claims.every(
-      (claim) => claim.attempt === 1 && claim.subjectKey === null && claim.queue === defaultQueue,
-    )
+    const firstSeq = claims[0]?.seq ?? 0
+    const firstType = claims[0]?.jobType
+    let areNeighbours = true
+    let areSameType = true
+    let arePlain = true
+    let areLines = true
+    for (let index = 0; index < claims.length; index++) {
+      const claim = claims[index]
+      if (claim === undefined) continue
+      areNeighbours &&= claim.seq === firstSeq + index
+      areSameType &&= claim.jobType === firstType
+      arePlain &&= claim.attempt === 1 && claim.subjectKey === null && claim.queue === defaultQueue
+      // No text that we have written has several lines, but who knows what came into the database.
+      areLines &&= !claim.payload.includes('\n')
+    }
+    const payloads = claims.map((claim) => claim.payload)
     return {
       kind: 'batch',
       batch: this.number,
       control: this.control.memory,
-      seqs: claims.map((claim) => claim.seq),
-      jobTypes: sameType ? (first?.jobType.name ?? '') : claims.map((claim) => claim.jobType.name),
-      payloads: claims.map((claim) => claim.payload),
-      details: plain ? undefined : claims.map(detailsOf),
+      jobs: claims.length,
+      seqs: areNeighbours ? firstSeq : claims.map((claim) => claim.seq),
+      jobTypes: areSameType ? (firstType?.name ?? '') : claims.map((claim) => claim.jobType.name),
+      payloads: areLines ? payloads.join('\n') : payloads,
+      details: arePlain ? undefined : claims.map(detailsOf),
     }
   }
 

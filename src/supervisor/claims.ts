@@ -13,6 +13,7 @@
 import { limits } from '../config.ts'
 import { assert } from '../errors.ts'
 import type { JobSeq } from '../job/id.ts'
+import { BlockRanges } from '../store/ranges.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { JobType } from './job-types.ts'
@@ -68,14 +69,16 @@ export type ClaimSource = Pick<
   | 'policy'
 >
 
+/** What was done to a claim, and what it takes to undo that. */
 type Change =
   | { readonly kind: 'made'; readonly claim: Claim }
-  | { readonly kind: 'ended'; readonly claim: Claim; readonly place: Claim['place'] }
+  | { readonly kind: 'ended'; readonly claim: Claim; readonly before: Claim['place'] }
   | { readonly kind: 'held'; readonly claim: Claim; readonly before: Claim['place'] }
   | { readonly kind: 'doomed'; readonly claim: Claim; readonly before: Fate }
 
 export class Claims {
   readonly #claims = new Map<number, Claim>()
+  readonly #blocks = new BlockRanges()
   /** Claims that wait for a thread, in the order in which they will go. May hold ones that are ready no more. */
   #ready: Claim[] = []
   #readyHead = 0
@@ -95,8 +98,9 @@ export class Claims {
     return this.#claims.get(seq)
   }
 
-  seqs(): Iterable<number> {
-    return this.#claims.keys()
+  /** Ranges of job numbers in which every claim is, as the database keeps them. */
+  ranges(): string {
+    return this.#blocks.encode()
   }
 
   all(): Iterable<Claim> {
@@ -138,7 +142,7 @@ export class Claims {
 
   /** The claim is settled or put back. */
   end(claim: Claim): void {
-    this.#journal.push({ kind: 'ended', claim, place: claim.place })
+    this.#journal.push({ kind: 'ended', claim, before: claim.place })
     this.#forget(claim)
   }
 
@@ -201,7 +205,7 @@ export class Claims {
           break
         case 'ended':
           this.#remember(claim)
-          claim.place = change.place
+          claim.place = change.before
           break
         case 'held':
           this.#letGo(claim, change.before)
@@ -271,6 +275,7 @@ export class Claims {
 
   #remember(claim: Claim): void {
     this.#claims.set(claim.seq, claim)
+    this.#blocks.add(claim.seq)
     this.#estimatedMs += claim.estimateMs
     this.#characters += claim.payload.length
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) + 1
@@ -278,6 +283,7 @@ export class Claims {
 
   #forget(claim: Claim): void {
     if (!this.#claims.delete(claim.seq)) return
+    this.#blocks.remove(claim.seq)
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) - 1
     this.#estimatedMs -= claim.estimateMs
     this.#characters -= claim.payload.length

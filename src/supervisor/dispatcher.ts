@@ -18,6 +18,8 @@ import { batchesAtOnce, type Pool, type PoolThread } from './pool.ts'
 
 /** Waiting work of less than this is done sooner than it is moved. */
 const worthSharingMs = 0.5
+/** A thread is not woken for less, while another is awake. */
+const worthWakingMs = 0.5
 
 export interface DispatchListener {
   /** Comes every few milliseconds while a thread is busy, after what the threads have laid down was collected. */
@@ -47,6 +49,7 @@ export class Dispatcher {
     if (this.#closed) return
     const threads = this.#pool.ready()
     const takers = this.#dispatchSuspects(threads)
+    if (takers.length > 0) this.#feedAwake(takers)
     for (let busy = 0; busy < batchesAtOnce && takers.length > 0; busy++) this.#fill(takers, busy)
     if (takers.length > 0) this.#shareOut(threads)
     this.#keepWatch()
@@ -119,6 +122,20 @@ export class Dispatcher {
     return threads.some((thread) =>
       thread.batches.some((batch) => batch.claims.some((claim) => claim.suspicion >= exclusiveSuspicion)),
     )
+  }
+
+  /**
+   * Gives tiny work to one thread that is awake, or wakes one: to wake a thread costs more than such a batch takes, and
+   * all the others would only compete with this thread and the host's for the cores.
+   */
+  #feedAwake(threads: readonly PoolThread[]): void {
+    const awake = threads.find(({ batches }) => batches.length === 1) ?? threads[0]
+    while (awake !== undefined && awake.batches.length < 2) {
+      const next = this.#claims.peekReady()
+      if (next === undefined || next.jobType.estimateMs * limits.batchJobs > worthWakingMs) return
+      if (!this.#mayTake(awake, next)) return
+      this.#send(awake, this.#cutBatch())
+    }
   }
 
   /** Gives one batch to each thread that has exactly `busy` of them. */

@@ -2,7 +2,7 @@
  * Adds jobs. What a subject, a generation or an idempotency key decides is decided here, in the order of arrival.
  */
 import { assert } from '../errors.ts'
-import type { JobSeq } from '../job/id.ts'
+import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { Changes, NewJobFacts } from './changes.ts'
@@ -17,11 +17,11 @@ interface Added {
 /** Adds the jobs of one message. */
 export function applyEnqueue(changes: Changes, request: EnqueueRequest): EnqueueReply {
   const now = changes.clock.wallMs()
-  const { jobTypes, payloads, options } = request
+  const { jobTypes, options } = request
   if (options === undefined) return { kind: 'run', firstSeq: addPlain(changes, request, now) }
   const seqs: number[] = []
   const existing: ExistingJob[] = []
-  for (const [index, payload] of payloads.entries()) {
+  for (const [index, payload] of textsOf(request.payloads).entries()) {
     const jobType = typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? '')
     const added = addJob(changes, factsOf(jobType, payload, options[index]), options[index] ?? {}, now)
     seqs.push(added.seq)
@@ -31,24 +31,42 @@ export function applyEnqueue(changes: Changes, request: EnqueueRequest): Enqueue
 }
 
 /** The hot path: first attempts in the default queue, about no subject. */
-function addPlain(changes: Changes, { jobTypes, payloads }: EnqueueRequest, now: number): JobSeq {
-  const { writer, claims } = changes
+function addPlain(changes: Changes, { jobs, jobTypes, payloads }: EnqueueRequest, now: number): JobSeq {
+  assert(jobs > 0, 'an enqueue message holds a job')
+  if (typeof jobTypes === 'string') return addRun(changes, jobTypes, jobs, payloads, now)
+  const texts = textsOf(payloads)
   let firstSeq: JobSeq | undefined
-  for (const [index, payload] of payloads.entries()) {
-    const jobType = changes.jobTypes.get(typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? ''))
-    const seq = writer.nextSeq()
+  for (let first = 0; first < jobs; ) {
+    const jobType = jobTypes[first] ?? ''
+    let end = first + 1
+    while (end < jobs && jobTypes[end] === jobType) end++
+    const run = JSON.stringify(texts.slice(first, end))
+    const seq = addRun(changes, jobType, end - first, run, now)
     firstSeq ??= seq
-    if (!changes.mayRunNow(jobType)) {
-      writer.jobInsertPlainQueued(seq, jobType.name, payload, now)
-      continue
-    }
-    writer.jobInsertPlainRunning(seq, jobType.name, payload, now)
+    first = end
+  }
+  assert(firstSeq !== undefined, 'a message of several job types holds a job of each')
+  return firstSeq
+}
+
+/** Adds jobs of one type: those that may run now as running, the others behind them as backlog. */
+function addRun(changes: Changes, name: string, jobs: number, payloads: string, now: number): JobSeq {
+  const { writer, claims } = changes
+  const jobType = changes.jobTypes.get(name)
+  const firstSeq = writer.nextSeqs(jobs)
+  if (!changes.mayRunNow(jobType)) {
+    writer.jobsInsertPlain('QUEUED', firstSeq, jobs, name, payloads, now)
+    return firstSeq
+  }
+  const texts = textsOf(payloads)
+  let running = 0
+  while (running < jobs && changes.mayRunNow(jobType)) {
     claims.make({
-      seq,
+      seq: toJobSeq(firstSeq + running),
       jobType,
       queue: defaultQueue,
       priority: 0,
-      payload,
+      payload: texts[running] ?? '',
       attempt: 1,
       failures: 0,
       suspicion: 0,
@@ -56,9 +74,22 @@ function addPlain(changes: Changes, { jobTypes, payloads }: EnqueueRequest, now:
       generation: null,
       policy: undefined,
     })
+    running++
   }
-  assert(firstSeq !== undefined, 'an enqueue message holds a job')
+  if (running === jobs) {
+    writer.jobsInsertPlain('RUNNING', firstSeq, jobs, name, payloads, now)
+    return firstSeq
+  }
+  const [first, rest] = [texts.slice(0, running), texts.slice(running)]
+  writer.jobsInsertPlain('RUNNING', firstSeq, running, name, JSON.stringify(first), now)
+  const firstQueued = toJobSeq(firstSeq + running)
+  writer.jobsInsertPlain('QUEUED', firstQueued, rest.length, name, JSON.stringify(rest), now)
   return firstSeq
+}
+
+function textsOf(payloads: string): readonly string[] {
+  // The boundary where the host's text gets its type again.
+  return JSON.parse(payloads) as string[]
 }
 
 /** Adds one job, or finds the one that stands for it. */

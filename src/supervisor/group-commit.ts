@@ -125,7 +125,7 @@ export class GroupCommit {
   }
 
   #commit(): void {
-    this.#writer.commit(this.#claims.seqs())
+    this.#writer.commit(this.#claims.ranges())
     this.#commits++
     this.#claims.committed()
   }

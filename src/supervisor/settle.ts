@@ -24,17 +24,72 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
   // The threads' clocks agree to a fraction of a millisecond: an attempt must not seem to begin after it ended.
   const startedAt = (index: number) =>
     Math.min(now, Math.round(now - (nowMonotonicMs - batch.control.startedAtMs(index))))
-  for (const [place, index] of outcomes.succeeded.entries()) {
+  const run = new DoneRun(changes, now)
+  for (let place = 0; place < outcomes.succeeded.length; place++) {
+    const index = outcomes.succeeded[place] ?? 0
     const claim = batch.claims[index]
     if (claim === undefined || !batch.holds(claim)) continue
     claim.jobType.observe(batch.control.costMs(index))
-    settleDone(changes, claim, outcomes.results?.[place], startedAt(index), now)
+    const result = outcomes.results?.[place]
+    if (run.add(claim, result, startedAt(index))) continue
+    settleDone(changes, claim, result, startedAt(index), now)
   }
+  run.settle()
   for (const end of outcomes.others) {
     const claim = batch.claims[end.index]
     if (claim === undefined || !batch.holds(claim)) continue
     claim.jobType.observe(batch.control.costMs(end.index))
     applyEnd(changes, claim, end, startedAt(end.index), now)
+  }
+}
+
+/**
+ * Successes that one statement can record: of neighbours, without a result, about which nothing else is to be decided.
+ * Tiny jobs, of which a thread runs hundreds in a millisecond, are nearly all so.
+ */
+class DoneRun {
+  readonly #changes: Changes
+  readonly #now: number
+  #claims: Claim[] = []
+  #startedAt = 0
+
+  constructor(changes: Changes, now: number) {
+    this.#changes = changes
+    this.#now = now
+  }
+
+  /** False: it is not for a run, and must be settled by itself. */
+  add(claim: Claim, result: string | undefined, startedAt: number): boolean {
+    const { supersededBy, cancelRequested } = claim.fate
+    if (result !== undefined || claim.attempt !== 1 || supersededBy !== null || cancelRequested) return false
+    const last = this.#claims.at(-1)
+    const continues =
+      last !== undefined &&
+      claim.seq === last.seq + 1 &&
+      claim.queue === last.queue &&
+      startedAt === this.#startedAt
+    if (!continues) this.settle()
+    this.#claims.push(claim)
+    this.#startedAt = startedAt
+    return true
+  }
+
+  settle(): void {
+    const claims = this.#claims
+    const [first] = claims
+    const last = claims.at(-1)
+    if (first === undefined || last === undefined) return
+    this.#claims = []
+    const { writer } = this.#changes
+    if (writer.jobsSettleDone(first.seq, last.seq, first.queue, this.#startedAt, this.#now)) {
+      for (const claim of claims) endDone(this.#changes, claim, undefined)
+      return
+    }
+    // Somebody else won some of them: those are not done by us.
+    for (const claim of claims) {
+      if (writer.jobHead(claim.seq)?.state === 'DONE') endDone(this.#changes, claim, undefined)
+      else this.#changes.claims.end(claim)
+    }
   }
 }
 
@@ -97,12 +152,16 @@ function settleDone(
     return false
   }
   const settled = changes.writer.jobSettleDone(claim.seq, claim.attempt, claim.queue, startedAt, now, result)
-  changes.claims.end(claim)
-  if (settled) {
-    changes.reportSettled(claim, { state: 'DONE', result, failure: undefined, supersededBy: undefined })
-    changes.releaseNext(claim.fate.supersededBy)
-  }
+  if (settled) endDone(changes, claim, result)
+  else changes.claims.end(claim)
   return settled
+}
+
+/** The job is recorded as DONE. */
+function endDone(changes: Changes, claim: Claim, result: string | undefined): void {
+  changes.claims.end(claim)
+  changes.reportSettled(claim, { state: 'DONE', result, failure: undefined, supersededBy: undefined })
+  changes.releaseNext(claim.fate.supersededBy)
 }
 
 function failAttempt(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeRanges, encodeRanges } from '../../src/store/ranges.ts'
+import { BlockRanges, decodeRanges, encodeRanges } from '../../src/store/ranges.ts'
 
 function numbersOf(text: string): number[] {
   return decodeRanges(text).flatMap(([first, last]) =>
@@ -22,6 +22,25 @@ test('what was encoded comes back, whatever its order', () => {
     fc.property(fc.uniqueArray(number, { maxLength: 60 }), (numbers) => {
       const back = numbersOf(encodeRanges(numbers))
       expect(back).toEqual(numbers)
+    }),
+  )
+})
+
+test('whatever is added and not removed lies in the blocks, and nothing that is far from it', () => {
+  const number = fc.oneof(fc.integer({ min: 1, max: 2_000 }), fc.integer({ min: 1, max: 1_000_000_000 }))
+  fc.assert(
+    fc.property(fc.uniqueArray(number, { maxLength: 60 }), fc.nat(60), (numbers, kept) => {
+      const blocks = new BlockRanges()
+      for (const one of numbers) blocks.add(one)
+      for (const one of numbers.slice(kept)) blocks.remove(one)
+      const left = numbers.slice(0, kept)
+      const ranges = decodeRanges(blocks.encode())
+      for (const one of left) expect(ranges.some(([first, last]) => first <= one && one <= last)).toBe(true)
+      for (const [first, last] of ranges) {
+        for (let start = first; start <= last; start += 256) {
+          expect(left.some((one) => start <= one && one < start + 256)).toBe(true)
+        }
+      }
     }),
   )
 })

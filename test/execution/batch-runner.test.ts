@@ -72,6 +72,7 @@ function batch(number: number, ...jobTypes: string[]): BatchTask & { readonly bl
     kind: 'batch',
     batch: number,
     control: block.memory,
+    jobs: jobTypes.length,
     seqs: jobTypes.map((_, index) => number * 100 + index),
     jobTypes,
     payloads: jobTypes.map(() => 'null'),

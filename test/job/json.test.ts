@@ -122,3 +122,16 @@ describe('bounds', () => {
     expect(() => encodePayload(bomb())).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE' }))
   })
 })
+
+test('names that somebody has put on every object are no part of a payload', () => {
+  const name = 'addedToAllForATest'
+  const everyObject = Object.prototype as unknown as Record<string, unknown>
+  everyObject[name] = () => 1
+  let text: string
+  try {
+    text = encodePayload({ n: 1, inner: { list: [{}] } })
+  } finally {
+    delete everyObject[name]
+  }
+  expect(text).toBe('{"n":1,"inner":{"list":[{}]}}')
+})

@@ -67,7 +67,7 @@ test.each([
 })
 
 test.each([
-  'jobSettleFirstDone',
+  'jobsSettleFirstDone',
   'jobSettleDone',
   'jobSettleDoneWithResult',
 ] as const)('%s touches no index', (name) => {
