@@ -30,12 +30,15 @@ export class JobWriter {
   readonly #database: Database
   readonly #sql: WriteStatements
   #lastSeq: number
+  /** What the last commit holds: what has not changed is not written again. */
+  #stored: { readonly lastSeq: number | undefined; readonly claims: string | undefined }
 
   constructor(database: Database) {
     this.#database = database
     this.#sql = prepareWrites(database)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
+    this.#stored = { lastSeq: undefined, claims: undefined }
   }
 
   // ---- the transaction
@@ -51,9 +54,11 @@ export class JobWriter {
    */
   commit(claimed: string): void {
     this.counters.flush((queue, state, jobs) => this.#sql.counterSet.run(queue, state, jobs))
-    this.#sql.metaSet.run('last_seq', this.#lastSeq)
-    this.#sql.metaSet.run('claims', claimed)
+    const { lastSeq, claims } = this.#stored
+    if (this.#lastSeq !== lastSeq) this.#sql.metaSet.run('last_seq', this.#lastSeq)
+    if (claimed !== claims) this.#sql.metaSet.run('claims', claimed)
     this.#sql.commit.run()
+    this.#stored = { lastSeq: this.#lastSeq, claims: claimed }
     this.counters.committed()
   }
 
