@@ -12,7 +12,7 @@ import { openReader } from '../src/store/open.ts'
 import type { Measurement } from './trials.ts'
 import workload from './workload.ts'
 
-export interface EngineRunParameters {
+export interface EngineRunParameters extends ProducerWindow {
   /** Empty; removed by the parent. */
   readonly folder: string
   readonly durability: Durability
@@ -20,17 +20,23 @@ export interface EngineRunParameters {
   /** Jobs before the time begins. */
   readonly warmUpJobs: number
   readonly jobs: number
-  /**
-   * The producer's window: so many groups, of so many jobs enqueued in one turn, wait for their acknowledgement at a
-   * time. It should keep the engine busy without a backlog, whose jobs have to be claimed in a second write.
-   */
+}
+
+/**
+ * So many groups, of so many jobs enqueued in one turn, wait for their acknowledgement at a time. It should keep the
+ * engine busy without a backlog, whose jobs have to be claimed in a second write.
+ */
+export interface ProducerWindow {
   readonly groups: number
   readonly groupJobs: number
 }
 
-interface WorkloadJob {
+interface EnqueuedJob {
   readonly type: 'NO_OP' | 'HASH'
   readonly payload: unknown
+}
+
+interface WorkloadJob extends EnqueuedJob {
   /** What each job must leave behind. */
   readonly result: string | null
 }
@@ -43,8 +49,10 @@ export async function measureEngine(parameters: EngineRunParameters, job: Worklo
   let elapsedMs: number
   try {
     await enqueueAll(engine, job, warmUpJobs, parameters)
+    await engine.idle()
     const startMs = systemClock.monotonicMs()
     await enqueueAll(engine, job, jobs, parameters)
+    await engine.idle()
     elapsedMs = systemClock.monotonicMs() - startMs
   } finally {
     await engine.stop()
@@ -58,12 +66,12 @@ export async function measureEngine(parameters: EngineRunParameters, job: Worklo
   return { units: jobs, elapsedMs }
 }
 
-/** Resolves when all of them are settled. */
-async function enqueueAll(
+/** Resolves when all of them are acknowledged. */
+export async function enqueueAll(
   engine: Engine,
-  { type, payload }: WorkloadJob,
+  { type, payload }: EnqueuedJob,
   jobs: number,
-  { groups, groupJobs }: EngineRunParameters,
+  { groups, groupJobs }: ProducerWindow,
 ): Promise<void> {
   let left = jobs
   const produce = async (): Promise<void> => {
@@ -74,5 +82,4 @@ async function enqueueAll(
     }
   }
   await Promise.all(Array.from({ length: groups }, produce))
-  await engine.idle()
 }

@@ -6,12 +6,20 @@ import { printText, spreadOf } from './print.ts'
 import { type Scenario, toFigure } from './scenario.ts'
 import { burst } from './scenarios/burst.ts'
 import { cpu } from './scenarios/cpu.ts'
+import { enqueue } from './scenarios/enqueue.ts'
 import { floor } from './scenarios/floor.ts'
 import { index } from './scenarios/index.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
 
-const scenarios: Readonly<Record<string, Scenario>> = { floor, throughput, cpu, burst, index }
+const scenarios: Readonly<Record<string, Scenario>> = {
+  floor,
+  enqueue,
+  throughput,
+  cpu,
+  burst,
+  index,
+}
 const durabilities: readonly Durability[] = ['process', 'power']
 
 interface Order {

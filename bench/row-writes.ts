@@ -24,12 +24,13 @@ const rowsPerTransaction = 500
 /** How one table takes a job. */
 export interface RowWriter {
   insert(seq: number, now: number): void
-  settle(seq: number, now: number): void
-  /** How many rows are settled. */
+  /** Missing where only what an acknowledged job needs is measured. */
+  settle?(seq: number, now: number): void
+  /** How many rows are as they should be in the end. */
   count(): unknown
 }
 
-/** @throws when not every row was settled */
+/** @throws when not every row is as it should be */
 export function measureRowWrites(
   { folder, jobs, durability }: RowWritesParameters,
   prepare: (database: Database) => RowWriter,
@@ -48,11 +49,11 @@ export function measureRowWrites(
     const startMs = systemClock.monotonicMs()
     for (let firstSeq = 1; firstSeq <= jobs; firstSeq += rowsPerTransaction) {
       write(firstSeq, writer.insert)
-      write(firstSeq, writer.settle)
+      if (writer.settle !== undefined) write(firstSeq, writer.settle)
     }
     const elapsedMs = systemClock.monotonicMs() - startMs
-    const settled = Number(writer.count())
-    if (settled !== jobs) throw new Error(`${settled} of ${jobs} rows are settled`)
+    const written = Number(writer.count())
+    if (written !== jobs) throw new Error(`${written} of ${jobs} rows are as they should be`)
     return { units: jobs, elapsedMs }
   } finally {
     database.close()

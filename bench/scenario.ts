@@ -11,15 +11,21 @@ export interface Figure {
   readonly ratio?: number
 }
 
-/** What a figure's ratio has to be. */
-export type Bar = { readonly atLeast: number } | { readonly atMost: number }
+/** What a figure has to be: its ratio to the reference, or, where time itself is promised, its value. */
+export type Bar =
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly valueAtLeast: number }
+  | { readonly valueAtMost: number }
 
 /** The runs behind a figure, in order. */
 export interface Series {
   readonly unit: string
   readonly values: readonly number[]
+  /** One for each value, or none at all. */
   readonly references: readonly number[]
-  readonly bar: Bar
+  /** Missing where the figure is there to explain another one. */
+  readonly bar?: Bar
 }
 
 export interface ScenarioSettings {
@@ -85,16 +91,19 @@ export async function inFolder<Result>(
 }
 
 export function toFigure({ unit, values, references }: Series): Figure {
+  const value = round(median(values))
+  if (references.length === 0) return { value, unit }
   return {
-    value: round(median(values)),
+    value,
     unit,
     reference: round(median(references)),
     ratio: round(median(ratiosOf(values, references))),
   }
 }
 
+/** Within each pair; none where there is no reference. */
 export function ratiosOf(values: readonly number[], references: readonly number[]): number[] {
-  return values.map((value, index) => value / (references[index] ?? Number.NaN))
+  return references.map((reference, index) => (values[index] ?? Number.NaN) / reference)
 }
 
 /** @throws nothing; NaN of an empty list */
@@ -110,6 +119,9 @@ export function round(value: number): number {
   return Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(4))
 }
 
-export function isMet(bar: Bar, ratio: number): boolean {
+export function isMet(bar: Bar, { values, references }: Series): boolean {
+  if ('valueAtLeast' in bar) return median(values) >= bar.valueAtLeast
+  if ('valueAtMost' in bar) return median(values) <= bar.valueAtMost
+  const ratio = median(ratiosOf(values, references))
   return 'atLeast' in bar ? ratio >= bar.atLeast : ratio <= bar.atMost
 }

@@ -20,15 +20,19 @@ export interface Measurement {
 export const trials = {
   'bare-table': () => import('./trials/bare-table.ts'),
   'engine-burst': () => import('./trials/engine-burst.ts'),
+  'engine-enqueue': () => import('./trials/engine-enqueue.ts'),
   'engine-hash': () => import('./trials/engine-hash.ts'),
   'engine-no-op': () => import('./trials/engine-no-op.ts'),
   'parse-only': () => import('./trials/parse-only.ts'),
   'piscina-hash': () => import('./trials/piscina-hash.ts'),
+  'product-inserts': () => import('./trials/product-inserts.ts'),
   'product-table': () => import('./trials/product-table.ts'),
 } as const
 
 type TrialName = keyof typeof trials
-type ParametersOf<Name extends TrialName> = Parameters<Awaited<ReturnType<(typeof trials)[Name]>>['run']>[0]
+type RunOf<Name extends TrialName> = Awaited<ReturnType<(typeof trials)[Name]>>['run']
+type ParametersOf<Name extends TrialName> = Parameters<RunOf<Name>>[0]
+type MeasurementOf<Name extends TrialName> = Awaited<ReturnType<RunOf<Name>>>
 
 export interface TrialOrder {
   readonly name: TrialName
@@ -47,7 +51,7 @@ export type TrialReport =
 export async function runTrial<Name extends TrialName>(
   name: Name,
   parameters: ParametersOf<Name>,
-): Promise<Measurement> {
+): Promise<MeasurementOf<Name>> {
   const child = fork(fileURLToPath(new URL('./trial.ts', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
@@ -60,7 +64,8 @@ export async function runTrial<Name extends TrialName>(
   const [report] = reports
   if (report === undefined) throw new Error(`The trial ${name} said nothing and ended with ${signal ?? code}`)
   if (report.kind === 'failed') throw new Error(`The trial ${name} failed: ${report.reason}`)
-  return report.measurement
+  // The report comes from the trial of this name.
+  return report.measurement as MeasurementOf<Name>
 }
 
 /** Units a second. */

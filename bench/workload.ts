@@ -5,6 +5,11 @@ import { hashFor } from './hash.ts'
 
 export default defineJobs(import.meta.url, {
   NO_OP: { run() {} },
+  OCCUPY: {
+    // Holds its thread without using it, until the engine stops.
+    run: (_payload, { signal }) =>
+      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+  },
   HASH: {
     // The boundary where the payload gets its type: the trial enqueues nothing else.
     run: (payload) => hashFor((payload as HashPayload).rounds),
