@@ -9,6 +9,8 @@ import { cpu } from './scenarios/cpu.ts'
 import { enqueue } from './scenarios/enqueue.ts'
 import { floor } from './scenarios/floor.ts'
 import { index } from './scenarios/index.ts'
+import { latency } from './scenarios/latency.ts'
+import { supersede } from './scenarios/supersede.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
 
@@ -17,7 +19,9 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   enqueue,
   throughput,
   cpu,
+  latency,
   burst,
+  supersede,
   index,
 }
 const durabilities: readonly Durability[] = ['process', 'power']

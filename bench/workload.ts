@@ -14,6 +14,10 @@ export default defineJobs(import.meta.url, {
     // The boundary where the payload gets its type: the trial enqueues nothing else.
     run: (payload) => hashFor((payload as HashPayload).rounds),
   },
+  DELAY: {
+    // How late its handler begins, in milliseconds. The same.
+    run: (payload) => systemClock.monotonicMs() - (payload as DelayPayload).dueMs,
+  },
   SPIN: {
     // The same.
     run(payload) {
@@ -25,6 +29,11 @@ export default defineJobs(import.meta.url, {
 
 interface HashPayload {
   readonly rounds: number
+}
+
+interface DelayPayload {
+  /** On the monotonic clock, which all threads share. */
+  readonly dueMs: number
 }
 
 interface SpinPayload {
