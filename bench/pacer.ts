@@ -8,7 +8,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-/** What the thread is given. Times are on the monotonic clock, which all threads share. */
+/** What the thread is given. Times are those of `sharedMs`. */
 export interface PacerOrder {
   readonly startMs: number
   readonly everyMs: number

@@ -2,6 +2,7 @@
 import { systemClock } from '../src/clock.ts'
 import { defineJobs } from '../src/jobs.ts'
 import { hashFor } from './hash.ts'
+import { sharedMs } from './shared-clock.ts'
 
 export default defineJobs(import.meta.url, {
   NO_OP: { run() {} },
@@ -16,7 +17,7 @@ export default defineJobs(import.meta.url, {
   },
   DELAY: {
     // How late its handler begins, in milliseconds. The same.
-    run: (payload) => systemClock.monotonicMs() - (payload as DelayPayload).dueMs,
+    run: (payload) => sharedMs() - (payload as DelayPayload).dueMs,
   },
   SPIN: {
     // The same.
@@ -32,7 +33,7 @@ interface HashPayload {
 }
 
 interface DelayPayload {
-  /** On the monotonic clock, which all threads share. */
+  /** By `sharedMs`. */
   readonly dueMs: number
 }
 
