@@ -77,6 +77,11 @@ export async function runPairs(
   return { unit, values, references, bar }
 }
 
+/** How long each run kept the event loop of the host thread from coming round, at the worst. */
+export function stallSeries(stallsMs: readonly number[]): Series {
+  return { unit: 'ms', values: stallsMs, references: [], bar: { valueAtMost: 20 } }
+}
+
 /** Has `use` work in a new folder, and removes it. */
 export async function inFolder<Result>(
   { newFolder, dropFolder }: ScenarioSettings,

@@ -17,6 +17,12 @@ export interface Measurement {
   readonly symbols?: number
 }
 
+/** What an engine did, and what that meant for the program around it. */
+export interface EngineMeasurement extends Measurement {
+  /** The longest time for which the event loop of the host thread did not come round. */
+  readonly longestStallMs: number
+}
+
 export const trials = {
   'bare-table': () => import('./trials/bare-table.ts'),
   'engine-burst': () => import('./trials/engine-burst.ts'),

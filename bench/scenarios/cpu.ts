@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { calibrateRounds } from '../hash.ts'
-import { inFolder, runPairs, type Scenario } from '../scenario.ts'
+import { inFolder, runPairs, type Scenario, stallSeries } from '../scenario.ts'
 import { rateOf, runTrial } from '../trials.ts'
 
 const jobMs = 2
@@ -17,18 +17,20 @@ export const cpu: Scenario = {
       warmUpJobs: (isSmoke ? 10 : 200) * threads,
       jobs: (isSmoke ? 50 : 1_500) * threads,
     }
+    const stallsMs: number[] = []
     const series = await runPairs(
       settings,
       'jobs/s',
       { atLeast: 0.95 },
-      () =>
-        inFolder(settings, async (folder) =>
-          rateOf(
-            await runTrial('engine-hash', { ...parameters, folder, durability, groups: 4, groupJobs: 32 }),
-          ),
-        ),
+      async () => {
+        const measured = await inFolder(settings, (folder) =>
+          runTrial('engine-hash', { ...parameters, folder, durability, groups: 4, groupJobs: 32 }),
+        )
+        stallsMs.push(measured.longestStallMs)
+        return rateOf(measured)
+      },
       async () => rateOf(await runTrial('piscina-hash', parameters)),
     )
-    return { series: { jobs_per_s: series }, parameters }
+    return { series: { jobs_per_s: series, longest_stall_ms: stallSeries(stallsMs) }, parameters }
   },
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { inFolder, runPairs, type Scenario } from '../scenario.ts'
+import { inFolder, runPairs, type Scenario, stallSeries } from '../scenario.ts'
 import { rateOf, runTrial } from '../trials.ts'
 
 export const throughput: Scenario = {
@@ -15,19 +15,23 @@ export const throughput: Scenario = {
       groups: 4,
       groupJobs: 500,
     }
+    const stallsMs: number[] = []
     const series = await runPairs(
       settings,
       'jobs/s',
       { atLeast: 0.5 },
-      () =>
-        inFolder(settings, async (folder) =>
-          rateOf(await runTrial('engine-no-op', { ...parameters, folder, durability })),
-        ),
+      async () => {
+        const measured = await inFolder(settings, (folder) =>
+          runTrial('engine-no-op', { ...parameters, folder, durability }),
+        )
+        stallsMs.push(measured.longestStallMs)
+        return rateOf(measured)
+      },
       () =>
         inFolder(settings, async (folder) =>
           rateOf(await runTrial('product-table', { folder, jobs: parameters.jobs, durability })),
         ),
     )
-    return { series: { jobs_per_s: series }, parameters }
+    return { series: { jobs_per_s: series, longest_stall_ms: stallSeries(stallsMs) }, parameters }
   },
 }
