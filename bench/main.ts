@@ -4,6 +4,7 @@ import type { Durability } from '../src/config.ts'
 import { describeEnvironment } from './environment.ts'
 import { printText, spreadOf } from './print.ts'
 import { type Scenario, toFigure } from './scenario.ts'
+import { backlog } from './scenarios/backlog.ts'
 import { burst } from './scenarios/burst.ts'
 import { cpu } from './scenarios/cpu.ts'
 import { enqueue } from './scenarios/enqueue.ts'
@@ -22,6 +23,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   latency,
   burst,
   supersede,
+  backlog,
   index,
 }
 const durabilities: readonly Durability[] = ['process', 'power']

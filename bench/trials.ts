@@ -25,6 +25,9 @@ export interface EngineMeasurement extends Measurement {
 
 export const trials = {
   'bare-table': () => import('./trials/bare-table.ts'),
+  'backlog-rows': () => import('./trials/backlog-rows.ts'),
+  'claim-backlog': () => import('./trials/claim-backlog.ts'),
+  'engine-backlog': () => import('./trials/engine-backlog.ts'),
   'engine-burst': () => import('./trials/engine-burst.ts'),
   'engine-enqueue': () => import('./trials/engine-enqueue.ts'),
   'engine-hash': () => import('./trials/engine-hash.ts'),
@@ -51,16 +54,21 @@ export type TrialReport =
   | { readonly kind: 'measured'; readonly measurement: Measurement }
   | { readonly kind: 'failed'; readonly reason: string }
 
+/** The process of a trial: from the sources. */
+const entryPath = fileURLToPath(new URL('./trial.ts', import.meta.url))
+
 /**
- * Runs a trial in a new process, which has ended when this resolves.
+ * Runs a trial in a new process, which has ended when this resolves. `entry` is the process of a build, where a build
+ * is measured.
  *
  * @throws when the trial failed; a trial also fails when what it did is not what it should have done
  */
 export async function runTrial<Name extends TrialName>(
   name: Name,
   parameters: ParametersOf<Name>,
+  entry = entryPath,
 ): Promise<MeasurementOf<Name>> {
-  const child = fork(fileURLToPath(new URL('./trial.ts', import.meta.url)), {
+  const child = fork(entry, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const ended = once(child, 'exit')

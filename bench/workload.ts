@@ -4,6 +4,9 @@ import { defineJobs } from '../src/jobs.ts'
 import { hashFor } from './hash.ts'
 import { sharedMs } from './shared-clock.ts'
 
+/** Its result is when its handler began, by `sharedMs`. */
+export const stampJobType = 'STAMP'
+
 export default defineJobs(import.meta.url, {
   NO_OP: { run() {} },
   OCCUPY: {
@@ -15,10 +18,7 @@ export default defineJobs(import.meta.url, {
     // The boundary where the payload gets its type: the trial enqueues nothing else.
     run: (payload) => hashFor((payload as HashPayload).rounds),
   },
-  DELAY: {
-    // How late its handler begins, in milliseconds. The same.
-    run: (payload) => sharedMs() - (payload as DelayPayload).dueMs,
-  },
+  [stampJobType]: { run: () => sharedMs() },
   SPIN: {
     // The same.
     run(payload) {
@@ -30,11 +30,6 @@ export default defineJobs(import.meta.url, {
 
 interface HashPayload {
   readonly rounds: number
-}
-
-interface DelayPayload {
-  /** By `sharedMs`. */
-  readonly dueMs: number
 }
 
 interface SpinPayload {

@@ -1,10 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { systemClock } from '../../src/clock.ts'
+import { build } from '../build.ts'
 import { inFolder, round, type Scenario, type ScenarioSettings } from '../scenario.ts'
 import { copySourceTree, megabytes, type SourceTree } from '../source-tree.ts'
 import { rateOf, runTrial } from '../trials.ts'
@@ -29,7 +29,9 @@ export const index: Scenario = {
       const { isSmoke, tell } = settings
       const tree = copySourceTree(join(folder, 'tree'), isSmoke)
       tell(`${tree.paths.length} files, ${megabytes(tree.bytes)} MB: ${JSON.stringify(tree.contents)}`)
-      const command = isSmoke ? join(repository, 'src/cli/semantica.ts') : build(folder)
+      const command = isSmoke
+        ? join(repository, 'src/cli/semantica.ts')
+        : join(build(folder), 'src/cli/semantica.js')
       const runs = await measureRuns(settings, tree, command)
       const rate = (elapsedMs: number) => rateOf({ units: tree.bytes / 1e6, elapsedMs })
       return {
@@ -57,21 +59,6 @@ export const index: Scenario = {
       }
     })
   },
-}
-
-/** What users run is the build, so that is measured: of these sources, not of whatever was built last. */
-function build(folder: string): string {
-  const target = join(folder, 'package')
-  mkdirSync(target)
-  const compiler = join(repository, 'node_modules/typescript/bin/tsc')
-  const output = join(target, 'dist')
-  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', output], {
-    cwd: repository,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  cpSync(join(repository, 'migrations'), join(output, 'migrations'), { recursive: true })
-  cpSync(join(repository, 'package.json'), join(target, 'package.json'))
-  return join(output, 'src/cli/semantica.js')
 }
 
 /** How long a Node takes that has nothing to do: the shortest of several, so that too little is subtracted, not too much. */

@@ -6,7 +6,7 @@ import { openReader } from '../../src/store/open.ts'
 import { pace } from '../pacer.ts'
 import { sharedMs } from '../shared-clock.ts'
 import type { Measurement } from '../trials.ts'
-import workload from '../workload.ts'
+import workload, { stampJobType } from '../workload.ts'
 
 export interface LatencyParameters {
   /** Empty; removed by the parent. */
@@ -54,7 +54,7 @@ export async function run(parameters: LatencyParameters): Promise<LatencyMeasure
     const enqueue = async (dueMs: number): Promise<void> => {
       const isMeasured = dueMs >= measuredFromMs
       if (isMeasured) record(produced, sharedMs() - dueMs)
-      await engine.enqueue('DELAY', { dueMs })
+      await engine.enqueue(stampJobType)
       if (isMeasured) record(acknowledged, sharedMs() - dueMs)
     }
     await pace({ startMs, everyMs, arrivals }, (dueMs) => enqueued.push(enqueue(dueMs)))
@@ -63,9 +63,11 @@ export async function run(parameters: LatencyParameters): Promise<LatencyMeasure
   } finally {
     await engine.stop()
   }
-  const delaysMs = readDelays(database)
-  if (delaysMs.length !== arrivals) throw new Error(`${delaysMs.length} of ${arrivals} jobs are done`)
-  for (const delayMs of delaysMs.slice(warmUpJobs)) record(started, delayMs)
+  const stampsMs = readStamps(database)
+  if (stampsMs.length !== arrivals) throw new Error(`${stampsMs.length} of ${arrivals} jobs are done`)
+  for (const [arrival, stampMs] of stampsMs.entries()) {
+    if (arrival >= warmUpJobs) record(started, stampMs - (startMs + arrival * everyMs))
+  }
   return {
     units: jobs,
     elapsedMs: jobs * everyMs,
@@ -75,8 +77,8 @@ export async function run(parameters: LatencyParameters): Promise<LatencyMeasure
   }
 }
 
-/** In the order in which the jobs came. */
-function readDelays(database: string): number[] {
+/** When each handler began, in the order in which the jobs came. */
+function readStamps(database: string): number[] {
   const reader = openReader(database)
   const results = reader.prepare("SELECT result FROM jobs WHERE state = 'DONE' ORDER BY seq").pluck().all()
   reader.close()
