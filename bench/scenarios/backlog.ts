@@ -24,7 +24,7 @@ export const backlog: Scenario = {
         jobs: isSmoke ? 1_000 : 50_000,
         claimJobs: 500,
       }
-      const work = { durability, threads: availableParallelism(), workMs: isSmoke ? 200 : 2_000 }
+      const work = { durability, threads: availableParallelism(), jobs: isSmoke ? 500 : 150_000 }
       const path = join(folder, 'jobs.db')
       await fill(settings, path, sizes)
       const runs = await measureRuns(settings, path, sizes, claims, work, isSmoke ? undefined : build(folder))
@@ -39,7 +39,13 @@ export const backlog: Scenario = {
           first_job_ms: { unit: 'ms', values: runs.firstJobMs, references: [], bar: { valueAtMost: 500 } },
           rss_mb: { unit: 'MB', values: runs.rssMb, references: [], bar: { valueAtMost: 200 } },
         },
-        parameters: { ...sizes, ...claims, ...work, drained_per_s: runs.drainedPerSecond },
+        parameters: {
+          ...sizes,
+          ...claims,
+          threads: work.threads,
+          worked_off: work.jobs,
+          worked_off_per_s: runs.workedOffPerSecond,
+        },
       }
     })
   },
@@ -51,7 +57,7 @@ interface Runs {
   readonly emptyClaimUs: number[]
   readonly firstJobMs: number[]
   readonly rssMb: number[]
-  readonly drainedPerSecond: number[]
+  readonly workedOffPerSecond: number[]
 }
 
 interface ClaimParameters {
@@ -64,7 +70,7 @@ interface ClaimParameters {
 interface WorkParameters {
   readonly durability: ScenarioSettings['durability']
   readonly threads: number
-  readonly workMs: number
+  readonly jobs: number
 }
 
 async function fill(
@@ -91,17 +97,17 @@ async function measureRuns(
   work: WorkParameters,
   built: string | undefined,
 ): Promise<Runs> {
-  const runs: Runs = { claimUs: [], emptyClaimUs: [], firstJobMs: [], rssMb: [], drainedPerSecond: [] }
+  const runs: Runs = { claimUs: [], emptyClaimUs: [], firstJobMs: [], rssMb: [], workedOffPerSecond: [] }
   const entry = built === undefined ? undefined : join(built, 'bench/trial.js')
   for (let pair = 1; pair <= settings.pairs; pair++) {
-    const worked = await runTrial('engine-backlog', { ...work, path, firstSeq: sizes.finished + 1 }, entry)
+    const worked = await runTrial('engine-backlog', { ...work, path, finished: sizes.finished }, entry)
     await runTrial('backlog-rows', { path, sizes })
     const claimed = await runTrial('claim-backlog', { ...claims, path })
     await runTrial('backlog-rows', { path, sizes })
     const empty = await claimEmpty(settings, claims)
     runs.firstJobMs.push(worked.firstJobMs)
     runs.rssMb.push(worked.rssMb)
-    runs.drainedPerSecond.push(round((worked.units / worked.elapsedMs) * 1_000))
+    runs.workedOffPerSecond.push(round((worked.units / worked.elapsedMs) * 1_000))
     runs.claimUs.push((claimed.elapsedMs / claimed.units) * 1_000)
     runs.emptyClaimUs.push((empty.elapsedMs / empty.units) * 1_000)
     settings.tell(
