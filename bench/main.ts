@@ -45,7 +45,8 @@ function helpText(): string {
   return `Usage: npm run --silent bench -- SCENARIO [options]
 
 Each run of each side has a process of its own; the two sides take turns; figures are medians, and a ratio is the
-median of the ratios within each pair. Time to start is not counted, and the results are checked.
+median of the ratios within each pair, from six pairs on with a 95 % confidence interval for that median. Time to start
+is not counted, and the results are checked.
 
 Scenarios:
 ${list.join('\n')}
@@ -53,7 +54,8 @@ ${list.join('\n')}
 Options:
   --json               print one JSON object: {scenario, figures, environment}
   --smoke              small parameters: shows that it works, measures nothing
-  --pairs N            how often each side is run, 1 to 1,000 (default: by scenario; with --smoke 1)
+  --pairs N            how often each side is run, 1 to 1,000 (default: by scenario; with --smoke 1);
+                       a loss counts where ten pairs put the interval of the ratio below 0.97
   --durability D       process (default) or power: what the engine's promises are to survive
   --help               print this
 `

@@ -26,12 +26,31 @@ function figure(unit: string) {
   return { value: positive, unit, reference: positive, ratio: positive }
 }
 
+/** One without a reference. */
+function plainFigure(unit: string) {
+  return { value: positive, unit }
+}
+
 describe('scenarios', () => {
   test.each([
     ['floor', { jobs_per_s: figure('jobs/s') }],
-    ['throughput', { jobs_per_s: figure('jobs/s') }],
-    ['cpu', { jobs_per_s: figure('jobs/s') }],
+    ['enqueue', { acknowledged_per_s: figure('jobs/s') }],
+    ['throughput', { jobs_per_s: figure('jobs/s'), longest_stall_ms: plainFigure('ms') }],
+    ['cpu', { jobs_per_s: figure('jobs/s'), longest_stall_ms: plainFigure('ms') }],
+    [
+      'latency',
+      {
+        acknowledged_p50_ms: plainFigure('ms'),
+        acknowledged_p99_ms: plainFigure('ms'),
+        acknowledged_p999_ms: plainFigure('ms'),
+        started_p50_ms: plainFigure('ms'),
+        started_p99_ms: plainFigure('ms'),
+        started_p999_ms: plainFigure('ms'),
+      },
+    ],
     ['burst', { others_of_100_ms: figure('ms'), others_of_1000_ms: figure('ms') }],
+    ['supersede', { never_ran: plainFigure('%') }],
+    ['backlog', { claim_cost: figure('µs/job'), first_job_ms: plainFigure('ms'), rss_mb: plainFigure('MB') }],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
   ])('%s', async (scenario, figures) => {
     const { code, stdout, stderr } = await bench(scenario, '--smoke', '--json', '--durability', 'power')
@@ -64,14 +83,24 @@ test('for people: a table, and what it was found with', async () => {
   expect(stderr).toMatch(/^pair 1 of 1: /)
 })
 
+test('a figure without a reference has its own bar, or none', async () => {
+  const { stdout } = await bench('latency', '--smoke')
+  expect(stdout).toMatch(/^ {2}acknowledged_p99_ms +[\d,.]+ \(.+\) ms +at most 5 ms: (?:met|MISSED)$/m)
+  expect(stdout).toMatch(/^ {2}acknowledged_p50_ms +[\d,.]+ \(.+\) ms$/m)
+})
+
 test('--help lists the scenarios and options', async () => {
   const { code, stdout } = await bench('--help')
   expect(code).toBe(0)
   for (const word of [
     'floor',
+    'enqueue',
     'throughput',
     'cpu',
+    'latency',
     'burst',
+    'supersede',
+    'backlog',
     'index',
     '--json',
     '--smoke',
@@ -83,8 +112,11 @@ test('--help lists the scenarios and options', async () => {
 })
 
 test.each([
-  [[], 'No scenario is named. Scenarios: floor, throughput, cpu, burst, index.'],
-  [['bogus'], 'There is no scenario bogus. Scenarios: floor, throughput, cpu, burst, index.'],
+  [
+    [],
+    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, supersede, backlog, index.',
+  ],
+  [['bogus'], 'There is no scenario bogus. Scenarios: floor,'],
   [['toString'], 'There is no scenario toString.'],
   [['floor', 'cpu'], 'One scenario at a time, not also cpu.'],
   [['floor', '--pairs', '0'], '--pairs is 0. Allowed: a whole number from 1 to 1,000.'],
