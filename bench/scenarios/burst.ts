@@ -11,7 +11,7 @@ export const burst: Scenario = {
     'one job of 2 s among many of 1 ms on two threads: when are the others done, against one thread alone',
   pairs: 9,
   async run(settings) {
-    const slowMs = settings.isSmoke ? 500 : 2_000
+    const slowMs = settings.isSmoke ? 1_500 : 2_000
     const parameters = { threads, shortMs, slowMs }
     return {
       series: {

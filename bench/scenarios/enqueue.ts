@@ -7,7 +7,7 @@ export const enqueue: Scenario = {
   async run(settings) {
     const { isSmoke, durability } = settings
     const jobs = isSmoke ? 2_000 : 300_000
-    const parameters = { jobs, warmUpJobs: isSmoke ? 1_000 : 50_000, groups: 8, groupJobs: 500 }
+    const parameters = { jobs, warmUpJobs: isSmoke ? 1_000 : 50_000, groups: 4, groupJobs: 500 }
     const measureInserts = (state: 'RUNNING' | 'QUEUED') =>
       inFolder(settings, async (folder) =>
         rateOf(await runTrial('product-inserts', { folder, jobs, durability, state })),
