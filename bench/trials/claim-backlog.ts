@@ -2,6 +2,7 @@ import { systemClock } from '../../src/clock.ts'
 import type { Durability } from '../../src/config.ts'
 import { closeWriter } from '../../src/store/close.ts'
 import { openWriter } from '../../src/store/open.ts'
+import { BlockRanges } from '../../src/store/ranges.ts'
 import type { ClaimedRow } from '../../src/store/rows.ts'
 import { JobWriter } from '../../src/store/writer.ts'
 import type { Measurement } from '../trials.ts'
@@ -52,7 +53,9 @@ export function run(parameters: ClaimBacklogParameters): Measurement {
 function claim(writer: JobWriter, jobs: number): ClaimedRow[] {
   writer.begin()
   const rows = writer.backlogClaim(0, maxCharacters, (_row, claimed) => claimed < jobs)
-  writer.commit(rows.map(({ seq }) => seq))
+  const claims = new BlockRanges()
+  for (const { seq } of rows) claims.add(seq)
+  writer.commit(claims.encode())
   return rows
 }
 
@@ -60,5 +63,5 @@ function settle(writer: JobWriter, rows: readonly ClaimedRow[]): void {
   const now = systemClock.wallMs()
   writer.begin()
   for (const { seq, attempt, queue } of rows) writer.jobSettleDone(seq, attempt, queue, now, now, undefined)
-  writer.commit([])
+  writer.commit('')
 }

@@ -1,12 +1,12 @@
-import { writeSql } from '../../src/store/write-statements.ts'
+import { floorSql } from '../floor-statements.ts'
 import { measureRowWrites, type RowWritesParameters } from '../row-writes.ts'
 import type { Measurement } from '../trials.ts'
 import { noOpJob } from '../workload.ts'
 
 /** What an enqueue has to write: a job that begins at once, or one of the backlog, which has an entry in an index. */
 const insertSql = {
-  RUNNING: writeSql.jobInsertPlainRunning,
-  QUEUED: writeSql.jobInsertPlainQueued,
+  RUNNING: floorSql.insertRunning,
+  QUEUED: floorSql.insertQueued,
 } as const
 
 /** The first of the two writes that a job needs, alone. */

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { afterThisTurn, delay, systemClock, withinMs } from '../../src/clock.ts'
+import type { ClockThreadData } from '../fixtures/clock/answering-thread.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'Date'] })
@@ -17,6 +20,32 @@ describe('the system clock', () => {
     const before = systemClock.monotonicMs()
     vi.setSystemTime(0)
     expect(systemClock.monotonicMs()).toBeGreaterThanOrEqual(before)
+  })
+
+  test('monotonic time is the same in every thread', async () => {
+    vi.useRealTimers()
+    const questions = 50
+    const turns = new Int32Array(new SharedArrayBuffer(4))
+    const answers = new Float64Array(new SharedArrayBuffer(8 * questions))
+    const entry = new URL('../fixtures/clock/answering-thread.ts', import.meta.url)
+    const data: ClockThreadData = { turns, answers, questions }
+    const thread = new Worker(entry, { workerData: data })
+    const ended = once(thread, 'exit')
+    const asked: number[] = []
+    const answered: number[] = []
+    for (let question = 0; question < questions; question++) {
+      asked.push(systemClock.monotonicMs())
+      Atomics.store(turns, 0, 2 * question + 1)
+      while (Atomics.load(turns, 0) !== 2 * question + 2);
+      answered.push(systemClock.monotonicMs())
+    }
+    await ended
+    // As exactly as anybody can tell: the answer lies between its question and the reading after it.
+    const lag = Math.max(...answers.map((answer, question) => (asked[question] ?? 0) - answer))
+    const lead = Math.max(...answers.map((answer, question) => answer - (answered[question] ?? 0)))
+    expect(lag).toBeLessThan(0.1)
+    expect(lead).toBeLessThan(0.1)
+    vi.useFakeTimers()
   })
 
   test('a timer fires once, not before its time', () => {
