@@ -40,6 +40,8 @@ export class SupervisorLink {
       entry: 'supervisor',
       data: start,
       readyTimeoutMs: limits.readyTimeoutMs,
+      // Left to itself it grows to several times that on what claims and messages leave behind, and is no faster.
+      resourceLimits: { maxYoungGenerationSizeMb: 12 },
     })
     const link = new SupervisorLink(thread, onNotice)
     thread.exited.then((exit) => {

@@ -32,7 +32,7 @@ export const pageBytes = 8_192
  * of the WAL by another connection, or the end of a checkpoint.
  */
 const busyTimeoutMs = 100
-const writerCacheKb = 65_536
+const writerCacheKb = 32_768
 const readerCacheKb = 16_384
 /** A checkpoint copies pages past the cache. */
 const checkpointerCacheKb = 64
@@ -48,7 +48,7 @@ export function openWriter({ path, durability }: OpenOptions): Database {
   const file = locateDatabase(path)
   assertWritable(file)
   return connect(file, { timeout: busyTimeoutMs }, (database) => {
-    setCommon(database, writerCacheKb)
+    setCommon(database)
     database.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`)
     database.pragma('foreign_keys = ON')
     database.pragma('wal_autocheckpoint = 0')
@@ -56,6 +56,7 @@ export function openWriter({ path, durability }: OpenOptions): Database {
     if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
     if (owner === 'empty') layOut(database)
     setWal(database)
+    setCache(database, writerCacheKb)
     migrateUp(database, readMigrations())
     insertDatabaseId(database)
   })
@@ -70,11 +71,12 @@ export function openReader(path: string): Database {
   const file = locateDatabase(path)
   if (!exists(file)) throw unused(file, 'does not exist')
   return connect(file, { timeout: busyTimeoutMs, readonly: true, fileMustExist: true }, (database) => {
-    setCommon(database, readerCacheKb)
+    setCommon(database)
     database.pragma('query_only = ON')
     const owner = identify(database, databaseMark)
     if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
     if (owner === 'empty') throw unused(file, 'is empty')
+    setCache(database, readerCacheKb)
     migrationStatus(database, readMigrations())
   })
 }
@@ -89,11 +91,12 @@ export function openCheckpointer(path: string): Database {
   const file = locateDatabase(path)
   if (!exists(file)) throw unused(file, 'does not exist')
   return connect(file, { timeout: 0, fileMustExist: true }, (database) => {
-    setCommon(database, checkpointerCacheKb)
+    setCommon(database)
     // What a checkpoint syncs is decided here, not on the writer: NORMAL syncs the WAL before and the file after it.
     database.pragma('synchronous = NORMAL')
     database.pragma('wal_autocheckpoint = 0')
     if (identify(database, databaseMark) !== 'ours') throw foreign(file, 'is not ours')
+    setCache(database, checkpointerCacheKb)
   })
 }
 
@@ -141,10 +144,17 @@ function assertVersion(database: Database): void {
   assert(order >= 0, `SQLite ${text} is ${minimumSqlite.join('.')} or later`)
 }
 
-function setCommon(database: Database, cacheKb: number): void {
+function setCommon(database: Database): void {
   database.pragma('locking_mode = NORMAL')
   database.pragma('mmap_size = 0')
   database.pragma('temp_store = MEMORY')
+}
+
+/**
+ * To be called once the file has been looked at. SQLite counts the cache in pages of the size that it knows at the moment,
+ * which is 4 KB before that, and does not count again: it would hold twice as much as it was told.
+ */
+function setCache(database: Database, cacheKb: number): void {
   database.pragma(`cache_size = -${cacheKb}`)
 }
 
