@@ -128,8 +128,8 @@ async function parseAndTell(
   const { extractDefinitions } = await loadExtraction()
   const found = await extractDefinitions(language, text, () => context.cancelled)
   const symbols = found.length
-  const definitions = packDefinitions(found)
-  await tellIndex(context, { kind: 'file-parsed', ...about, stamp, hash, language, symbols, definitions })
+  const packed = packDefinitions(found)
+  await tellIndex(context, { kind: 'file-parsed', ...about, stamp, hash, language, symbols, ...packed })
   return { kind: 'indexed', path, symbols, bytes: stamp.size }
 }
 

@@ -46,14 +46,14 @@ export type SingleMessage =
    * Answered with the run's number.
    */
   | { readonly kind: 'begin-run'; readonly root: string; readonly place: string }
-  /** What a file holds, in place of all that was known of it. `definitions` is JSON, so that it crosses threads fast. */
-  | (ReadFile & {
-      readonly kind: 'file-parsed'
-      readonly hash: string
-      readonly language: Language
-      readonly symbols: number
-      readonly definitions: string
-    })
+  /** What a file holds, in place of all that was known of it. */
+  | (ReadFile &
+      PackedDefinitions & {
+        readonly kind: 'file-parsed'
+        readonly hash: string
+        readonly language: Language
+        readonly symbols: number
+      })
   | (ReadFile & { readonly kind: 'file-unchanged' })
   | (ReadFile & { readonly kind: 'file-skipped'; readonly reason: SkipReason })
   | (AboutFile & { readonly kind: 'file-vanished' })
@@ -69,25 +69,36 @@ export type IndexReply =
   /** Committed; `applied` is false when a later attempt had written already. */
   | { readonly kind: 'committed'; readonly applied: boolean }
 
-/** A definition as it travels in `definitions`: an array, since names of fields would be most of the text. */
-export type PackedDefinition = readonly [
-  name: string,
-  kind: string,
-  line: number,
-  container: string,
-  text: string,
-]
-
-export function packDefinitions(definitions: readonly Definition[]): string {
-  return JSON.stringify(
-    definitions.map(
-      ({ name, kind, line, container, text }): PackedDefinition => [name, kind, line, container, text],
-    ),
-  )
+/**
+ * The definitions of a file as they travel and are stored: by lines, packed as JSON in the thread that parses, so that
+ * the one writer never makes them into objects again.
+ */
+export interface PackedDefinitions {
+  /** An array of names. */
+  readonly names: string
+  /** `[kinds, lines, containers, texts]`: four arrays in the order of the names. Only a search looks into it. */
+  readonly details: string
 }
 
-/** @throws SyntaxError when the text is not JSON */
-export function unpackDefinitions(packed: string): readonly PackedDefinition[] {
-  // Written by packDefinitions alone; SQLite refuses fields of a wrong type.
-  return JSON.parse(packed) as readonly PackedDefinition[]
+export function packDefinitions(definitions: readonly Definition[]): PackedDefinitions {
+  const inOrder = isByLine(definitions) ? definitions : definitions.toSorted((a, b) => a.line - b.line)
+  return {
+    // A text may be cut in the middle of a character, and SQLite's JSON makes of halves what is not UTF-8.
+    names: JSON.stringify(inOrder.map(({ name }) => name.toWellFormed())),
+    details: JSON.stringify([
+      inOrder.map(({ kind }) => kind),
+      inOrder.map(({ line }) => line),
+      inOrder.map(({ container }) => container.toWellFormed()),
+      inOrder.map(({ text }) => text.toWellFormed()),
+    ]),
+  }
+}
+
+function isByLine(definitions: readonly Definition[]): boolean {
+  let last = 0
+  for (const { line } of definitions) {
+    if (line < last) return false
+    last = line
+  }
+  return true
 }

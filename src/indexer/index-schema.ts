@@ -6,7 +6,7 @@ export type IndexDatabase = Database.Database
 
 /** Marks the file as an index of this package (`SmIx`), for `file` and for us. */
 const applicationId = 0x536d4978
-const schemaVersion = 1
+const schemaVersion = 2
 
 /**
  * Everything here can be built again from the sources, so there are no migrations: a change of this schema, or of what
@@ -14,6 +14,10 @@ const schemaVersion = 1
  *
  * `run`, `generation` and `attempt` say which attempt wrote a row. A run is one call of the indexer; its number only
  * grows, which generations do not: they start afresh when the job database has forgotten a subject.
+ *
+ * Of definitions only the names are rows: what else is known of them is asked for a few at a time, and a row for each
+ * was half of the writer's work. The id of a definition holds the file's id above 32 bits, and its place in the file
+ * below.
  */
 const schema = `
   CREATE TABLE facts (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -32,16 +36,8 @@ const schema = `
     attempt INTEGER NOT NULL,
     CHECK ((hash IS NULL) <> (skip_reason IS NULL))
   ) STRICT;
-  CREATE TABLE definitions (
-    file_id INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    line INTEGER NOT NULL,
-    container TEXT NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (file_id, ordinal)
-  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE definitions (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+  CREATE TABLE details (file_id INTEGER PRIMARY KEY, packed TEXT NOT NULL) STRICT;
 `
 
 /**

@@ -96,12 +96,17 @@ function read<Item>(state: string, sql: string): Item[] {
 
 /** What an index says, without row numbers, times and authors. */
 function contentOf(state: string): unknown[] {
-  return read(
+  const files = read(
     state,
-    `SELECT files.path, files.size, files.hash, files.language, files.symbols, name, kind, line, container, text
-     FROM files LEFT JOIN definitions ON definitions.file_id = files.id
-     ORDER BY files.path, ordinal`,
+    `SELECT path, size, hash, language, symbols, packed
+     FROM files LEFT JOIN details ON file_id = id ORDER BY path`,
   )
+  const names = read(
+    state,
+    `SELECT path, definitions.id & 0xFFFFFFFF AS place, name
+     FROM files JOIN definitions ON definitions.id >> 32 = files.id ORDER BY path, place`,
+  )
+  return [...files, ...names]
 }
 
 test(`killed ${kills} times, an index ends as if nobody had`, async () => {

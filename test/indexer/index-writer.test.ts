@@ -2,7 +2,7 @@ import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import type { IndexMessage } from '../../src/indexer/index-messages.ts'
+import { type IndexMessage, packDefinitions } from '../../src/indexer/index-messages.ts'
 import { readSnapshot } from '../../src/indexer/index-snapshot.ts'
 import indexWriter from '../../src/indexer/index-writer.ts'
 import { searchDefinitions } from '../../src/indexer/search.ts'
@@ -23,7 +23,9 @@ function parsed(
     hash: names.join(),
     language: 'go',
     symbols: names.length,
-    definitions: JSON.stringify(names.map((name, index) => [name, 'function', index + 1, '', name])),
+    ...packDefinitions(
+      names.map((name, index) => ({ name, kind: 'function', line: index + 1, container: '', text: name })),
+    ),
   }
 }
 
@@ -58,9 +60,9 @@ test('a message that cannot be applied is refused alone', async () => {
   using tree = new TemporaryTree()
   await using indexer = new DirectIndexer(tree.path)
   const broken: IndexMessage = {
-    ...parsed('b.go', [], [1, 1, 1]),
+    ...parsed('b.go', ['three'], [1, 1, 1]),
     kind: 'file-parsed',
-    definitions: 'not json',
+    names: 'not json',
   } as IndexMessage
   const replies = await indexer.tell(
     parsed('a.go', ['one'], [1, 1, 1]),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { packDefinitions } from '../../src/indexer/index-messages.ts'
 import { searchDefinitions } from '../../src/indexer/search.ts'
 import { DirectIndexer, TemporaryTree } from './direct-indexer.ts'
 
@@ -37,6 +38,27 @@ test('a container narrows the search, and wildcards mean themselves', async () =
   expect(places('N.A.run')).toEqual(['N.A.run'])
   expect(places('_.run')).toEqual([])
   expect(places('%')).toEqual([])
+})
+
+test('what is written in any characters is found as it is written', async () => {
+  const half = `${'x'.repeat(188)}\u{1F600}`
+  using tree = new TemporaryTree().write({
+    'a.ts': `const größe = "\u{1F600} \\u0041 \\" '"\nconst n = "${half}"`,
+  })
+  await using indexer = new DirectIndexer(tree.path)
+  await indexer.index()
+  const [size] = searchDefinitions(indexer.indexPath, 'größe', 10) ?? []
+  expect(size).toMatchObject({ name: 'größe', text: 'const größe = "\u{1F600} \\u0041 \\" \'"' })
+  const [cut] = searchDefinitions(indexer.indexPath, 'n', 10) ?? []
+  expect(cut?.text.isWellFormed()).toBe(true)
+})
+
+test('definitions are told apart by line, whatever the order in which they were found', () => {
+  const define = (name: string, line: number) =>
+    ({ name, kind: 'function', line, container: '', text: name }) as const
+  const { names, details } = packDefinitions([define('b', 2), define('a', 1), define('c', 2)])
+  expect(JSON.parse(names)).toEqual(['a', 'b', 'c'])
+  expect(JSON.parse(details)[1]).toEqual([1, 2, 2])
 })
 
 test('without an index there is no answer', () => {
