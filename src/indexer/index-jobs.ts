@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { systemClock } from '../clock.ts'
 import { defineJobs, Fatal, type JobContext } from '../jobs.ts'
-import { type Authorship, packDefinitions } from './index-messages.ts'
+import { type Authorship, packDefinitions, type SingleMessage } from './index-messages.ts'
 import { handlersUnderWay, tellIndex } from './index-telling.ts'
 import { languageOf } from './language.ts'
 import { readSource, type SkipReason, type SourceFile } from './source-file.ts'
@@ -79,7 +79,23 @@ export default defineJobs(import.meta.url, {
   },
 })
 
-async function indexFile(payload: IndexFilePayload, context: JobContext): Promise<IndexFileOutcome> {
+/** What was found out about a file: what to tell the index, and what the job returns once that is committed. */
+interface Finding {
+  readonly message: SingleMessage
+  readonly outcome: IndexFileOutcome
+}
+
+/**
+ * What waits for the commit holds neither the file's text nor what was found in it: dozens of handlers wait at a time,
+ * and each garbage collection would move all of that.
+ */
+function indexFile(payload: IndexFilePayload, context: JobContext): Promise<IndexFileOutcome> {
+  return lookAt(payload, context).then(({ message, outcome }) =>
+    tellIndex(context, message).then(() => outcome),
+  )
+}
+
+async function lookAt(payload: IndexFilePayload, context: JobContext): Promise<Finding> {
   const { root, path, maxFileBytes } = payload
   const author: Authorship = {
     run: payload.run,
@@ -90,20 +106,23 @@ async function indexFile(payload: IndexFilePayload, context: JobContext): Promis
   const file = readOrGiveUp(join(root, path), maxFileBytes)
   switch (file.kind) {
     case 'vanished':
-      await tellIndex(context, { kind: 'file-vanished', path, author })
-      return { kind: 'vanished', path }
+      return { message: { kind: 'file-vanished', path, author }, outcome: { kind: 'vanished', path } }
     case 'skipped': {
       const { reason, stamp } = file
-      await tellIndex(context, { kind: 'file-skipped', path, author, stamp, checkedAtMs, reason })
-      return { kind: 'skipped', path, reason }
+      return {
+        message: { kind: 'file-skipped', path, author, stamp, checkedAtMs, reason },
+        outcome: { kind: 'skipped', path, reason },
+      }
     }
     case 'source': {
       const { stamp } = file
       if (file.hash === (await knownHash(payload, context))) {
-        await tellIndex(context, { kind: 'file-unchanged', path, author, stamp, checkedAtMs })
-        return { kind: 'unchanged', path, bytes: stamp.size }
+        return {
+          message: { kind: 'file-unchanged', path, author, stamp, checkedAtMs },
+          outcome: { kind: 'unchanged', path, bytes: stamp.size },
+        }
       }
-      return await parseAndTell(file, { path, author, checkedAtMs }, context)
+      return await parse(file, { path, author, checkedAtMs }, context)
     }
   }
 }
@@ -116,11 +135,11 @@ function loadExtraction(): Promise<typeof import('./extract.ts')> {
 
 let extraction: Promise<typeof import('./extract.ts')> | undefined
 
-async function parseAndTell(
+async function parse(
   file: Extract<SourceFile, { kind: 'source' }>,
   about: { readonly path: string; readonly author: Authorship; readonly checkedAtMs: number },
   context: JobContext,
-): Promise<IndexFileOutcome> {
+): Promise<Finding> {
   const { hash, stamp, text } = file
   const { path } = about
   const language = languageOf(path)
@@ -129,8 +148,10 @@ async function parseAndTell(
   const found = await extractDefinitions(language, text, () => context.cancelled)
   const symbols = found.length
   const packed = packDefinitions(found)
-  await tellIndex(context, { kind: 'file-parsed', ...about, stamp, hash, language, symbols, ...packed })
-  return { kind: 'indexed', path, symbols, bytes: stamp.size }
+  return {
+    message: { kind: 'file-parsed', ...about, stamp, hash, language, symbols, ...packed },
+    outcome: { kind: 'indexed', path, symbols, bytes: stamp.size },
+  }
 }
 
 /** What the index holds: as the payload says, unless an earlier attempt of this job may have committed. */

@@ -38,23 +38,23 @@ export function tellIndex(context: JobContext, message: SingleMessage): Promise<
 /** @param context of any handler whose message is in the group: it waits, so its context is valid */
 function send(context: JobContext): void {
   if (untold.length === 0) return
-  const group = untold
+  const messages = untold.map(({ message }) => message)
+  const replies = untold.map(({ reply }) => reply)
   untold = []
-  const messages = group.map(({ message }) => message)
   context
     .actor(indexWriterName)
     .ask({ kind: 'group', messages } satisfies MessageGroup)
     .then(
       // The writer is ours, and answers a group with nothing else.
-      (answer) => deliver(group, answer as GroupReply),
+      (answer) => deliver(replies, answer as GroupReply),
       (error: unknown) => {
-        for (const { reply } of group) reply.reject(error)
+        for (const reply of replies) reply.reject(error)
       },
     )
 }
 
-function deliver(group: readonly Untold[], { replies }: GroupReply): void {
-  for (const [index, { reply }] of group.entries()) {
+function deliver(waiting: readonly PromiseWithResolvers<IndexReply>[], { replies }: GroupReply): void {
+  for (const [index, reply] of waiting.entries()) {
     const answer = replies[index]
     if (answer === undefined) reply.reject(new Error('The index writer left a message without a reply'))
     else if (answer.kind === 'refused') reply.reject(fromPlainError(answer.error))
