@@ -73,7 +73,7 @@ async function lookAt(
     if (++count % filesPerTurn === 0) await nextTurn()
     let stats: Stats | undefined
     try {
-      stats = lstatSync(join(directory, path), { throwIfNoEntry: false })
+      stats = lstatSync(`${directory}/${path}`, { throwIfNoEntry: false })
     } catch (error) {
       found.failures.push({ path, reason: error instanceof Error ? error.message : String(error) })
       continue

@@ -55,6 +55,8 @@ export interface IndexSummary {
 
 export const defaultMaxFileBytes = 2_000_000
 const stopGraceMs = 5_000
+/** When all jobs are done, a stop waits for nothing but the sorting of names: of a large index that may take minutes. */
+const endGraceMs = 3_600_000
 
 /**
  * Brings the index of a directory up to date: one durable job for each file whose content must be looked at.
@@ -110,10 +112,11 @@ class IndexRun {
   async bringUpToDate(): Promise<void> {
     assertIndexOf(this.#paths, this.#directory)
     const isLeftOpen = hasOpenRun(this.#paths.index)
-    const listing = discoverFiles(this.#directory, this.#paths.folder)
-    // Listing goes on while threads start. A failure of either is reported once both have settled.
     const needsEngine = isLeftOpen || !existsSync(this.#paths.index)
-    const [listed, started] = await Promise.allSettled([listing, needsEngine ? this.#start() : undefined])
+    // Listing goes on while threads start: they take longer. A failure of either is reported once both have settled.
+    const starting = needsEngine ? this.#startWith(await loadEngine()) : undefined
+    const listing = discoverFiles(this.#directory, this.#paths.folder)
+    const [listed, started] = await Promise.allSettled([listing, starting])
     if (started.status === 'rejected') throw started.reason
     if (listed.status === 'rejected') throw listed.reason
     // Jobs of an earlier run first: the plan is made from what they leave in the index.
@@ -143,20 +146,14 @@ class IndexRun {
     return this.#options.signal?.aborted ?? false
   }
 
-  #start(): Promise<Engine> {
-    this.#engine ??= this.#load()
-    return this.#engine
+  async #start(): Promise<Engine> {
+    return this.#engine ?? this.#startWith(await loadEngine())
   }
 
-  async #load(): Promise<Engine> {
-    // Not before it is needed: a run without changes needs no engine.
-    const [{ Engine: EngineClass }, { default: jobs }, { default: indexWriter }] = await Promise.all([
-      import('../engine/engine.ts'),
-      import('./index-jobs.ts'),
-      import('./index-writer.ts'),
-    ])
+  /** Its first thread has been started when this returns. */
+  #startWith({ EngineClass, jobs, indexWriter }: Awaited<ReturnType<typeof loadEngine>>): Promise<Engine> {
     const { threads, logLevel } = this.#options
-    return EngineClass.start({
+    this.#engine = EngineClass.start({
       jobs,
       database: this.#paths.tasks,
       actors: { [indexWriterName]: { module: indexWriter, options: { path: this.#paths.index } } },
@@ -164,6 +161,7 @@ class IndexRun {
       ...(threads === undefined ? {} : { threads }),
       ...(logLevel === undefined ? {} : { logLevel }),
     })
+    return this.#engine
   }
 
   async #finishLeftovers(): Promise<void> {
@@ -204,7 +202,11 @@ class IndexRun {
     if (this.#isAborted) return
     const { files, indexed, unchanged, skipped, failed, removed } = this.#tally.counts
     const summary = { files, indexed, unchanged, skipped, failed, removed, ended_at_ms: systemClock.wallMs() }
-    await tell(engine, { kind: 'end-run', summary: JSON.stringify(summary) })
+    // The threads that have parsed end while the writer sorts the names; it ends after that.
+    const ended = tell(engine, { kind: 'end-run', summary: JSON.stringify(summary) })
+    const [ending] = await Promise.allSettled([ended, engine.stop({ graceMs: endGraceMs })])
+    // An answer that crosses with the end of the engine is lost, but what it says is in the index.
+    if (ending.status === 'rejected' && hasOpenRun(this.#paths.index)) throw ending.reason
   }
 
   /** An iterable, not an array: it is taken in chunks, so memory stays flat and the first job starts at once. */
@@ -226,6 +228,16 @@ class IndexRun {
       }
     }
   }
+}
+
+/** Not before it is needed: a run without changes needs no engine. */
+async function loadEngine() {
+  const [{ Engine: EngineClass }, { default: jobs }, { default: indexWriter }] = await Promise.all([
+    import('../engine/engine.ts'),
+    import('./index-jobs.ts'),
+    import('./index-writer.ts'),
+  ])
+  return { EngineClass, jobs, indexWriter }
 }
 
 /** What stands in a folder that could not be read is unknown, not gone: it stays in the index. */
