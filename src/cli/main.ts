@@ -10,7 +10,7 @@ Examples:
   semantica search Parser.parse        only within the container Parser
   semantica status                     what the index holds`
 
-/** Runs the command line and sets the exit code. Never rejects. */
+/** Runs the command line, and ends the process with its exit code. Never rejects. */
 export async function main(commandLine: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -23,6 +23,17 @@ export async function main(commandLine: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error)
   }
+  // At once: to take a large run's memory down piece by piece, as Node does when it ends by itself, takes long.
+  await Promise.all([drained(process.stdout), drained(process.stderr)])
+  process.exit()
+}
+
+/** Resolves when everything that was written has left, or cannot leave any more. */
+async function drained(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0) return
+  await new Promise<void>((resolve) => {
+    stream.write('', () => resolve())
+  })
 }
 
 function buildProgram(): Command {
