@@ -51,6 +51,8 @@ is not counted, and the results are checked.
 Scenarios:
 ${list.join('\n')}
 
+  peers        the engine beside other job queues; see: peers --help
+
 Options:
   --json               print one JSON object: {scenario, figures, environment}
   --smoke              small parameters: shows that it works, measures nothing
@@ -137,6 +139,11 @@ async function run({ name, scenario, isJson, isSmoke, pairs, durability }: Order
   }
 }
 
+const [first, ...words] = process.argv.slice(2)
+if (first === 'peers') {
+  const { runPeersCommand } = await import('./peers/harness/command.ts')
+  process.exit(await runPeersCommand(words))
+}
 try {
   const order = readOrder(process.argv.slice(2))
   if (order === 'help') console.log(helpText())
