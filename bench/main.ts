@@ -130,7 +130,8 @@ async function run({ name, scenario, isJson, isSmoke, pairs, durability }: Order
       parameters: { smoke: isSmoke, pairs, ...parameters },
       spread: spreadOf(series),
     }
-    if (isJson) console.log(JSON.stringify({ scenario: name, figures, environment: facts }))
+    const bars = Object.fromEntries(Object.entries(series).map(([figure, { bar }]) => [figure, bar]))
+    if (isJson) console.log(JSON.stringify({ scenario: name, figures, environment: { ...facts, bars } }))
     else printText(name, series, facts)
   } finally {
     process.off('SIGINT', interrupted)

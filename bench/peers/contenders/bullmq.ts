@@ -10,7 +10,7 @@ import { Tally } from '../harness/tally.ts'
 export async function open(settings: OpenSettings): Promise<Contender> {
   const { kind } = settings
   return openBullmq(settings, (job) => Promise.resolve(handlers[kind](job.data)), {
-    concurrency: 100,
+    concurrency: Number(process.env.C ?? 100),
     useWorkerThreads: false,
   })
 }
@@ -27,6 +27,7 @@ export async function openBullmq(
   const worker = new Worker<PeerPayload>('bench', processor, {
     connection: { ...connection, maxRetriesPerRequest: null },
     autorun: false,
+    ...(process.env.ROC ? { removeOnComplete: { count: 0 } } : {}),
     concurrency,
     useWorkerThreads,
   })
@@ -37,8 +38,8 @@ export async function openBullmq(
   worker.on('error', (error) => console.error(error))
   let running: Promise<void> | undefined
   return {
-    bulk: { calls: 'bulk', jobs: 1_000, window: 2 },
-    whileRunning: { calls: 'bulk', jobs: 500, window: 1 },
+    bulk: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 2) },
+    whileRunning: { calls: 'bulk', jobs: Number(process.env.J ?? 500), window: Number(process.env.W ?? 1) },
     enqueue: ({ payload }) => queue.add(kind, payload),
     enqueueMany: (jobs) => queue.addBulk(jobs.map(({ payload }) => ({ name: kind, data: payload }))),
     // https://docs.bullmq.io/guide/jobs/deduplication: a delayed job is replaced, beside an active one the last is kept.

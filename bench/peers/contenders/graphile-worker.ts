@@ -14,10 +14,10 @@ const pollMs = 5
  * bulk, jobs wake the worker through LISTEN/NOTIFY. Completed jobs are deleted, as always there.
  */
 const worker = {
-  concurrentJobs: 24,
+  concurrentJobs: Number(process.env.CJ ?? 24),
   maxPoolSize: 25,
-  localQueue: { size: 500 },
-  completeJobBatchDelay: 0,
+  localQueue: { size: Number(process.env.LQ ?? 500) },
+  completeJobBatchDelay: Number(process.env.CD ?? 0),
   failJobBatchDelay: 0,
 }
 
@@ -36,8 +36,8 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
     return Number(rows[0]?.count)
   }
   return {
-    bulk: { calls: 'bulk', jobs: 1_000, window: 4 },
-    whileRunning: { calls: 'bulk', jobs: 1_000, window: 2 },
+    bulk: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 4) },
+    whileRunning: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 2) },
     enqueue: ({ payload }) => utils.addJob(kind, payload),
     enqueueMany: (jobs) => utils.addJobs(jobs.map(({ payload }) => ({ identifier: kind, payload }))),
     enqueueLatest: (jobKey, { payload }) => utils.addJob(kind, payload, { jobKey, jobKeyMode: 'replace' }),

@@ -31,7 +31,7 @@ export async function runPeersCommand(commandLine: readonly string[]): Promise<n
 }
 
 /** Runs what was ordered, and leaves nothing behind, also when it is interrupted. */
-async function findPeers(order: PeersOrder, say: (line: string) => void): Promise<PeersFindings> {
+export async function findPeers(order: PeersOrder, say: (line: string) => void): Promise<PeersFindings> {
   const versions = readVersions(order.contenders)
   const scratch = new Scratch()
   let server: Server | undefined
