@@ -58,7 +58,7 @@ export async function openBullmq(
       const { completed = 0, ...others } = await queue.getJobCounts()
       const left = Object.values(others).reduce((sum, count) => sum + count, 0)
       await queue.close()
-      return { open: left, completed }
+      return { open: left, completed: process.env.ROC ? 'removed' : completed }
     },
   }
 }

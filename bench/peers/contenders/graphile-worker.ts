@@ -46,7 +46,8 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
         connectionString,
         noHandleSignals: true,
         logger: silent,
-        preset: { worker },
+        // What lies in the local queue is locked, and a locked job cannot be replaced.
+        preset: { worker: kind === 'NAP' ? { ...worker, localQueue: { size: -1 } } : worker },
         taskList: {
           async [kind](payload: unknown) {
             await handlers[kind](payload as PeerPayload)

@@ -6,7 +6,7 @@ import { type ContenderName, contenderNames } from './registry.ts'
 import { type Metric, type WorkName, works } from './works.ts'
 
 const width = 900
-const font = 'system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif'
+const font = 'sans-serif'
 const ink = '#1f2933'
 const faint = '#d9dee4'
 /** Told apart also by those who do not see all colours, and in grey. */
@@ -118,6 +118,8 @@ function optionsOf(
             top: 62,
             itemWidth: 14,
             itemHeight: 10,
+            // Text is measured without the reader's font: room for a wider one.
+            itemGap: 40,
             textStyle: { fontFamily: font, color: ink },
           },
         }
@@ -136,7 +138,14 @@ function optionsOf(
       inverse: true,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: faint } },
-      axisLabel: { color: ink, fontSize: 13, lineHeight: 16 },
+      axisLabel: {
+        color: ink,
+        rich: {
+          ours: { fontSize: 13, lineHeight: 17, fontWeight: 'bold' },
+          peer: { fontSize: 13, lineHeight: 17 },
+          below: { fontSize: 11, lineHeight: 14, color: '#52606d' },
+        },
+      },
     },
     series: order.bars.map((bars) => seriesOf(order, names, bars, rowsOf(bars))),
   }
@@ -163,11 +172,17 @@ function seriesOf(
     label: {
       show: true,
       position: order.isStacked === true ? 'inside' : 'right',
-      color: order.isStacked === true ? '#ffffff' : ink,
+      color: ink,
       fontSize: 12,
-      formatter: ({ value }) => `${numberText(Number(value))}${order.unit === '%' ? ' %' : ''}`,
+      formatter: ({ value }) => labelText(Number(value), order.unit),
     },
   }
+}
+
+/** Three digits: more would not be legible, nor true. */
+function labelText(value: number, unit: string): string {
+  const text = value.toLocaleString('en', { maximumSignificantDigits: 3 })
+  return unit === '%' ? `${text} %` : text
 }
 
 /** Where a logarithmic axis begins: a power of ten, a little below the least bar, so that it still is one. */
@@ -178,5 +193,8 @@ function leastOf(bars: readonly Bars[], rowsOf: (bars: Bars) => readonly Row[]):
 
 function labelOf(row: Row | undefined): string {
   if (row === undefined) return ''
-  return `${row.title.replace(' (stores nothing)', '')}\n${row.durability === 'none' ? 'stores nothing' : row.durability}`
+  const { contender, title, durability } = row
+  const name = title.replace(' (stores nothing)', '')
+  const below = durability === 'none' ? 'stores nothing' : `durability: ${durability}`
+  return `{${contender.startsWith('ours-') ? 'ours' : 'peer'}|${name}}\n{below|${below}}`
 }

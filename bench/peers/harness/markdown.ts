@@ -5,6 +5,7 @@ import { notComparable, renderEnvironment, renderRepeat, renderSetups } from './
 import { renderScenarios } from './markdown-scenarios.ts'
 import { renderTable } from './markdown-table.ts'
 import type { ScenarioFindings } from './own-scenarios.ts'
+import { contenderNames } from './registry.ts'
 import { chartOf, type Metric, type WorkName, workNames, works } from './works.ts'
 
 /** What a whole run of the report has found; kept as results.json. */
@@ -60,12 +61,13 @@ function renderSummary({ works: found }: PeersFindings): string {
     const rows = found[work] ?? []
     return rows.length === 0 ? [] : [{ work, rows, metric: works[work].metrics[0] }]
   })
-  const names = [...new Map(columns.flatMap(({ rows }) => rows).map((row) => [row.contender, row])).values()]
+  const all = columns.flatMap(({ rows }) => rows)
+  const names = contenderNames.flatMap((name) => all.find(({ contender }) => contender === name) ?? [])
   return renderTable(
     [
       'contender',
       'durability',
-      ...columns.map(({ work, metric }) => `${works[work].title}, ${metric.short}`),
+      ...columns.map(({ work, metric }) => `${works[work].brief}, ${metric.short}`),
     ],
     names.map((row) => [
       nameOf(row),

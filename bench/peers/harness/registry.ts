@@ -81,7 +81,7 @@ export const contenders = {
     durability: 'power',
     works: workNames,
     setup:
-      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 500 }`, `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `jobKey` with `replace`. Completed jobs are deleted, as always there.',
+      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 500 }`, `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `jobKey` with `replace`, and no local queue, whose jobs are locked and can no longer be replaced. Completed jobs are deleted, as always there.',
     load: loading('graphile-worker.ts'),
   },
   'pg-boss': {

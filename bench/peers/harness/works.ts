@@ -12,6 +12,8 @@ export interface Metric {
 
 export interface Work {
   readonly title: string
+  /** For the head of a column. */
+  readonly brief: string
   readonly summary: string
   /** For the report: how to read it. */
   readonly note: string
@@ -30,6 +32,7 @@ const unlimited = 1_000
 export const works = {
   'enqueue-one': {
     title: 'Enqueue, a call a job',
+    brief: 'enqueue, a call a job',
     summary: 'jobs acknowledged a second, one call for each job, 500 calls unanswered at a time; none runs',
     note: 'Calls of one turn of the event loop may travel together: that is the contender’s own business.',
     kind: 'NO_OP',
@@ -39,6 +42,7 @@ export const works = {
   },
   'enqueue-bulk': {
     title: 'Enqueue, in bulk',
+    brief: 'enqueue, in bulk',
     summary: 'jobs acknowledged a second with the bulk call, 1,000 jobs a call; none runs',
     note: '',
     kind: 'NO_OP',
@@ -48,8 +52,9 @@ export const works = {
   },
   'no-op': {
     title: 'Jobs that do nothing, end to end',
+    brief: 'end to end',
     summary: 'jobs a second from the first enqueue until all are recorded as completed',
-    note: 'Each contender gets its jobs by whichever call is the faster for it.',
+    note: 'Each contender gets its jobs by whichever call is the faster for it. Piscina alone sends a message for each task, which is what batches save.',
     kind: 'NO_OP',
     runsJobs: true,
     maxRounds: unlimited,
@@ -57,6 +62,7 @@ export const works = {
   },
   cpu: {
     title: 'Jobs that keep a core busy for 2 ms',
+    brief: 'CPU',
     summary: 'share of what all cores could do at most, and the longest stall of the host’s event loop',
     note: 'All cores hashing without a pause are 100 %; two threads on two hardware threads of one core cannot reach that, which is why Piscina alone is there.',
     kind: 'HASH',
@@ -69,6 +75,7 @@ export const works = {
   },
   latency: {
     title: 'Latency at 500 jobs a second',
+    brief: 'latency',
     summary: 'from when a job was due to be enqueued until its handler began, at a fixed pace of 500 jobs/s',
     note: 'A job that could not be enqueued in time, because the event loop was busy, is late all the same.',
     kind: 'STAMP',
@@ -82,6 +89,7 @@ export const works = {
   },
   supersede: {
     title: 'Only the latest matters',
+    brief: 'supersede',
     summary: 'share that never ran of 10,000 jobs on 100 subjects, enqueued in one turn, 20 ms each',
     note: 'Of 10,000 only the last on each subject matters. Where the nearest feature keeps the older job, “latest ran” shows it.',
     kind: 'NAP',
@@ -101,6 +109,7 @@ export const works = {
   },
   memory: {
     title: 'Memory with 100,000 jobs queued',
+    brief: 'memory',
     summary: 'resident memory of the host process, and of the server beside it; nothing runs',
     note: 'The server’s memory is what it and its processes hold, shared pages counted once. The engine’s host holds a supervisor, a pool thread, a reader and a checkpointer thread, each with a heap of its own.',
     kind: 'NO_OP',
