@@ -10,14 +10,15 @@ const silent = new Logger(() => () => {})
 const pollMs = 5
 
 /**
- * https://worker.graphile.org/docs/performance: the settings with which its own figures were taken. `add_jobs` for
- * bulk, jobs wake the worker through LISTEN/NOTIFY. Completed jobs are deleted, as always there.
+ * https://worker.graphile.org/docs/performance: the settings with which its own figures were taken, with a local
+ * queue of 1,000 instead of 500, which was no slower here. `add_jobs` for bulk; jobs wake the worker through
+ * LISTEN/NOTIFY. Completed jobs are deleted, as always there.
  */
 const worker = {
-  concurrentJobs: Number(process.env.CJ ?? 24),
+  concurrentJobs: 24,
   maxPoolSize: 25,
-  localQueue: { size: Number(process.env.LQ ?? 500) },
-  completeJobBatchDelay: Number(process.env.CD ?? 0),
+  localQueue: { size: 1_000 },
+  completeJobBatchDelay: 0,
   failJobBatchDelay: 0,
 }
 
@@ -36,8 +37,8 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
     return Number(rows[0]?.count)
   }
   return {
-    bulk: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 4) },
-    whileRunning: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 2) },
+    bulk: { calls: 'bulk', jobs: 1_000, window: 4 },
+    whileRunning: { calls: 'bulk', jobs: 1_000, window: 1 },
     enqueue: ({ payload }) => utils.addJob(kind, payload),
     enqueueMany: (jobs) => utils.addJobs(jobs.map(({ payload }) => ({ identifier: kind, payload }))),
     enqueueLatest: (jobKey, { payload }) => utils.addJob(kind, payload, { jobKey, jobKeyMode: 'replace' }),

@@ -10,10 +10,10 @@ const pollMs = 5
 
 /** For jobs of no length a batch is as large as is useful; for those of some length it is short. */
 const batchSizes: Readonly<Record<JobKind, number>> = {
-  NO_OP: Number(process.env.BS ?? 500),
+  NO_OP: 1_000,
   STAMP: 50,
   NAP: 50,
-  HASH: Number(process.env.BH ?? 25),
+  HASH: 25,
 }
 
 /**
@@ -35,8 +35,8 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
     return Number(rows[0]?.count)
   }
   return {
-    bulk: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 4) },
-    whileRunning: { calls: 'bulk', jobs: Number(process.env.J ?? 1000), window: Number(process.env.W ?? 2) },
+    bulk: { calls: 'bulk', jobs: 1_000, window: 4 },
+    whileRunning: { calls: 'bulk', jobs: 1_000, window: 2 },
     enqueue: ({ payload }) => boss.send(queue, payload),
     enqueueMany: (jobs) =>
       boss.insert(
@@ -49,7 +49,7 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
         queue,
         {
           batchSize: batchSizes[kind],
-          localConcurrency: Number(process.env.LC ?? 2),
+          localConcurrency: 2,
           burstWhenBatchFull: true,
           pollingIntervalSeconds: 0.5,
           notifyPollingIntervalSeconds: 0.5,

@@ -81,7 +81,7 @@ export const contenders = {
     durability: 'power',
     works: workNames,
     setup:
-      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 500 }`, `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `jobKey` with `replace`, and no local queue, whose jobs are locked and can no longer be replaced. Completed jobs are deleted, as always there.',
+      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 1000 }` (there 500), `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `jobKey` with `replace`, and no local queue, whose jobs are locked and can no longer be replaced. Completed jobs are deleted, as always there.',
     load: loading('graphile-worker.ts'),
   },
   'pg-boss': {
@@ -92,7 +92,7 @@ export const contenders = {
     durability: 'power',
     works: workNames,
     setup:
-      '`work` with `batchSize` 500 (25 for busy jobs), `localConcurrency: 2`, `burstWhenBatchFull`, and LISTEN/NOTIFY; `insert` of 1,000. Supersede: a `stately` queue and `upsert` with `singletonKey`.',
+      '`work` with `batchSize` 1,000 (25 for busy jobs, 50 for `latency` and `supersede`), `localConcurrency: 2`, `burstWhenBatchFull`, and LISTEN/NOTIFY; `insert` of 1,000. Supersede: a `stately` queue and `upsert` with `singletonKey`.',
     load: loading('pg-boss.ts'),
   },
   bullmq: {
@@ -100,7 +100,7 @@ export const contenders = {
     title: 'BullMQ',
     works: workNames,
     setup:
-      'A processor in the process, `concurrency: 100`; `addBulk` of 500 to 1,000. Supersede: `deduplication` with `replace` and `keepLastIfActive`, delayed by 100 ms, since only a delayed job is replaced.',
+      'A processor in the process, `concurrency: 50`; `addBulk` of 500 to 1,000. Supersede: `deduplication` with `replace` and `keepLastIfActive`, delayed by 100 ms, since only a delayed job is replaced.',
     load: loading('bullmq.ts'),
   },
   'bullmq-threads': {
