@@ -42,10 +42,11 @@ export async function openBullmq(
     whileRunning: { calls: 'bulk', jobs: 500, window: 2 },
     enqueue: ({ payload }) => queue.add(kind, payload),
     enqueueMany: (jobs) => queue.addBulk(jobs.map(({ payload }) => ({ name: kind, data: payload }))),
-    // https://docs.bullmq.io/guide/jobs/deduplication: a delayed job is replaced, beside an active one the last is kept.
+    // https://docs.bullmq.io/guide/jobs/deduplication: only a delayed job is replaced, so that
+    // the delay has to last for as long as jobs keep coming; beside an active one the last is kept.
     enqueueLatest: (id, { payload }) =>
       queue.add(kind, payload, {
-        delay: 100,
+        delay: 2_000,
         deduplication: { id, replace: true, keepLastIfActive: true },
       }),
     async startWorkers() {

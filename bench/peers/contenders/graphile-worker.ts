@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger, makeWorkerUtils, type Runner, run } from 'graphile-worker'
 import { Pool } from 'pg'
-import type { Contender, OpenSettings, PeerPayload } from '../harness/contender.ts'
+import type { Contender, JobKind, OpenSettings, PeerPayload } from '../harness/contender.ts'
 import { handlers } from '../harness/handlers.ts'
 import { postgresUrl } from '../harness/postgres.ts'
 import { Tally } from '../harness/tally.ts'
@@ -17,10 +17,16 @@ const pollMs = 5
 const worker = {
   concurrentJobs: 24,
   maxPoolSize: 25,
-  localQueue: { size: 1_000 },
   completeJobBatchDelay: 0,
   failJobBatchDelay: 0,
 }
+
+/**
+ * The local queue: for jobs of no length a large one; for busy jobs "one more than concurrency", as that page advises in
+ * general, since a whole queue runs without a turn for anything else. What lies in it is locked, and can no longer be
+ * replaced: for that there is none.
+ */
+const localQueueSizes: Readonly<Record<JobKind, number>> = { NO_OP: 1_000, STAMP: 1_000, HASH: 25, NAP: -1 }
 
 export async function open({ port, kind }: OpenSettings): Promise<Contender> {
   const connectionString = postgresUrl(port)
@@ -41,14 +47,17 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
     whileRunning: { calls: 'bulk', jobs: 1_000, window: 1 },
     enqueue: ({ payload }) => utils.addJob(kind, payload),
     enqueueMany: (jobs) => utils.addJobs(jobs.map(({ payload }) => ({ identifier: kind, payload }))),
-    enqueueLatest: (jobKey, { payload }) => utils.addJob(kind, payload, { jobKey, jobKeyMode: 'replace' }),
+    // With a key, `replace` is the mode of addJobs.
+    enqueueLatestMany: (jobs) =>
+      utils.addJobs(
+        jobs.map(({ subject, job }) => ({ identifier: kind, payload: job.payload, jobKey: subject })),
+      ),
     async startWorkers() {
       runner = await run({
         connectionString,
         noHandleSignals: true,
         logger: silent,
-        // What lies in the local queue is locked, and a locked job cannot be replaced.
-        preset: { worker: kind === 'NAP' ? { ...worker, localQueue: { size: -1 } } : worker },
+        preset: { worker: { ...worker, localQueue: { size: localQueueSizes[kind] } } },
         taskList: {
           async [kind](payload: unknown) {
             await handlers[kind](payload as PeerPayload)

@@ -22,7 +22,13 @@ const batchSizes: Readonly<Record<JobKind, number>> = {
  * workers (`useListenNotify` and the queue's `notify`); polling, no faster than every 0.5 s there, is only the backstop.
  */
 export async function open({ port, kind }: OpenSettings): Promise<Contender> {
-  const boss = new PgBoss({ connectionString: postgresUrl(port), schedule: false, useListenNotify: true })
+  const boss = new PgBoss({
+    connectionString: postgresUrl(port),
+    schedule: false,
+    useListenNotify: true,
+    // Thousands of calls of one turn wait for its ten connections, some of them for longer than the default of 10 s.
+    connectionTimeoutMillis: 60_000,
+  })
   boss.on('error', (error) => console.error(error))
   await boss.start()
   // Of one key at most one job waits and one is active: as near as its policies come to "only the latest".

@@ -56,6 +56,8 @@ export interface Contender {
   enqueueMany(jobs: readonly PeerJob[]): Promise<unknown>
   /** By the nearest that there is to "of this subject only the latest matters". */
   enqueueLatest?(subject: string, job: PeerJob): Promise<unknown>
+  /** The same in bulk, where that is faster; a subject comes at most once a call. */
+  enqueueLatestMany?(jobs: readonly { readonly subject: string; readonly job: PeerJob }[]): Promise<unknown>
   /** Begins to run jobs; ready to run at once when this resolves. */
   startWorkers(): Promise<void>
   /** Resolves when all of so many jobs, counted from the opening on, are completed and recorded as that. */

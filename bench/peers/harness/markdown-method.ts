@@ -25,7 +25,7 @@ export function renderSetups({ works: found, versions }: PeersFindings): string 
     'Each as its own documentation recommends for throughput; where that leaves a choice, the best of a few values on this kind of machine. Sources stand beside the settings in `bench/peers/contenders`.',
     renderTable(['contender', 'durability', 'setup'], rows),
     `PostgreSQL runs with its defaults for durability (\`fsync\` and \`synchronous_commit\` on), a quarter of the memory, 1 GB at most, as \`shared_buffers\`, \`max_wal_size\` 4 GB and \`random_page_cost\` 1.1. Redis runs with \`appendonly yes\`, \`appendfsync everysec\` and \`maxmemory-policy noeviction\`, as BullMQ asks for in production. Both listen on the loopback interface, are started anew for each trial, and keep their files on the same disk as everybody else.`,
-    'Each trial has a process of its own, warms up first, and at its end compares what the contender’s own store says with what was enqueued. Jobs of `no-op` and the enqueue works are as many as take about two seconds.',
+    'Each trial has a process of its own, warms up first, and at its end compares what the contender’s own store says with what was enqueued. Jobs of `no-op` and the enqueue works are as many as take a second or two.',
     'liteque (0.8.0) is not among them: it hands an async function to better-sqlite3’s `transaction()`, which every release that runs on Node 24 refuses (“Transaction function cannot return a promise”), so that no job is ever taken from its queue.',
   ].join('\n\n')
 }

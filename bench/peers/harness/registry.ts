@@ -81,7 +81,7 @@ export const contenders = {
     durability: 'power',
     works: workNames,
     setup:
-      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 1000 }` (there 500), `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `jobKey` with `replace`, and no local queue, whose jobs are locked and can no longer be replaced. Completed jobs are deleted, as always there.',
+      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 1000 }` (there 500; 25 for busy jobs), `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `addJobs` of 100 with `jobKey` (which replaces), and no local queue, whose jobs are locked and can no longer be replaced. Completed jobs are deleted, as always there.',
     load: loading('graphile-worker.ts'),
   },
   'pg-boss': {
@@ -100,7 +100,7 @@ export const contenders = {
     title: 'BullMQ',
     works: workNames,
     setup:
-      'A processor in the process, `concurrency: 50`; `addBulk` of 500 to 1,000. Supersede: `deduplication` with `replace` and `keepLastIfActive`, delayed by 100 ms, since only a delayed job is replaced.',
+      'A processor in the process, `concurrency: 50`; `addBulk` of 500 to 1,000. Supersede: `deduplication` with `replace` and `keepLastIfActive`, delayed by 2 s, since only a delayed job is replaced, and what is merely waiting is kept.',
     load: loading('bullmq.ts'),
   },
   'bullmq-threads': {

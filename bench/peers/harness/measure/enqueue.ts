@@ -15,7 +15,7 @@ async function measureEnqueue(
   way: Way,
   { isSmoke }: MeasureSettings,
 ): Promise<Measured> {
-  const sizes = isSmoke ? { targetMs: 50, warmUpMs: 5 } : { targetMs: 1_500, warmUpMs: 250 }
+  const sizes = isSmoke ? { targetMs: 50, warmUpMs: 5 } : { targetMs: 1_000, warmUpMs: 250 }
   const { warmUpJobs, jobs, elapsedMs } = await measureRate(sizes, (count) =>
     produce(contender, way, count, noOp),
   )

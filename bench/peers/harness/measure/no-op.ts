@@ -6,7 +6,7 @@ import { checkCount, type Measure } from './order.ts'
 export const measureNoOp: Measure = async (contender, { isSmoke }) => {
   await contender.startWorkers()
   let total = 0
-  const sizes = isSmoke ? { targetMs: 50, warmUpMs: 5 } : { targetMs: 2_000, warmUpMs: 300 }
+  const sizes = isSmoke ? { targetMs: 50, warmUpMs: 5 } : { targetMs: 1_500, warmUpMs: 300 }
   const { jobs, elapsedMs } = await measureRate(sizes, async (count) => {
     total += count
     await produce(contender, contender.whileRunning, count, noOp)
