@@ -21,7 +21,7 @@ export const cpu: Scenario = {
     const series = await runPairs(
       settings,
       'jobs/s',
-      { atLeast: 0.95 },
+      { atLeast: 0.98 },
       async () => {
         const measured = await inFolder(settings, (folder) =>
           runTrial('engine-hash', { ...parameters, folder, durability, groups: 4, groupJobs: 32 }),

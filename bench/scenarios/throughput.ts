@@ -19,7 +19,7 @@ export const throughput: Scenario = {
     const series = await runPairs(
       settings,
       'jobs/s',
-      { atLeast: 0.5 },
+      { atLeast: 0.75 },
       async () => {
         const measured = await inFolder(settings, (folder) =>
           runTrial('engine-no-op', { ...parameters, folder, durability }),
