@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger, makeWorkerUtils, type Runner, run } from 'graphile-worker'
 import { Pool } from 'pg'
+import { systemClock } from '../../../src/clock.ts'
 import type { Contender, JobKind, OpenSettings, PeerPayload } from '../harness/contender.ts'
 import { handlers } from '../harness/handlers.ts'
 import { postgresUrl } from '../harness/postgres.ts'
@@ -22,11 +23,13 @@ const worker = {
 }
 
 /**
- * The local queue: for jobs of no length a large one; for busy jobs "one more than concurrency", as that page advises in
- * general, since a whole queue runs without a turn for anything else. What lies in it is locked, and can no longer be
- * replaced: for that there is none.
+ * For jobs of no length a large one; for busy jobs "one more than concurrency", as that page advises in general, since a
+ * whole queue runs without a turn for anything else. What lies in it is locked, and cannot be replaced: then none.
  */
 const localQueueSizes: Readonly<Record<JobKind, number>> = { NO_OP: 1_000, STAMP: 1_000, HASH: 25, NAP: -1 }
+
+/** https://worker.graphile.org/docs/job-key: a replaced job begins anew to wait for its time. */
+const debounceMs = 2_000
 
 export async function open({ port, kind }: OpenSettings): Promise<Contender> {
   const connectionString = postgresUrl(port)
@@ -48,10 +51,12 @@ export async function open({ port, kind }: OpenSettings): Promise<Contender> {
     enqueue: ({ payload }) => utils.addJob(kind, payload),
     enqueueMany: (jobs) => utils.addJobs(jobs.map(({ payload }) => ({ identifier: kind, payload }))),
     // With a key, `replace` is the mode of addJobs.
-    enqueueLatestMany: (jobs) =>
-      utils.addJobs(
-        jobs.map(({ subject, job }) => ({ identifier: kind, payload: job.payload, jobKey: subject })),
-      ),
+    enqueueLatestMany(jobs) {
+      const runAt = new Date(systemClock.wallMs() + debounceMs)
+      return utils.addJobs(
+        jobs.map(({ subject, job }) => ({ identifier: kind, payload: job.payload, jobKey: subject, runAt })),
+      )
+    },
     async startWorkers() {
       runner = await run({
         connectionString,

@@ -81,7 +81,7 @@ export const contenders = {
     durability: 'power',
     works: workNames,
     setup:
-      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 1000 }` (there 500; 25 for busy jobs), `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `addJobs` of 100 with `jobKey` (which replaces), and no local queue, whose jobs are locked and can no longer be replaced. Completed jobs are deleted, as always there.',
+      'The settings of its page “Performance”: `concurrentJobs: 24`, `maxPoolSize: 25`, `localQueue: { size: 1000 }` (there 500; 25 for busy jobs), `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`; `addJobs` of 1,000; LISTEN/NOTIFY. Supersede: `addJobs` of 100 with `jobKey` (which replaces) and `runAt` in 2 s, its way to debounce; no local queue, whose jobs are locked. Completed jobs are deleted, as always there.',
     load: loading('graphile-worker.ts'),
   },
   'pg-boss': {

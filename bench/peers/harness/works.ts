@@ -91,7 +91,7 @@ export const works = {
     title: 'Only the latest matters',
     brief: 'supersede',
     summary: 'share that never ran of 10,000 jobs on 100 subjects, enqueued in one turn, 20 ms each',
-    note: 'Of 10,000 only the last on each subject matters. Where the nearest feature keeps the older job, “latest ran” shows it. BullMQ’s time is mostly the delay that replacing needs.',
+    note: 'Of 10,000 only the last on each subject matters. Where the nearest feature keeps the older job, “latest ran” shows it. BullMQ and graphile-worker debounce: every job waits for 2 s, which is most of their time. The engine and pg-boss begin at once, so that the first on a subject may run before the others come.',
     kind: 'NAP',
     runsJobs: true,
     maxRounds: 3,
