@@ -14,8 +14,8 @@ export const cpu: Scenario = {
     const parameters = {
       threads,
       rounds: calibrateRounds(jobMs),
-      warmUpJobs: (isSmoke ? 10 : 200) * threads,
-      jobs: (isSmoke ? 50 : 1_500) * threads,
+      warmUpJobs: (isSmoke ? 10 : 500) * threads,
+      jobs: (isSmoke ? 50 : 3_000) * threads,
     }
     const stallsMs: number[] = []
     const series = await runPairs(

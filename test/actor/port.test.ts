@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Answer, AskPort, type Incoming, servePort } from '../../src/actor/port.ts'
+import { systemClock } from '../../src/clock.ts'
 import { engineError, SemanticaError } from '../../src/errors.ts'
 
 type Sums = {
@@ -62,6 +63,26 @@ describe('requests and replies', () => {
     kept[0]?.reply('second')
     expect(await Promise.all([late, early])).toEqual(['second', 'first'])
     expect(asks.pending).toBe(0)
+  })
+
+  test('many replies at once leave everything else its turn, and keep their order to the end', async () => {
+    const { asks, kept, server } = startSums()
+    const seen: unknown[] = []
+    const isReply = (one: unknown) => typeof one === 'number'
+    const replies = Array.from({ length: 50 }, async () => {
+      const reply = await asks.ask('keep', null)
+      if (seen.length === 0) setImmediate(() => seen.push('something else'))
+      // What its receiver does keeps the thread busy.
+      const endMs = systemClock.monotonicMs() + 1
+      while (systemClock.monotonicMs() < endMs);
+      seen.push(reply)
+    })
+    await asks.ask('add', { left: 1, right: 1 })
+    for (const [index, answer] of kept.entries()) answer.reply(index)
+    server.close()
+    await Promise.all(replies)
+    expect(seen.indexOf('something else')).toBeGreaterThan(0)
+    expect(seen.filter(isReply)).toEqual(kept.map((_, index) => index))
   })
 
   test('requests and tells of one port arrive in the order in which they were sent', async () => {
