@@ -15,20 +15,27 @@ export function renderScenarios(scenarios: readonly ScenarioFindings[]): string 
         `${numberText(value)}${range} ${unit}`,
         reference === undefined ? '–' : `${numberText(reference)} ${unit}`,
         ratio === undefined ? '–' : numberText(ratio),
-        barText(environment.bars?.[name], ratio),
+        barText(environment.bars?.[name], value, ratio),
       ]
     }),
   )
   return [
     'Each scenario runs beside a reference of its own, in turn: what the same machine does at the same time with the part that is being asked about, and nothing else (`npm run --silent bench -- --help` says what each is).',
-    renderTable(['scenario', 'figure', 'median', 'reference', 'ratio', 'bar for the ratio'], rows),
+    renderTable(['scenario', 'figure', 'median', 'reference', 'ratio', 'bar'], rows),
   ].join('\n\n')
 }
 
-function barText(bar: Readonly<Record<string, number>> | undefined, ratio: number | undefined): string {
-  const { atLeast, atMost } = bar ?? {}
-  if (ratio === undefined) return '–'
-  if (atLeast !== undefined) return `≥ ${atLeast}: ${ratio >= atLeast ? 'met' : '**missed**'}`
-  if (atMost !== undefined) return `≤ ${atMost}: ${ratio <= atMost ? 'met' : '**missed**'}`
+/** A bar is for the ratio where there is one, and else for the value itself. */
+function barText(
+  bar: Readonly<Record<string, number>> | undefined,
+  value: number,
+  ratio: number | undefined,
+): string {
+  const { atLeast, atMost, valueAtLeast, valueAtMost } = bar ?? {}
+  const least = atLeast ?? valueAtLeast
+  const most = atMost ?? valueAtMost
+  const found = atLeast === undefined && atMost === undefined ? value : (ratio ?? Number.NaN)
+  if (least !== undefined) return `≥ ${least}: ${found >= least ? 'met' : '**missed**'}`
+  if (most !== undefined) return `≤ ${most}: ${found <= most ? 'met' : '**missed**'}`
   return '–'
 }
