@@ -87,3 +87,9 @@ export function nextTurn(): Promise<void> {
 export function afterThisTurn(run: () => void): void {
   setImmediate(run)
 }
+
+/** Calls `run` within this turn of the event loop, once everything that promises have set going has run. */
+export function afterMicrotasks(run: () => void): void {
+  // Ticks that are added by a microtask have their turn when no microtask is left.
+  queueMicrotask(() => process.nextTick(run))
+}

@@ -7,7 +7,7 @@
  * sent before that arrive first: the port keeps its order to the end.
  */
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import { afterThisTurn, systemClock } from '../clock.ts'
+import { afterMicrotasks, afterThisTurn, systemClock } from '../clock.ts'
 import {
   describe,
   engineError,
@@ -139,7 +139,14 @@ export class AskPort<P extends Protocol> {
   close(reason: Error): void {
     const held = this.#held
     this.#held = []
-    for (const message of held) this.#deliver(message)
+    try {
+      for (const message of held) this.#deliver(message)
+    } finally {
+      this.#end(reason)
+    }
+  }
+
+  #end(reason: Error): void {
     if (this.#closedBy !== undefined) return
     this.#closedBy = reason
     this.#port.close()
@@ -165,12 +172,16 @@ export class AskPort<P extends Protocol> {
     return nowMs >= this.#turnEndsMs
   }
 
-  /** One at a time: what its receiver does with it follows this, before the next turn. */
   readonly #nextTurn = (): void => {
     this.#turnEndsMs = undefined
-    if (this.#held.length === 0) return
+    this.#deliverHeld()
+  }
+
+  /** What the receivers do with it comes in between, and counts. */
+  readonly #deliverHeld = (): void => {
+    if (this.#held.length === 0 || this.#isTurnOver()) return
     const next = this.#held.shift()
-    this.#isTurnOver()
+    if (this.#held.length > 0) afterMicrotasks(this.#deliverHeld)
     this.#deliver(next)
   }
 

@@ -2,7 +2,7 @@
  * Gives ready claims to threads, and takes back what would wait for no reason.
  *
  * Each thread has two batches: one that runs and one that waits in its port, so that it never waits for the supervisor.
- * It gets more only while all that it has begun waits, and may overlap. A batch holds a few milliseconds of work: hundreds
+ * It gets more only while all that it has begun waits, and may overlap. A batch holds up to 30 ms of work: hundreds
  * of tiny jobs, or one long one.
  *
  * What was given too soon is taken back through the control block: what waits behind a handler that has run for long
@@ -22,7 +22,7 @@ const worthSharingMs = 0.5
 const worthWakingMs = 0.5
 
 export interface DispatchListener {
-  /** Comes every few milliseconds while a thread is busy, after what the threads have laid down was collected. */
+  /** Comes every 20 ms while a thread is busy, after what the threads have laid down was collected. */
   onLook(): void
   /** A handler's signal fired a while ago, and it still runs. */
   onUnresponsive(claim: Claim, ignoredForMs: number): void
@@ -129,7 +129,7 @@ export class Dispatcher {
    * all the others would only compete with this thread and the host's for the cores.
    */
   #feedAwake(threads: readonly PoolThread[]): void {
-    const awake = threads.find(({ batches }) => batches.length === 1) ?? threads[0]
+    const awake = threads.find(isAwakeWithLittle) ?? threads.find(({ batches }) => batches.length === 0)
     while (awake !== undefined && awake.batches.length < 2) {
       const next = this.#claims.peekReady()
       if (next === undefined || next.jobType.estimateMs * limits.batchJobs > worthWakingMs) return
@@ -240,6 +240,11 @@ export class Dispatcher {
     claim.reportedUnresponsive = true
     this.#listener.onUnresponsive(claim, Math.round(ignoredForMs))
   }
+}
+
+/** A thread with one batch that will not take long: what comes behind it does not wait. */
+function isAwakeWithLittle({ batches: [only, more] }: PoolThread): boolean {
+  return only !== undefined && more === undefined && only.estimatedMs <= worthWakingMs
 }
 
 function overlapOf(claim: Claim): number {

@@ -32,6 +32,8 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
     claim.jobType.observe(batch.control.costMs(index))
     const result = outcomes.results?.[place]
     if (run.add(claim, result, startedAt(index))) continue
+    // Told in the order in which they ended.
+    run.settle()
     settleDone(changes, claim, result, startedAt(index), now)
   }
   run.settle()

@@ -85,6 +85,28 @@ describe('requests and replies', () => {
     expect(seen.filter(isReply)).toEqual(kept.map((_, index) => index))
   })
 
+  test('what is held back takes few turns', async () => {
+    const { asks, kept } = startSums(2_000)
+    let isWaiting = true
+    let turns = 0
+    const count = () => {
+      turns++
+      if (isWaiting) setImmediate(count)
+    }
+    const replies = Array.from({ length: 1_000 }, async () => {
+      await asks.ask('keep', null)
+      if (turns > 0) return
+      count()
+      const endMs = systemClock.monotonicMs() + 10
+      while (systemClock.monotonicMs() < endMs);
+    })
+    await asks.ask('add', { left: 1, right: 1 })
+    for (const answer of kept) answer.reply(null)
+    await Promise.all(replies)
+    isWaiting = false
+    expect(turns).toBeLessThan(200)
+  })
+
   test('requests and tells of one port arrive in the order in which they were sent', async () => {
     const { near, far } = channel()
     const seen: unknown[] = []
