@@ -1,7 +1,7 @@
 /** The thread behind `pace`. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../src/clock.ts'
 import type { PacerOrder } from './pacer.ts'
-import { sharedMs } from './shared-clock.ts'
 
 // The boundary where what `pace` gave gets its type.
 const { startMs, everyMs, arrivals } = workerData as PacerOrder
@@ -9,7 +9,7 @@ const { startMs, everyMs, arrivals } = workerData as PacerOrder
 const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 for (let arrival = 0; arrival < arrivals; arrival++) {
   const dueMs = startMs + arrival * everyMs
-  const leftMs = dueMs - sharedMs()
+  const leftMs = dueMs - systemClock.monotonicMs()
   if (leftMs > 0) Atomics.wait(never, 0, 0, leftMs)
   parentPort?.postMessage(dueMs)
 }

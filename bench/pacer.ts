@@ -8,7 +8,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-/** What the thread is given. Times are those of `sharedMs`. */
+/** What the thread is given. Times are those of the monotonic clock. */
 export interface PacerOrder {
   readonly startMs: number
   readonly everyMs: number

@@ -2,9 +2,8 @@
 import { systemClock } from '../src/clock.ts'
 import { defineJobs } from '../src/jobs.ts'
 import { hashFor } from './hash.ts'
-import { sharedMs } from './shared-clock.ts'
 
-/** Its result is when its handler began, by `sharedMs`. */
+/** Its result is when its handler began, by the monotonic clock. */
 export const stampJobType = 'STAMP'
 
 export default defineJobs(import.meta.url, {
@@ -18,7 +17,7 @@ export default defineJobs(import.meta.url, {
     // The boundary where the payload gets its type: the trial enqueues nothing else.
     run: (payload) => hashFor((payload as HashPayload).rounds),
   },
-  [stampJobType]: { run: () => sharedMs() },
+  [stampJobType]: { run: () => systemClock.monotonicMs() },
   SPIN: {
     // The same.
     run(payload) {

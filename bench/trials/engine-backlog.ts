@@ -2,7 +2,6 @@ import { delay, systemClock } from '../../src/clock.ts'
 import type { Durability } from '../../src/config.ts'
 import { Engine } from '../../src/index.ts'
 import { openReader } from '../../src/store/open.ts'
-import { sharedMs } from '../shared-clock.ts'
 import type { Measurement } from '../trials.ts'
 import workload from '../workload.ts'
 
@@ -32,7 +31,7 @@ const bytesPerKilobyte = 1_024
 /** An engine that is started on a database with much in it, and works on that for a while. */
 export async function run(parameters: EngineBacklogParameters): Promise<EngineBacklogMeasurement> {
   const { path, durability, threads, finished, jobs } = parameters
-  const startMs = sharedMs()
+  const startMs = systemClock.monotonicMs()
   const engine = await Engine.start({ jobs: workload, database: path, durability, threads })
   let done = 0
   let elapsedMs: number

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { systemClock } from '../../src/clock.ts'
 import type { Durability } from '../../src/config.ts'
 import { Engine } from '../../src/index.ts'
 import { openReader } from '../../src/store/open.ts'
 import { pace } from '../pacer.ts'
-import { sharedMs } from '../shared-clock.ts'
 import type { Measurement } from '../trials.ts'
 import workload, { stampJobType } from '../workload.ts'
 
@@ -46,16 +46,16 @@ export async function run(parameters: LatencyParameters): Promise<LatencyMeasure
   const engine = await Engine.start({ jobs: workload, database, durability, threads })
   const arrivals = warmUpJobs + jobs
   const everyMs = 1_000 / jobsPerSecond
-  const startMs = sharedMs() + leadMs
+  const startMs = systemClock.monotonicMs() + leadMs
   const measuredFromMs = startMs + warmUpJobs * everyMs
   const [produced, acknowledged, started] = [createHistogram(), createHistogram(), createHistogram()]
   try {
     const enqueued: Promise<void>[] = []
     const enqueue = async (dueMs: number): Promise<void> => {
       const isMeasured = dueMs >= measuredFromMs
-      if (isMeasured) record(produced, sharedMs() - dueMs)
+      if (isMeasured) record(produced, systemClock.monotonicMs() - dueMs)
       await engine.enqueue(stampJobType)
-      if (isMeasured) record(acknowledged, sharedMs() - dueMs)
+      if (isMeasured) record(acknowledged, systemClock.monotonicMs() - dueMs)
     }
     await pace({ startMs, everyMs, arrivals }, (dueMs) => enqueued.push(enqueue(dueMs)))
     await Promise.all(enqueued)

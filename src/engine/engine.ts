@@ -321,9 +321,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   async #close(reason: Error): Promise<void> {
     for (const actor of this.#actors.values()) actor.close(reason)
-    this.#outcomes.close(reason)
     await this.#readings.close(reason)
+    // Before those who wait for outcomes are told that none will come: some may have come, and not been looked at yet.
     await this.#link.close(reason, 1_000)
+    this.#outcomes.close(reason)
   }
 
   #failed(error: Error): void {

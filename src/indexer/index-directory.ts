@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, relative } from 'node:path'
 import { systemClock } from '../clock.ts'
-import type { LogLevel } from '../config.ts'
+import { type LogLevel, maxStopGraceMs } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
@@ -55,8 +55,6 @@ export interface IndexSummary {
 
 export const defaultMaxFileBytes = 2_000_000
 const stopGraceMs = 5_000
-/** When all jobs are done, a stop waits for nothing but the sorting of names: of a large index that may take minutes. */
-const endGraceMs = 3_600_000
 
 /**
  * Brings the index of a directory up to date: one durable job for each file whose content must be looked at.
@@ -202,9 +200,9 @@ class IndexRun {
     if (this.#isAborted) return
     const { files, indexed, unchanged, skipped, failed, removed } = this.#tally.counts
     const summary = { files, indexed, unchanged, skipped, failed, removed, ended_at_ms: systemClock.wallMs() }
-    // The threads that have parsed end while the writer sorts the names; it ends after that.
+    // The threads that have parsed end while the writer sorts the names, which may take minutes; it ends after that.
     const ended = tell(engine, { kind: 'end-run', summary: JSON.stringify(summary) })
-    const [ending] = await Promise.allSettled([ended, engine.stop({ graceMs: endGraceMs })])
+    const [ending] = await Promise.allSettled([ended, engine.stop({ graceMs: maxStopGraceMs })])
     // An answer that crosses with the end of the engine is lost, but what it says is in the index.
     if (ending.status === 'rejected' && hasOpenRun(this.#paths.index)) throw ending.reason
   }

@@ -40,8 +40,8 @@ function addPlain(changes: Changes, { jobs, jobTypes, payloads }: EnqueueRequest
     const jobType = jobTypes[first] ?? ''
     let end = first + 1
     while (end < jobs && jobTypes[end] === jobType) end++
-    const run = JSON.stringify(texts.slice(first, end))
-    const seq = addRun(changes, jobType, end - first, run, now)
+    const run = texts.slice(first, end)
+    const seq = addRun(changes, jobType, run.length, JSON.stringify(run), now, run)
     firstSeq ??= seq
     first = end
   }
@@ -49,8 +49,19 @@ function addPlain(changes: Changes, { jobs, jobTypes, payloads }: EnqueueRequest
   return firstSeq
 }
 
-/** Adds jobs of one type: those that may run now as running, the others behind them as backlog. */
-function addRun(changes: Changes, name: string, jobs: number, payloads: string, now: number): JobSeq {
+/**
+ * Adds jobs of one type: those that may run now as running, the others behind them as backlog.
+ *
+ * @param known what `payloads` holds, where that is at hand: a backlog needs it in one text only
+ */
+function addRun(
+  changes: Changes,
+  name: string,
+  jobs: number,
+  payloads: string,
+  now: number,
+  known?: readonly string[],
+): JobSeq {
   const { writer, claims } = changes
   const jobType = changes.jobTypes.get(name)
   const firstSeq = writer.nextSeqs(jobs)
@@ -58,7 +69,7 @@ function addRun(changes: Changes, name: string, jobs: number, payloads: string, 
     writer.jobsInsertPlain('QUEUED', firstSeq, jobs, name, payloads, now)
     return firstSeq
   }
-  const texts = textsOf(payloads)
+  const texts = known ?? textsOf(payloads)
   let running = 0
   while (running < jobs && changes.mayRunNow(jobType)) {
     claims.make({

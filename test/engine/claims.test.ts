@@ -134,7 +134,7 @@ class Rig {
 
   /** What must always be true. */
   check(): void {
-    expect([...[...this.claims.all()].map((claim) => claim.seq)].sort((one, other) => one - other)).toEqual(
+    expect([...this.claims.all()].map((claim) => claim.seq).sort((one, other) => one - other)).toEqual(
       [...this.expected.places.keys()].sort((one, other) => one - other),
     )
     for (const claim of this.claims.all()) {
