@@ -69,14 +69,14 @@ export const limits = {
   atomicJobs: 10_000,
   atomicCharacters: 10_000_000,
   /** Work that one batch should hold, in estimated milliseconds; and its most jobs. */
-  batchMs: 30,
+  batchMs: 40,
   batchJobs: 512,
   /** Batches that may be claimed for each thread: one running, one prefetched, one ready to go. */
   batchesPerThread: 3,
   /** A handler that has run this long holds up what waits behind it; that is taken back. */
   stuckAfterMs: 20,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */
-  watchEveryMs: 20,
+  watchEveryMs: 40,
   /** A handler that has not ended this long after its signal fired is reported. */
   unresponsiveAfterMs: 5_000,
   /** Rows that one page of a list examines at most. */
@@ -86,7 +86,7 @@ export const limits = {
   /** Scheduled jobs that one cycle promotes at most. */
   promotedPerCycle: 1_000,
   /** WAL size from which the checkpointer is asked, and from which the writer checkpoints too. */
-  checkpointBytes: 4_000_000,
+  checkpointBytes: 16_000_000,
   writerCheckpointBytes: 32_000_000,
   /** How long a thread may take to become ready. */
   readyTimeoutMs: 60_000,

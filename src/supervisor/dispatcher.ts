@@ -2,7 +2,7 @@
  * Gives ready claims to threads, and takes back what would wait for no reason.
  *
  * Each thread has two batches: one that runs and one that waits in its port, so that it never waits for the supervisor.
- * It gets more only while all that it has begun waits, and may overlap. A batch holds up to 30 ms of work: hundreds
+ * It gets more only while all that it has begun waits, and may overlap. A batch holds up to 40 ms of work: hundreds
  * of tiny jobs, or one long one.
  *
  * What was given too soon is taken back through the control block: what waits behind a handler that has run for long
@@ -22,7 +22,7 @@ const worthSharingMs = 0.5
 const worthWakingMs = 0.5
 
 export interface DispatchListener {
-  /** Comes every 20 ms while a thread is busy, after what the threads have laid down was collected. */
+  /** Comes every 40 ms while a thread is busy, after what the threads have laid down was collected. */
   onLook(): void
   /** A handler's signal fired a while ago, and it still runs. */
   onUnresponsive(claim: Claim, ignoredForMs: number): void
@@ -35,6 +35,8 @@ export class Dispatcher {
   readonly #listener: DispatchListener
   #lastBatch = 0
   #watch: Timer | undefined
+  /** When the next look comes, by the monotonic clock, while a watch is kept. */
+  #lookDueMs = 0
   #closed = false
 
   constructor(claims: Claims, pool: Pool, clock: Clock, listener: DispatchListener) {
@@ -79,10 +81,11 @@ export class Dispatcher {
   isSupplied(): boolean {
     const threads = this.#pool.ready()
     if (this.#closed || threads.length === 0) return false
+    const untilLookMs = this.#lookDueMs - this.#clock.monotonicMs()
     return threads.every(({ batches }) => {
       let aheadMs = 0
       for (let place = 1; place < batches.length; place++) aheadMs += batches[place]?.estimatedMs ?? 0
-      return aheadMs >= limits.watchEveryMs
+      return aheadMs > 0 && aheadMs >= untilLookMs
     })
   }
 
@@ -200,6 +203,7 @@ export class Dispatcher {
 
   #keepWatch(): void {
     if (this.#watch !== undefined || this.busyThreads() === 0) return
+    this.#lookDueMs = this.#clock.monotonicMs() + limits.watchEveryMs
     this.#watch = this.#clock.startTimer(limits.watchEveryMs, () => {
       this.#watch = undefined
       for (const thread of this.#pool.ready()) this.#pool.collect(thread)
