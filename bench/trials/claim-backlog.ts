@@ -52,9 +52,13 @@ export function run(parameters: ClaimBacklogParameters): Measurement {
 
 function claim(writer: JobWriter, jobs: number): ClaimedRow[] {
   writer.begin()
-  const rows = writer.backlogClaim(0, maxCharacters, (_row, claimed) => claimed < jobs)
+  const rows: ClaimedRow[] = []
   const claims = new BlockRanges()
-  for (const { seq } of rows) claims.add(seq)
+  writer.backlogClaim(0, maxCharacters, (row, claimed) => {
+    rows.push(row)
+    claims.add(row.seq)
+    return claimed < jobs
+  })
   writer.commit(claims.encode())
   return rows
 }

@@ -108,6 +108,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     let early: News[] | undefined = []
     const link = await SupervisorLink.start(
       start,
+      tuning.maxPendingCharacters,
       (notice) => {
         if (notice.kind === 'actor-port') connect(notice)
         else if (early !== undefined) early.push(notice)

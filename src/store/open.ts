@@ -32,8 +32,8 @@ export const pageBytes = 8_192
  * of the WAL by another connection, or the end of a checkpoint.
  */
 const busyTimeoutMs = 100
-const writerCacheKb = 32_768
-const readerCacheKb = 16_384
+const writerCacheKb = 8_192
+const readerCacheKb = 8_192
 /** A checkpoint copies pages past the cache. */
 const checkpointerCacheKb = 64
 

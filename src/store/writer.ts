@@ -25,6 +25,13 @@ import type {
 } from './rows.ts'
 import { prepareWrites, type WriteStatements } from './write-statements.ts'
 
+/** Neighbours of one queue, claimed in one statement. */
+interface ClaimRun {
+  readonly firstSeq: JobSeq
+  lastSeq: JobSeq
+  readonly queue: string
+}
+
 export class JobWriter {
   readonly counters = new Counters()
   readonly #database: Database
@@ -173,37 +180,37 @@ export class JobWriter {
   // ---- claims
 
   /**
-   * Claims jobs of the backlog, at least one if there is any, as long as `wantsMore` says so of the last one and their
-   * number, and their payloads stay under `maxCharacters`.
+   * Claims jobs of the backlog, at least one if there is any: each is given to `take`, which says whether to go on. Ends
+   * also when their payloads come to `maxCharacters`. While it reads nothing else may be written, so what `take` finds
+   * to do in the database comes afterwards.
+   *
+   * A row at a time and not a list: many together outlive two garbage collections, and then take memory for long.
    */
   backlogClaim(
     suspicion: number,
     maxCharacters: number,
-    wantsMore: (row: ClaimedRow, claimed: number) => boolean,
-  ): ClaimedRow[] {
-    const rows: ClaimedRow[] = []
-    let characters = 0
+    take: (row: ClaimedRow, claimed: number) => boolean,
+  ): void {
     const peek = this.#sql.backlogPeek[suspicion]
     assert(peek !== undefined, `${suspicion} is a degree of suspicion`)
+    const runs: ClaimRun[] = []
+    let run: ClaimRun | undefined
+    let claimed = 0
+    let characters = 0
     for (const row of peek.iterate()) {
-      rows.push(row)
+      if (run !== undefined && row.seq === run.lastSeq + 1 && row.queue === run.queue) {
+        run.lastSeq = row.seq
+      } else {
+        run = { firstSeq: row.seq, lastSeq: row.seq, queue: row.queue }
+        runs.push(run)
+      }
       characters += row.payload.length
-      if (!wantsMore(row, rows.length) || characters >= maxCharacters) break
+      if (!take(row, ++claimed) || characters >= maxCharacters) break
     }
-    this.#claimRows(rows)
-    return rows
-  }
-
-  /** Neighbours in one statement. */
-  #claimRows(rows: readonly ClaimedRow[]): void {
-    for (let first = 0; first < rows.length; ) {
-      const firstSeq = rows[first]?.seq ?? toJobSeq(0)
-      let end = first
-      while (rows[end]?.seq === firstSeq + (end - first)) end++
-      this.#sql.jobsClaim.run(firstSeq, toJobSeq(firstSeq + (end - first) - 1))
-      first = end
+    for (const { firstSeq, lastSeq, queue } of runs) {
+      this.#sql.jobsClaim.run(firstSeq, lastSeq)
+      this.counters.move(queue, 'QUEUED', 'RUNNING', lastSeq - firstSeq + 1)
     }
-    for (const { queue } of rows) this.counters.move(queue, 'QUEUED', 'RUNNING')
   }
 
   backlogCount(minimumSuspicion: number): number {

@@ -6,6 +6,7 @@ import { limits } from '../config.ts'
 import type { ClaimedRow } from '../store/rows.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
+import type { JobType } from './job-types.ts'
 
 /** Claims at most this much payload at a time, so that a cycle stays short. */
 const charactersPerClaim = 16_000_000
@@ -43,13 +44,11 @@ function claimBacklog(changes: Changes): void {
   const most = limits.batchesPerThread * changes.threads * limits.batchJobs
   let leftMs = roomMs
   // Costs differ by type, and the types are seen while the backlog is read.
-  const rows = changes.writer.backlogClaim(0, charactersPerClaim, (row, claimed) => {
-    const jobType = changes.jobTypes.get(row.jobType)
+  claimWhile(changes, 0, (jobType, claimed) => {
     // One that nobody serves takes no thread's time: it is parked.
     if (jobType.isServed) leftMs -= jobType.estimateMs
     return leftMs > 0 && claimed < most
   })
-  for (const row of rows) claimRow(changes, row)
 }
 
 function claimSuspects(changes: Changes): void {
@@ -63,26 +62,31 @@ function claimSuspects(changes: Changes): void {
   }
   if (changes.exclusiveWaiting > 0) {
     if (claims.size > 0) return
-    for (const row of writer.backlogClaim(exclusiveSuspicion, charactersPerClaim, () => false))
-      claimRow(changes, row)
+    claimWhile(changes, exclusiveSuspicion, () => false)
   } else if (!claims.hasSuspects(exclusiveSuspicion)) {
     const free = changes.threads - claims.suspects(1)
-    if (free > 0) {
-      const rows = writer.backlogClaim(1, charactersPerClaim, (_row, claimed) => claimed < free)
-      for (const row of rows) claimRow(changes, row)
-    }
+    if (free > 0) claimWhile(changes, 1, (_jobType, claimed) => claimed < free)
   }
   changes.suspectsWaiting = writer.backlogCount(1)
   changes.exclusiveWaiting = writer.backlogCount(exclusiveSuspicion)
 }
 
-function claimRow(changes: Changes, row: ClaimedRow): void {
-  const jobType = changes.jobTypes.get(row.jobType)
-  if (!jobType.isServed) {
-    changes.writer.jobPark(row.seq, row.attempt, row.queue)
+function claimWhile(
+  changes: Changes,
+  suspicion: number,
+  wantsMore: (jobType: JobType, claimed: number) => boolean,
+): void {
+  const { writer, claims } = changes
+  const unserved: ClaimedRow[] = []
+  writer.backlogClaim(suspicion, charactersPerClaim, (row, claimed) => {
+    const jobType = changes.jobTypes.get(row.jobType)
+    if (jobType.isServed) claims.make(row, jobType, parsePolicy(row.policy))
+    else unserved.push(row)
+    return wantsMore(jobType, claimed)
+  })
+  for (const row of unserved) {
+    writer.jobPark(row.seq, row.attempt, row.queue)
     changes.parked++
     changes.report({ kind: 'job-without-handler', seq: row.seq, jobType: row.jobType })
-    return
   }
-  changes.claims.make({ ...row, jobType, policy: parsePolicy(row.policy) })
 }

@@ -103,15 +103,7 @@ export class Changes {
       return
     }
     this.writer.jobInsert(row, { state: 'RUNNING' })
-    this.claims.make({
-      ...job,
-      seq,
-      jobType,
-      attempt: 1,
-      failures: 0,
-      suspicion: 0,
-      policy: parsePolicy(job.policy),
-    })
+    this.claims.make({ ...job, seq, attempt: 1, failures: 0, suspicion: 0 }, jobType, parsePolicy(job.policy))
   }
 
   afterCommit(effect: () => void): void {
@@ -127,9 +119,10 @@ export class Changes {
   }
 
   /** Tells who waits for it how a claimed job ended. */
-  reportSettled(claim: Claim, outcome: Omit<JobOutcome, 'seq'>): void {
+  reportSettled(claim: Claim, outcomeOf: () => Omit<JobOutcome, 'seq'>): void {
     const { listener } = this.#surroundings
     if (!listener.wants(claim.seq)) return
+    const outcome = outcomeOf()
     const job: SettledJob = {
       ...outcome,
       seq: claim.seq,

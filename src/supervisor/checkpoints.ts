@@ -40,6 +40,8 @@ export class Checkpoints {
       entry: 'checkpointer',
       data,
       readyTimeoutMs: limits.readyTimeoutMs,
+      // It says the same few words again and again.
+      resourceLimits: { maxYoungGenerationSizeMb: 3 },
     } as const
     this.#thread = new SupervisedThread(() => spec, {
       budget: defaultRestartBudget,

@@ -13,13 +13,17 @@
 import { limits } from '../config.ts'
 import { assert } from '../errors.ts'
 import type { JobSeq } from '../job/id.ts'
+import { defaultQueue } from '../job/spec.ts'
 import { BlockRanges } from '../store/ranges.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { DispatchedBatch } from './batch.ts'
+import { ClaimTable } from './claim-table.ts'
 import type { JobType } from './job-types.ts'
 
 /** From this degree of suspicion on a job runs alone in the whole engine. */
 export const exclusiveSuspicion = 2
+
+type Place = 'made' | 'ready' | 'dispatched' | 'held' | 'gone'
 
 export interface Claim {
   readonly seq: JobSeq
@@ -34,7 +38,9 @@ export interface Claim {
   readonly generation: number | null
   readonly policy: JobPolicy | undefined
   readonly estimateMs: number
-  place: 'made' | 'ready' | 'dispatched' | 'held' | 'gone'
+  place: Place
+  /** Where it was when it ended, for a rollback. */
+  endedFrom: Place
   /** Where it is, while dispatched. */
   batch: DispatchedBatch | undefined
   index: number
@@ -57,7 +63,6 @@ const noFate: Fate = { supersededBy: null, cancelRequested: false }
 export type ClaimSource = Pick<
   Claim,
   | 'seq'
-  | 'jobType'
   | 'queue'
   | 'priority'
   | 'payload'
@@ -66,18 +71,19 @@ export type ClaimSource = Pick<
   | 'suspicion'
   | 'subjectKey'
   | 'generation'
-  | 'policy'
 >
 
-/** What was done to a claim, and what it takes to undo that. */
+/**
+ * What was done to a claim, and what it takes to undo that. What happens to every job is journaled without an object of
+ * its own: a claim that stands there by itself was made or ended.
+ */
 type Change =
-  | { readonly kind: 'made'; readonly claim: Claim }
-  | { readonly kind: 'ended'; readonly claim: Claim; readonly before: Claim['place'] }
-  | { readonly kind: 'held'; readonly claim: Claim; readonly before: Claim['place'] }
+  | Claim
+  | { readonly kind: 'held'; readonly claim: Claim; readonly before: Place }
   | { readonly kind: 'doomed'; readonly claim: Claim; readonly before: Fate }
 
 export class Claims {
-  readonly #claims = new Map<number, Claim>()
+  readonly #claims = new ClaimTable()
   readonly #blocks = new BlockRanges()
   /** Claims that wait for a thread, in the order in which they will go. May hold ones that are ready no more. */
   #ready: Claim[] = []
@@ -104,7 +110,7 @@ export class Claims {
   }
 
   all(): Iterable<Claim> {
-    return this.#claims.values()
+    return this.#claims.all()
   }
 
   /** How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may. */
@@ -115,11 +121,12 @@ export class Claims {
     return this.#claims.size < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
   }
 
-  make(source: ClaimSource): void {
+  make(source: ClaimSource, jobType: JobType, policy: JobPolicy | undefined): void {
     const claim: Claim = {
       seq: source.seq,
-      jobType: source.jobType,
-      queue: source.queue,
+      jobType,
+      // Each row brings a text of its own, which nearly always says the same.
+      queue: source.queue === defaultQueue ? defaultQueue : source.queue,
       priority: source.priority,
       payload: source.payload,
       attempt: source.attempt,
@@ -127,9 +134,10 @@ export class Claims {
       suspicion: source.suspicion,
       subjectKey: source.subjectKey,
       generation: source.generation,
-      policy: source.policy,
-      estimateMs: source.jobType.estimateMs,
+      policy,
+      estimateMs: jobType.estimateMs,
       place: 'made',
+      endedFrom: 'made',
       batch: undefined,
       index: 0,
       fate: noFate,
@@ -137,12 +145,14 @@ export class Claims {
       reportedUnresponsive: false,
     }
     this.#remember(claim)
-    this.#journal.push({ kind: 'made', claim })
+    this.#journal.push(claim)
   }
 
   /** The claim is settled or put back. */
   end(claim: Claim): void {
-    this.#journal.push({ kind: 'ended', claim, before: claim.place })
+    assert(claim.place !== 'gone', 'a claim ends once')
+    claim.endedFrom = claim.place
+    this.#journal.push(claim)
     this.#forget(claim)
   }
 
@@ -198,31 +208,31 @@ export class Claims {
     while (this.#journal.length > mark) {
       const change = this.#journal.pop()
       if (change === undefined) break
-      const { claim } = change
-      switch (change.kind) {
-        case 'made':
-          this.#forget(claim)
-          break
-        case 'ended':
-          this.#remember(claim)
-          claim.place = change.before
-          break
-        case 'held':
-          this.#letGo(claim, change.before)
-          break
-        case 'doomed':
-          claim.fate = change.before
-          break
-      }
+      if (!('kind' in change)) this.#undo(change)
+      else if (change.kind === 'held') this.#letGo(change.claim, change.before)
+      else change.claim.fate = change.before
     }
+  }
+
+  /** Goes backwards: of a claim that was made and ended, the end comes first. */
+  #undo(claim: Claim): void {
+    if (claim.place !== 'gone') {
+      this.#forget(claim)
+      return
+    }
+    this.#remember(claim)
+    claim.place = claim.endedFrom
   }
 
   /** What was made, or held and not ended, is ready now. */
   committed(): void {
     for (const change of this.#journal) {
-      const { claim } = change
-      if (change.kind === 'made' && (claim.place === 'made' || claim.place === 'held')) this.#makeReady(claim)
-      if (change.kind === 'held' && claim.place === 'held') this.#letGo(claim, change.before)
+      if (!('kind' in change)) {
+        // Ended ones are gone.
+        if (change.place === 'made' || change.place === 'held') this.#makeReady(change)
+      } else if (change.kind === 'held' && change.claim.place === 'held') {
+        this.#letGo(change.claim, change.before)
+      }
     }
     this.#journal = []
   }
@@ -274,7 +284,7 @@ export class Claims {
   }
 
   #remember(claim: Claim): void {
-    this.#claims.set(claim.seq, claim)
+    this.#claims.add(claim)
     this.#blocks.add(claim.seq)
     this.#estimatedMs += claim.estimateMs
     this.#characters += claim.payload.length
@@ -282,7 +292,7 @@ export class Claims {
   }
 
   #forget(claim: Claim): void {
-    if (!this.#claims.delete(claim.seq)) return
+    if (!this.#claims.remove(claim)) return
     this.#blocks.remove(claim.seq)
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) - 1
     this.#estimatedMs -= claim.estimateMs
@@ -292,7 +302,7 @@ export class Claims {
   }
 
   /** A claim that was held goes back to where it was. One that was ready has kept its turn: it must not get another. */
-  #letGo(claim: Claim, before: Claim['place']): void {
+  #letGo(claim: Claim, before: Place): void {
     if (before === 'dispatched') this.#makeReady(claim)
     else claim.place = before
   }

@@ -72,9 +72,8 @@ function addRun(
   const texts = known ?? textsOf(payloads)
   let running = 0
   while (running < jobs && changes.mayRunNow(jobType)) {
-    claims.make({
+    const source = {
       seq: toJobSeq(firstSeq + running),
-      jobType,
       queue: defaultQueue,
       priority: 0,
       payload: texts[running] ?? '',
@@ -83,8 +82,8 @@ function addRun(
       suspicion: 0,
       subjectKey: null,
       generation: null,
-      policy: undefined,
-    })
+    }
+    claims.make(source, jobType, undefined)
     running++
   }
   if (running === jobs) {

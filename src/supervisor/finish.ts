@@ -34,12 +34,12 @@ export function finish(
   })
   changes.claims.end(claim)
   if (!settled) return
-  changes.reportSettled(claim, {
+  changes.reportSettled(claim, () => ({
     state,
     result: undefined,
     failure,
     supersededBy: state === 'SUPERSEDED' ? (supersededBy ?? undefined) : undefined,
-  })
+  }))
   if (state === 'FAILED' && failure !== undefined) {
     changes.report({
       kind: 'job-failed',

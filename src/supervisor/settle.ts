@@ -162,7 +162,7 @@ function settleDone(
 /** The job is recorded as DONE. */
 function endDone(changes: Changes, claim: Claim, result: string | undefined): void {
   changes.claims.end(claim)
-  changes.reportSettled(claim, { state: 'DONE', result, failure: undefined, supersededBy: undefined })
+  changes.reportSettled(claim, () => ({ state: 'DONE', result, failure: undefined, supersededBy: undefined }))
   changes.releaseNext(claim.fate.supersededBy)
 }
 

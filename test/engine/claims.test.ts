@@ -145,19 +145,21 @@ class Rig {
 
   #make(suspicion: number): void {
     const seq = toJobSeq(++this.#lastSeq)
-    this.claims.make({
-      seq,
+    this.claims.make(
+      {
+        seq,
+        queue: 'default',
+        priority: 0,
+        payload: 'null',
+        attempt: 1,
+        failures: 0,
+        suspicion,
+        subjectKey: null,
+        generation: null,
+      },
       jobType,
-      queue: 'default',
-      priority: 0,
-      payload: 'null',
-      attempt: 1,
-      failures: 0,
-      suspicion,
-      subjectKey: null,
-      generation: null,
-      policy: undefined,
-    })
+      undefined,
+    )
     this.expected.places.set(seq, 'made')
   }
 
@@ -238,19 +240,21 @@ test('what is ready goes by priority, and then in its order', () => {
     fc.property(fc.array(fc.integer({ min: -2, max: 2 }), { maxLength: 30 }), (priorities) => {
       const claims = new Claims()
       for (const [index, priority] of priorities.entries()) {
-        claims.make({
-          seq: toJobSeq(index + 1),
+        claims.make(
+          {
+            seq: toJobSeq(index + 1),
+            queue: 'default',
+            priority,
+            payload: '',
+            attempt: 1,
+            failures: 0,
+            suspicion: 0,
+            subjectKey: null,
+            generation: null,
+          },
           jobType,
-          queue: 'default',
-          priority,
-          payload: '',
-          attempt: 1,
-          failures: 0,
-          suspicion: 0,
-          subjectKey: null,
-          generation: null,
-          policy: undefined,
-        })
+          undefined,
+        )
         if (index % 7 === 0) claims.committed()
       }
       claims.committed()

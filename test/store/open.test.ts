@@ -72,12 +72,12 @@ test('a new database has every setting stated', () => {
     page_size: 8192,
     auto_vacuum: 2,
   }
-  const written = { ...common, wal_autocheckpoint: 0, foreign_keys: 1, cache_size: -32_768, query_only: 0 }
+  const written = { ...common, wal_autocheckpoint: 0, foreign_keys: 1, cache_size: -8_192, query_only: 0 }
   expect(settings(openWriterAt(file))).toEqual({ ...written, synchronous: 1 })
   expect(settings(openWriterAt(file, 'power'))).toEqual({ ...written, synchronous: 2 })
   expect(settings(place.keep(openReader(file)))).toMatchObject({
     ...common,
-    cache_size: -16_384,
+    cache_size: -8_192,
     query_only: 1,
   })
 })
