@@ -10,7 +10,7 @@ import {
 } from './index-messages.ts'
 
 /** How many handlers of one thread may be under way: half of them wait for a commit while the others parse. */
-export const handlersUnderWay = 48
+export const handlersUnderWay = 96
 const messagesPerGroup = handlersUnderWay / 2
 
 interface Untold {

@@ -62,7 +62,7 @@ test('a run indexes, the next one finds nothing to do and starts no engine, and 
 
 test('a stopped run is finished by the next one', async () => {
   const files = Object.fromEntries(
-    Array.from({ length: 300 }, (_, number) => [`f${number}.ts`, `function f${number}() {}`]),
+    Array.from({ length: 1_000 }, (_, number) => [`f${number}.ts`, `function f${number}() {}`]),
   )
   const directory = plant(files)
   const controller = new AbortController()
@@ -71,18 +71,18 @@ test('a stopped run is finished by the next one', async () => {
     onProgress: ({ filesDone }) => filesDone >= 10 && controller.abort(),
   })
   expect(stopped.interrupted).toBe(true)
-  expect(stopped.files).toBe(300)
-  expect(stopped.indexed).toBeLessThan(300)
+  expect(stopped.files).toBe(1_000)
+  expect(stopped.indexed).toBeLessThan(1_000)
   // Also what was committed in the last moment, and whose job could not say so any more.
   expect(stopped.indexed).toBe(names(directory).length)
   expect(hasOpenRun(join(directory, '.semantica/index.db'))).toBe(true)
 
   const next = await index(directory)
-  expect(next).toMatchObject({ files: 300, symbols: 300, failed: 0, interrupted: false })
-  expect(next.indexed + next.unchanged).toBe(300)
-  expect(names(directory)).toHaveLength(300)
+  expect(next).toMatchObject({ files: 1_000, symbols: 1_000, failed: 0, interrupted: false })
+  expect(next.indexed + next.unchanged).toBe(1_000)
+  expect(names(directory)).toHaveLength(1_000)
   expect(hasOpenRun(join(directory, '.semantica/index.db'))).toBe(false)
-  expect(await index(directory)).toMatchObject({ indexed: 0, unchanged: 300 })
+  expect(await index(directory)).toMatchObject({ indexed: 0, unchanged: 1_000 })
 })
 
 test.skipIf(process.getuid?.() === 0)(
