@@ -13,6 +13,12 @@ export type LogLevel = (typeof logLevels)[number]
 export interface Tuning {
   /** Pool threads, 1 to 256. Default: the cores that this process may use. `SEMANTICA_THREADS` */
   readonly threads: number
+  /** Heap that a pool thread may fill before it is ended as out of memory, in MB, 32 to 65,536. Default 2,048. `SEMANTICA_THREAD_MEMORY_MB` */
+  readonly threadMemoryMb: number
+  /** A pool thread that has run so many jobs is replaced once it has nothing left, 0 (never) to 1,000,000,000. Default 0. `SEMANTICA_RECYCLE_AFTER_JOBS` */
+  readonly recycleAfterJobs: number
+  /** The same for one that holds more MB of heap and buffers after a batch, 0 (never) to 65,536. Default 0. `SEMANTICA_RECYCLE_ABOVE_MB` */
+  readonly recycleAboveMb: number
   /** Default `process`. `SEMANTICA_DURABILITY` */
   readonly durability: Durability
   /** How long `stop` waits for running jobs, in milliseconds, 0 to 3,600,000. Default 10,000. `SEMANTICA_STOP_GRACE_MS` */
@@ -37,6 +43,25 @@ interface NumberOption {
 
 const numberOptions = {
   threads: { variable: 'SEMANTICA_THREADS', minimum: 1, maximum: 256, fallback: availableParallelism },
+  threadMemoryMb: {
+    variable: 'SEMANTICA_THREAD_MEMORY_MB',
+    minimum: 32,
+    maximum: 65_536,
+    // From 2 GB on V8 collects as lazily as in a process of its own.
+    fallback: () => 2_048,
+  },
+  recycleAfterJobs: {
+    variable: 'SEMANTICA_RECYCLE_AFTER_JOBS',
+    minimum: 0,
+    maximum: 1_000_000_000,
+    fallback: () => 0,
+  },
+  recycleAboveMb: {
+    variable: 'SEMANTICA_RECYCLE_ABOVE_MB',
+    minimum: 0,
+    maximum: 65_536,
+    fallback: () => 0,
+  },
   stopGraceMs: {
     variable: 'SEMANTICA_STOP_GRACE_MS',
     minimum: 0,
@@ -77,8 +102,6 @@ export const limits = {
   stuckAfterMs: 20,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */
   watchEveryMs: 40,
-  /** A handler that has not ended this long after its signal fired is reported. */
-  unresponsiveAfterMs: 5_000,
   /** Rows that one page of a list examines at most. */
   rowsPerPage: 10_000,
   /** Requests of the host that may wait for the supervisor or the reader. */
@@ -116,6 +139,9 @@ export function readTuning(
   }
   return {
     threads: number('threads'),
+    threadMemoryMb: number('threadMemoryMb'),
+    recycleAfterJobs: number('recycleAfterJobs'),
+    recycleAboveMb: number('recycleAboveMb'),
     stopGraceMs: number('stopGraceMs'),
     maxPendingJobs: number('maxPendingJobs'),
     maxPendingCharacters: number('maxPendingCharacters'),

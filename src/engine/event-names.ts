@@ -35,6 +35,9 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
         ignoredForMs: event.ignoredForMs,
       })
       return
+    case 'job-threw-late':
+      events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType, error: event.error })
+      return
     case 'job-without-handler':
       events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType })
       return
@@ -44,6 +47,7 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'thread-died':
       events.emit(event.kind, {
         threadId: event.threadId,
+        cause: event.cause,
         error: event.error,
         suspects: event.suspects.map(idOf),
       })

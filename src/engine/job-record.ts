@@ -47,7 +47,7 @@ export interface FailedAttempt {
   readonly attempt: number
   readonly startedAt: Date | undefined
   readonly endedAt: Date
-  /** `THREW`, `TIMED_OUT`, `INVALID_PAYLOAD`, `INVALID_RESULT`, `UNKNOWN_TYPE`, `THREAD_DIED` or `PROCESS_DIED`. */
+  /** The causes are told in README.md, at "Job types". */
   readonly cause: string
   readonly error: PlainError | undefined
 }

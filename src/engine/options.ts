@@ -35,6 +35,9 @@ const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'actors',
   'setup',
   'threads',
+  'threadMemoryMb',
+  'recycleAfterJobs',
+  'recycleAboveMb',
   'durability',
   'stopGraceMs',
   'maxPendingJobs',
@@ -66,10 +69,11 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   const modules = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
   const definitions = mergeDefinitions(modules)
   const jobTypes: Record<string, JobTypeSettings> = {}
-  for (const [name, { retry, timeoutMs, overlap }] of definitions) {
+  for (const [name, { retry, timeoutMs, graceMs, overlap }] of definitions) {
     jobTypes[name] = {
       ...(retry === undefined ? {} : { retry }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(graceMs === undefined ? {} : { graceMs }),
       ...(overlap === undefined ? {} : { overlap }),
     }
   }
@@ -81,6 +85,9 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       program: basename(process.argv[1] ?? 'node'),
       durability: tuning.durability,
       threads: tuning.threads,
+      threadMemoryMb: tuning.threadMemoryMb,
+      recycleAfterJobs: tuning.recycleAfterJobs,
+      recycleAboveMb: tuning.recycleAboveMb,
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,

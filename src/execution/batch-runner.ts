@@ -9,7 +9,11 @@
  * How an attempt ended is laid down in the outbox, where the supervisor finds it by itself; only when the thread comes
  * to rest with its batch unfinished is it told to look. What the outbox cannot hold (long results, many children) is
  * sent at once, unless the reply of the batch is about to carry it.
+ *
+ * Whatever a handler begins carries the job with it (timers, promises, streams), so that what throws where nobody can
+ * catch it, or calls for the end of the thread, is put down to its own job, not to one that happens to run by then.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../clock.ts'
 import { hasCode, type PlainError, toPlainError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
@@ -19,7 +23,7 @@ import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
 import { ControlBlock } from './control-block.ts'
-import type { AttemptEnd, BatchTask, JobDetails, Outcomes } from './messages.ts'
+import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
 
 interface RunningBatch {
@@ -42,6 +46,8 @@ interface RunningJob {
   /** Whether its payload has passed the validator: what is thrown then is the handler's. */
   isValid: boolean
 }
+
+const currentJob = new AsyncLocalStorage<RunningJob>()
 
 export class BatchRunner {
   readonly #surroundings: ThreadSurroundings
@@ -104,6 +110,29 @@ export class BatchRunner {
     }
   }
 
+  /**
+   * Puts an exception that nobody caught down to the job that had begun what threw: if that still runs, it has failed.
+   * Undefined: nobody knows whose it is. To be called from the handler of the exception.
+   */
+  threwLater(thrown: unknown): LateThrow | undefined {
+    const job = currentJob.getStore()
+    if (job === undefined) return undefined
+    const hasEnded = !this.#running.has(job)
+    if (!hasEnded) this.#threw(job, thrown)
+    return {
+      seq: seqAt(job.batch.task, job.index),
+      jobType: jobTypeAt(job.batch.task, job.index),
+      hasEnded,
+      error: toPlainError(thrown),
+    }
+  }
+
+  /** The thread is about to end because a handler calls for it. */
+  exits(): void {
+    const job = currentJob.getStore()
+    if (job !== undefined && this.#running.has(job)) job.batch.control.exit(job.index)
+  }
+
   #pump(): void {
     // A handler that ends synchronously comes back here through #end: the loop that is under way goes on instead.
     if (this.#isPumping) return
@@ -145,8 +174,12 @@ export class BatchRunner {
     if (!control.start(index, nowMs)) return
     if (this.#running.size === 0) this.#lastEndMs = nowMs
     const details: JobDetails | undefined = task.details?.[index]
-    const seq = typeof task.seqs === 'number' ? task.seqs + index : (task.seqs[index] ?? 0)
-    const attempt = new Attempt(this.#surroundings, { seq, jobType, details }, control, index)
+    const attempt = new Attempt(
+      this.#surroundings,
+      { seq: seqAt(task, index), jobType, details },
+      control,
+      index,
+    )
     const definition = this.#surroundings.handlers.get(jobType)
     if (definition === undefined) {
       const error = unknownJobType(jobType, this.#surroundings.handlers.keys())
@@ -186,6 +219,7 @@ export class BatchRunner {
   }
 
   #returned(job: RunningJob, value: unknown): void {
+    if (!this.#running.has(job)) return
     const { index, attempt } = job
     let result: string | undefined
     try {
@@ -201,6 +235,7 @@ export class BatchRunner {
   }
 
   #threw(job: RunningJob, thrown: unknown): void {
+    if (!this.#running.has(job)) return
     const { batch, index, attempt } = job
     attempt.close()
     const reason = batch.control.abortReason(index)
@@ -286,7 +321,8 @@ function failed(index: number, cause: FailureCause, thrown: unknown, fatal: bool
 
 function runHandler(job: RunningJob, payload: unknown): unknown {
   job.isValid = true
-  return job.definition.run(payload, job.attempt)
+  const { definition, attempt } = job
+  return currentJob.run(job, () => definition.run(payload, attempt))
 }
 
 function hasOutcomes(batch: RunningBatch): boolean {
@@ -299,6 +335,10 @@ function takeOutcomes(batch: RunningBatch): Outcomes {
   batch.results = undefined
   batch.others = []
   return { batch: batch.task.batch, succeeded, results, others }
+}
+
+function seqAt({ seqs }: BatchTask, index: number): number {
+  return typeof seqs === 'number' ? seqs + index : (seqs[index] ?? 0)
 }
 
 function jobTypeAt(task: BatchTask, index: number): string {

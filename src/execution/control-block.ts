@@ -8,8 +8,8 @@
  *   WAITING ──► STARTED ──► ENDED      by the thread
  *      └──────► TAKEN                  by the supervisor
  *
- * Beside it: when the handler began (monotonic, the same clock in all threads), what the job cost its thread, and a
- * word that asks the handler to give way, with the reason.
+ * Beside it: when the handler began (monotonic, the same clock in all threads), what the job cost its thread, a word that
+ * asks the handler to give way, with the reason, and one that says who called for the end of the thread.
  */
 const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
 
@@ -17,7 +17,7 @@ const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
 const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping'] as const
 export type AbortReason = (typeof abortReasons)[number]
 
-const bytesPerJob = 2 * Float64Array.BYTES_PER_ELEMENT + 2 * Int32Array.BYTES_PER_ELEMENT
+const bytesPerJob = 2 * Float64Array.BYTES_PER_ELEMENT + 3 * Int32Array.BYTES_PER_ELEMENT
 
 export class ControlBlock {
   readonly memory: SharedArrayBuffer
@@ -25,6 +25,7 @@ export class ControlBlock {
   readonly #costMs: Float64Array
   readonly #states: Int32Array
   readonly #aborts: Int32Array
+  readonly #exits: Int32Array
 
   constructor(memory: SharedArrayBuffer) {
     const jobs = memory.byteLength / bytesPerJob
@@ -33,6 +34,7 @@ export class ControlBlock {
     this.#costMs = new Float64Array(memory, jobs * 8, jobs)
     this.#states = new Int32Array(memory, jobs * 16, jobs)
     this.#aborts = new Int32Array(memory, jobs * 20, jobs)
+    this.#exits = new Int32Array(memory, jobs * 24, jobs)
   }
 
   static forJobs(jobs: number): ControlBlock {
@@ -58,6 +60,16 @@ export class ControlBlock {
   /** Thread side, after its outcome is laid down: a thread that dies between the two must not have it run again. */
   end(index: number): void {
     Atomics.store(this.#states, index, jobStateWords.ENDED)
+  }
+
+  /** Thread side, before the thread ends: this job has called for it. */
+  exit(index: number): void {
+    Atomics.store(this.#exits, index, 1)
+  }
+
+  /** Whether this job ended its thread. */
+  hasExited(index: number): boolean {
+    return Atomics.load(this.#exits, index) !== 0
   }
 
   /** Supervisor side. True: the job is ours again and will not start. */

@@ -14,6 +14,8 @@ export interface GreetTask {
   readonly databaseId: string
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
+  /** Whether each batch is answered with the memory that the thread holds. */
+  readonly tellsMemory: boolean
   /** From the supervisor: `ThreadNotice`; to the supervisor: `ThreadMessage`. */
   readonly port: MessagePort
   /** Where the thread lays down its outcomes. */
@@ -65,6 +67,23 @@ export type ThreadMessage =
   | ({ readonly kind: 'outcomes' } & Outcomes)
   /** The thread rests, and there is something in its outbox. */
   | { readonly kind: 'look-into-outbox' }
+  /** Something threw where nobody could catch it. What the thread has begun goes on, but nobody knows what was left undone. */
+  | ({ readonly kind: 'threw-later' } & LateThrow)
+
+/** Something that a handler had begun threw where nobody could catch it. */
+export interface LateThrow {
+  readonly seq: number
+  readonly jobType: string
+  /** Whether the job had ended, with an outcome that nothing can change now. */
+  readonly hasEnded: boolean
+  readonly error: PlainError
+}
+
+/** The reply to a batch: the last outcomes, and what the thread holds. */
+export interface BatchReply extends Outcomes {
+  /** Heap and buffers of the thread, in MB, where it was asked to tell. */
+  readonly memoryMb: number | undefined
+}
 
 /** An attempt that ended with more, or other, than a result. */
 export type AttemptEnd = { readonly index: number } & (

@@ -3,6 +3,7 @@
  *
  * An idle thread sits in Atomics.wait and hears nothing, so notices that came meanwhile are read before each batch.
  */
+import { getHeapStatistics } from 'node:v8'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
 import { afterThisTurn, systemClock } from '../clock.ts'
@@ -10,10 +11,12 @@ import { assert, engineError, fromPlainError, toPlainError, unreachable } from '
 import type { ActorReference } from '../job/context.ts'
 import { BatchRunner } from './batch-runner.ts'
 import { loadHandlers, loadSetup } from './load.ts'
-import type { GreetReply, GreetTask, Outcomes, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
+import type { BatchReply, GreetReply, GreetTask, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
 import { OutboxWriter } from './outbox.ts'
+import { putDownEnds } from './put-down.ts'
 
 interface Greeted {
+  readonly tellsMemory: boolean
   readonly port: MessagePort
   readonly runner: BatchRunner
   readonly actors: ReadonlyMap<string, ActorClient>
@@ -22,14 +25,15 @@ interface Greeted {
 let greeted: Greeted | undefined
 
 /** The function that Piscina calls with each task. Must be the only export that a pool thread's entry has. */
-export async function runTask(task: PoolTask): Promise<GreetReply | Outcomes> {
+export async function runTask(task: PoolTask): Promise<GreetReply | BatchReply> {
   switch (task.kind) {
     case 'greet':
       return greet(task)
     case 'batch': {
       assert(greeted !== undefined, 'a thread is greeted before its first batch')
       readNotices(greeted)
-      return greeted.runner.run(task)
+      const outcomes = await greeted.runner.run(task)
+      return { ...outcomes, memoryMb: greeted.tellsMemory ? memoryMb() : undefined }
     }
     default:
       return unreachable(task)
@@ -54,12 +58,18 @@ async function greet(task: GreetTask): Promise<GreetReply> {
         whenWaiting: afterThisTurn,
       },
     )
-    greeted = { port, runner, actors }
+    greeted = { tellsMemory: task.tellsMemory, port, runner, actors }
+    putDownEnds(runner, (late) => post({ kind: 'threw-later', ...late }))
     port.on('message', (notice: ThreadNotice) => heed(notice))
     return { kind: 'ready', jobTypes: [...handlers.keys()] }
   } catch (error) {
     return { kind: 'failed', error: toPlainError(error) }
   }
+}
+
+function memoryMb(): number {
+  const { used_heap_size, external_memory } = getHeapStatistics()
+  return (used_heap_size + external_memory) / 1e6
 }
 
 function readNotices({ port }: Greeted): void {

@@ -6,6 +6,8 @@ import { type RetryPolicy, retryBounds } from './retry.ts'
 /** The longest time limit of an attempt: one week. */
 export const maxTimeoutMs = 604_800_000
 const maxOverlap = 1_000
+export const defaultGraceMs = 5_000
+const maxGraceMs = 3_600_000
 
 /** What one job type is: its payload, its policy, and the function that does the work. */
 export interface JobDefinition<Payload = unknown, Result = unknown> {
@@ -15,6 +17,11 @@ export interface JobDefinition<Payload = unknown, Result = unknown> {
   readonly retry?: Partial<RetryPolicy>
   /** Time limit of one attempt in milliseconds, counted from when its handler begins. Default: none. */
   readonly timeoutMs?: number
+  /**
+   * How long a handler may go on after its signal fired (cancel, time limit, a newer generation), in milliseconds, 0 to
+   * 3,600,000. Then its thread is ended and replaced, and nothing else is charged for it. Default 5,000.
+   */
+  readonly graceMs?: number
   /** How many handlers of this type one thread may have begun at a time, 1 to 1,000. Default 1. For handlers that wait. */
   readonly overlap?: number
   /** Does the work. What it returns is stored as the job's result; what it throws fails the attempt. */
@@ -86,6 +93,7 @@ const fieldNames: ReadonlySet<string> = new Set<keyof JobDefinition>([
   'payload',
   'retry',
   'timeoutMs',
+  'graceMs',
   'overlap',
   'run',
 ])
@@ -103,7 +111,7 @@ function checkDefinition(type: string, definition: AnyJobDefinition): void {
   if (unknown !== undefined) {
     throw invalidOption(`${type}.${unknown}`, 'not a field of a job type', [...fieldNames].join(', '))
   }
-  const { payload, timeoutMs, overlap, retry } = definition
+  const { payload, timeoutMs, graceMs, overlap, retry } = definition
   if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
     throw invalidOption(
       `${type}.payload`,
@@ -112,6 +120,7 @@ function checkDefinition(type: string, definition: AnyJobDefinition): void {
     )
   }
   if (timeoutMs !== undefined) checkNumber(`${type}.timeoutMs`, timeoutMs, 1, maxTimeoutMs)
+  if (graceMs !== undefined) checkNumber(`${type}.graceMs`, graceMs, 0, maxGraceMs)
   if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap, true)
   if (retry !== undefined) checkRetry(`${type}.retry`, retry)
 }

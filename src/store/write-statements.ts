@@ -85,7 +85,7 @@ export const writeSql = {
       WHERE waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
   parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'handler'",
   deathCount:
-    "SELECT COUNT(*) AS deaths FROM attempts WHERE seq = ? AND cause IN ('THREAD_DIED', 'PROCESS_DIED')",
+    "SELECT COUNT(*) AS deaths FROM attempts WHERE seq = ? AND cause IN ('OUT_OF_MEMORY', 'EXITED', 'THREAD_DIED', 'PROCESS_DIED')",
   attemptInsert: `INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
       VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
       ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,

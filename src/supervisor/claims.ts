@@ -48,7 +48,8 @@ export interface Claim {
   fate: Fate
   /** Monotonic time at which its signal was fired; 0: not fired. */
   abortedAtMs: number
-  reportedUnresponsive: boolean
+  /** It did not give way within its grace: its thread is being ended for it. */
+  isCondemned: boolean
 }
 
 export interface Fate {
@@ -142,7 +143,7 @@ export class Claims {
       index: 0,
       fate: noFate,
       abortedAtMs: 0,
-      reportedUnresponsive: false,
+      isCondemned: false,
     }
     this.#remember(claim)
     this.#journal.push(claim)

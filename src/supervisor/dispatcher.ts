@@ -24,8 +24,8 @@ const worthWakingMs = 0.5
 export interface DispatchListener {
   /** Comes every 40 ms while a thread is busy, after what the threads have laid down was collected. */
   onLook(): void
-  /** A handler's signal fired a while ago, and it still runs. */
-  onUnresponsive(claim: Claim, ignoredForMs: number): void
+  /** The handlers did not give way within their grace: their thread is to be ended. */
+  onGraceOver(thread: PoolThread, claims: readonly Claim[]): void
 }
 
 export class Dispatcher {
@@ -60,7 +60,7 @@ export class Dispatcher {
   /** From now on nothing is given out; what has not begun is taken back, and held. */
   close(): void {
     this.#closed = true
-    for (const thread of this.#pool.ready()) for (const batch of thread.batches) batch.takeBackWaiting()
+    for (const thread of this.#pool.running()) for (const batch of thread.batches) batch.takeBackWaiting()
   }
 
   /** Ends the watch over running jobs. */
@@ -90,7 +90,7 @@ export class Dispatcher {
   }
 
   busyThreads(): number {
-    return this.#pool.ready().filter((thread) => thread.batches.length > 0).length
+    return this.#pool.running().filter((thread) => thread.batches.length > 0).length
   }
 
   /** Gives the threads that may be given something else now. */
@@ -206,7 +206,7 @@ export class Dispatcher {
     this.#lookDueMs = this.#clock.monotonicMs() + limits.watchEveryMs
     this.#watch = this.#clock.startTimer(limits.watchEveryMs, () => {
       this.#watch = undefined
-      for (const thread of this.#pool.ready()) this.#pool.collect(thread)
+      for (const thread of this.#pool.running()) this.#pool.collect(thread)
       this.#watchRunning()
       this.dispatch()
       this.#listener.onLook()
@@ -216,19 +216,23 @@ export class Dispatcher {
 
   #watchRunning(): void {
     const nowMs = this.#clock.monotonicMs()
-    const threads = this.#pool.ready()
+    const threads = this.#pool.running()
     for (const thread of threads) {
-      let isStuck = false
+      // What it has not begun is not for it any more.
+      let isStuck = thread.state === 'ending'
+      const graceOver: Claim[] = []
       for (const batch of thread.batches) {
         for (const claim of batch.started()) {
           const runningMs = nowMs - batch.control.startedAtMs(claim.index)
           isStuck ||= runningMs > limits.stuckAfterMs
           const timeoutMs = claim.jobType.timeoutMs(claim.policy)
           if (timeoutMs !== undefined && runningMs > timeoutMs) batch.abort(claim, 'timed-out', nowMs)
-          this.#reportUnresponsive(claim, nowMs)
+          if (isGraceOver(batch, claim, nowMs)) graceOver.push(claim)
         }
       }
-      if (isStuck && threads.length > 1) this.#takeBackBehind(thread)
+      // With its thread its place goes too, so what waits behind it is taken back first.
+      if ((isStuck && threads.length > 1) || graceOver.length > 0) this.#takeBackBehind(thread)
+      if (graceOver.length > 0) this.#listener.onGraceOver(thread, graceOver)
     }
   }
 
@@ -236,14 +240,13 @@ export class Dispatcher {
     const taken = thread.batches.flatMap((batch) => batch.takeBackWaiting())
     if (taken.length > 0) this.#claims.giveBack(taken)
   }
+}
 
-  #reportUnresponsive(claim: Claim, nowMs: number): void {
-    if (claim.abortedAtMs === 0 || claim.reportedUnresponsive) return
-    const ignoredForMs = nowMs - claim.abortedAtMs
-    if (ignoredForMs < limits.unresponsiveAfterMs) return
-    claim.reportedUnresponsive = true
-    this.#listener.onUnresponsive(claim, Math.round(ignoredForMs))
-  }
+/** A stop has a grace of its own. */
+function isGraceOver(batch: DispatchedBatch, claim: Claim, nowMs: number): boolean {
+  if (claim.abortedAtMs === 0 || claim.isCondemned) return false
+  if (nowMs - claim.abortedAtMs < claim.jobType.graceMs) return false
+  return batch.control.abortReason(claim.index) !== 'stopping'
 }
 
 /** A thread with one batch that will not take long: what comes behind it does not wait. */

@@ -4,9 +4,7 @@
  * Everything that returns a job (retry, death of its thread, an actor's restart, stop) goes through `putBack`, which
  * ends an older generation as SUPERSEDED and a cancelled job as CANCELLED instead.
  */
-import type { PlainError } from '../errors.ts'
 import type { JobSeq } from '../job/id.ts'
-import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import type { JobFailure } from './messages.ts'
@@ -90,20 +88,6 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   return isBack
 }
 
-/** The job was the only one that ran when its thread died. */
-function chargeDeath(
-  changes: Changes,
-  claim: Claim,
-  failure: JobFailure,
-  startedAt: number,
-  now: number,
-): void {
-  changes.recordAttempt(claim, failure, startedAt, now)
-  if (isPoison(changes.writer.deathCount(claim.seq)) && !claim.fate.cancelRequested)
-    finish(changes, claim, 'FAILED', startedAt, now, failure)
-  else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
-}
-
 /** Whether a job that has died alone this often is given up. */
 export function isPoison(deaths: number): boolean {
   return deaths >= maxDeaths
@@ -116,26 +100,5 @@ export function putBackAll(changes: Changes, claims: readonly Claim[], hasBegun:
     if (claim.place === 'gone') continue
     const suspicion = hasBegun ? 0 : claim.suspicion
     putBack(changes, claim, { runAt: undefined, startedAt: hasBegun ? now : null, now, suspicion })
-  }
-}
-
-/**
- * A thread has died. Of the handlers that had begun one alone is the cause, and is charged; of several nobody knows
- * which it was, so they run alone next. Handlers that had ended, but whose outcomes died with the thread, run again.
- * To be applied after everything that the thread has sent.
- */
-export function judgeDeath(changes: Changes, batches: readonly DispatchedBatch[], error: PlainError): void {
-  const now = changes.clock.wallMs()
-  const nowMonotonicMs = changes.clock.monotonicMs()
-  const started = batches.flatMap((batch) => batch.started())
-  for (const batch of batches) {
-    for (const claim of batch.claims) {
-      if (!batch.holds(claim)) continue
-      const startedAt = Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index))
-      const back = { runAt: undefined, startedAt, now }
-      if (!started.includes(claim)) putBack(changes, claim, { ...back, suspicion: 0 })
-      else if (started.length > 1) putBack(changes, claim, { ...back, suspicion: 1 })
-      else chargeDeath(changes, claim, { cause: 'THREAD_DIED', error }, startedAt, now)
-    }
   }
 }

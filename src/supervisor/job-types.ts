@@ -1,4 +1,5 @@
 import { limits } from '../config.ts'
+import { defaultGraceMs } from '../job/definition.ts'
 import { defaultRetryPolicy, type RetryPolicy } from '../job/retry.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { JobTypeSettings } from './messages.ts'
@@ -43,6 +44,11 @@ export class JobType {
 
   retryPolicy(policy: JobPolicy | undefined): RetryPolicy {
     return { ...defaultRetryPolicy, ...this.settings.retry, ...policy?.retry }
+  }
+
+  /** How long a handler may go on after its signal fired before its thread is ended. */
+  get graceMs(): number {
+    return this.settings.graceMs ?? defaultGraceMs
   }
 
   timeoutMs(policy: JobPolicy | undefined): number | undefined {

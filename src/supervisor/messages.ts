@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Durability } from '../config.ts'
 import type { PlainError } from '../errors.ts'
-import type { FailureCause } from '../job/failure-cause.ts'
+import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { FinalState, JobState } from '../job/state.ts'
@@ -13,6 +13,9 @@ export interface SupervisorStart {
   readonly program: string
   readonly durability: Durability
   readonly threads: number
+  readonly threadMemoryMb: number
+  readonly recycleAfterJobs: number
+  readonly recycleAboveMb: number
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
@@ -23,6 +26,7 @@ export interface SupervisorStart {
 export interface JobTypeSettings {
   readonly retry?: Partial<RetryPolicy>
   readonly timeoutMs?: number
+  readonly graceMs?: number
   readonly overlap?: number
 }
 
@@ -169,11 +173,18 @@ export type EngineEvent =
       readonly jobType: string
       readonly ignoredForMs: number
     }
+  | {
+      readonly kind: 'job-threw-late'
+      readonly seq: number
+      readonly jobType: string
+      readonly error: PlainError
+    }
   | { readonly kind: 'job-without-handler'; readonly seq: number; readonly jobType: string }
   | { readonly kind: 'recovered'; readonly interrupted: number; readonly poisoned: number }
   | {
       readonly kind: 'thread-died'
       readonly threadId: number
+      readonly cause: DeathCause
       readonly error: PlainError
       readonly suspects: readonly number[]
     }

@@ -4,9 +4,16 @@
  * A thread is greeted before it is given batches: it loads the job modules and gets its ports, which reach an idle
  * thread only inside a task. Piscina's own queue stays empty: each task is aimed at one thread, which has room for it.
  *
- * A thread may die at any time (a handler called process.exit, ran out of heap, threw later). Piscina then rejects the
- * thread's tasks and starts another thread, unless one ever died before it was ready: then it silently stops doing so
- * for good. So the number of threads is compared with what it should be, and what is missing comes as a further pool.
+ * A thread may die at any time (a handler called process.exit, ran out of heap, threw where nobody could catch it), and
+ * one whose handler does not give way is ended. Piscina then rejects the thread's tasks and starts another thread, unless
+ * one ever died before it was ready: then it silently stops doing so for good. So the number of threads is compared with
+ * what it should be, and what is missing is started anew.
+ *
+ *   greeting ──loaded──► ready ──end()──► ending ──exit──► dead
+ *       └────────────────────┴──────────────┴── or written off: stuck in native code, which nothing can end
+ *
+ * Each thread has a Piscina of its own: one that is written off takes no other with it, and what Piscina would start in
+ * its place, should the native call ever return, never comes.
  */
 
 import { fileURLToPath } from 'node:url'
@@ -14,17 +21,20 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } f
 import { Piscina } from 'piscina'
 import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
 import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
-import { type Clock, withinMs } from '../clock.ts'
+import { afterThisTurn, type Clock, withinMs } from '../clock.ts'
 import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
 import type {
+  BatchReply,
   GreetReply,
   GreetTask,
+  LateThrow,
   Outcomes,
   PoolTask,
   ThreadMessage,
   ThreadNotice,
 } from '../execution/messages.ts'
 import { createOutbox, OutboxReader } from '../execution/outbox.ts'
+import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
 
 /** Batches that a thread may have at a time. Beyond two they are for handlers that wait and overlap. */
@@ -40,6 +50,12 @@ export interface PoolSettings {
   /** The types that these modules must serve in a thread. */
   readonly jobTypes: readonly string[]
   readonly setupUrl: string | undefined
+  /** Of the heap of each thread. */
+  readonly threadMemoryMb: number
+  /** A thread that has run so many jobs is replaced, when it has nothing left. 0: never. */
+  readonly recycleAfterJobs: number
+  /** The same for one that holds more memory after a batch. */
+  readonly recycleAboveMb: number
   /** Fresh ports to the actors, for one thread. */
   connectActors(): Readonly<Record<string, MessagePort>>
 }
@@ -50,10 +66,17 @@ export interface PoolListener {
   onOutcomes(thread: PoolThread, outcomes: Outcomes): void
   /** The thread has run the batch to its end; its last outcomes. */
   onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
+  /** Something threw where nobody could catch it. The thread gets nothing new, and is ended when it has nothing left. */
+  onLateThrow(late: LateThrow): void
   /** Everything that the thread had sent has been given to `onOutcomes` before. */
-  onDied(thread: PoolThread, error: Error): void
+  onDied(thread: PoolThread, death: ThreadDeath): void
   /** New threads fail again and again before they are ready; no more are started. */
   onGaveUp(error: Error): void
+}
+
+export interface ThreadDeath {
+  readonly cause: DeathCause
+  readonly error: Error
 }
 
 /** One pool thread, from its greeting to its death. */
@@ -62,7 +85,10 @@ export class PoolThread {
   readonly port: MessagePort
   readonly batches: DispatchedBatch[] = []
   readonly #outbox: OutboxReader
-  state: 'greeting' | 'ready' | 'dead' = 'greeting'
+  state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
+  /** It ends because it has done enough, and not for a job that runs in it. */
+  isRetired = false
+  jobsRun = 0
 
   constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {
     this.threadId = threadId
@@ -84,9 +110,7 @@ export class Pool {
   readonly #settings: PoolSettings
   readonly #listener: PoolListener
   readonly #threads = new Map<number, PoolThread>()
-  readonly #pools: Piscina<PoolTask, GreetReply | Outcomes>[] = []
-  /** The thread that the task being submitted is meant for: Piscina asks its balancer at once. */
-  #target = 0
+  #pools: Piscina<PoolTask, GreetReply | BatchReply>[] = []
   #closing = false
   #isStarted = false
   readonly #failures = new RestartHistory(defaultRestartBudget)
@@ -106,7 +130,7 @@ export class Pool {
    */
   async start(): Promise<void> {
     this.#started = Promise.withResolvers()
-    this.#addThreads(this.#settings.threads)
+    for (let thread = 0; thread < this.#settings.threads; thread++) this.#addThread()
     await this.#started.promise
     this.#isStarted = true
   }
@@ -121,6 +145,11 @@ export class Pool {
     return [...this.#threads.values()].filter((thread) => thread.state === 'ready')
   }
 
+  /** Threads that may have batches: these, and those that are ending. */
+  running(): PoolThread[] {
+    return [...this.#threads.values()].filter(({ state }) => state === 'ready' || state === 'ending')
+  }
+
   run(thread: PoolThread, batch: DispatchedBatch): void {
     thread.batches.push(batch)
     this.#submit(thread.threadId, batch.task(), []).then(
@@ -129,6 +158,9 @@ export class Pool {
         this.#drain(thread)
         removeBatch(thread, batch)
         assert('batch' in reply, 'a batch is answered with outcomes')
+        thread.jobsRun += batch.claims.length
+        if (this.#isWornOut(thread, reply)) this.retire(thread)
+        if (thread.state === 'ending' && thread.batches.length === 0) void this.end(thread)
         this.#listener.onBatchEnd(thread, batch, reply)
       },
       (error: unknown) => this.#died(thread, error),
@@ -140,10 +172,38 @@ export class Pool {
     for (const outcomes of thread.collect()) this.#listener.onOutcomes(thread, outcomes)
   }
 
-  /** Ends a thread by force; `onDied` follows. */
+  /** Gives a thread nothing new, and ends it when it has nothing left. `onDied` follows. */
+  retire(thread: PoolThread): void {
+    if (thread.state !== 'ready') return
+    thread.state = 'ending'
+    thread.isRetired = true
+    if (thread.batches.length === 0) void this.end(thread)
+  }
+
+  #isWornOut({ jobsRun }: PoolThread, { memoryMb = 0 }: BatchReply): boolean {
+    const { recycleAfterJobs, recycleAboveMb } = this.#settings
+    return (
+      (recycleAfterJobs > 0 && jobsRun >= recycleAfterJobs) ||
+      (recycleAboveMb > 0 && memoryMb > recycleAboveMb)
+    )
+  }
+
+  /** Ends a thread by force; `onDied` follows, a second later at most. It is given nothing more. */
   async end(thread: PoolThread): Promise<void> {
+    if (thread.state === 'ready') thread.state = 'ending'
     const worker = this.#workerOf(thread.threadId)
-    if (worker !== undefined) await withinMs(worker.terminate(), writeOffMs)
+    if (worker === undefined) return
+    const outcome = await withinMs(worker.terminate(), writeOffMs)
+    if (outcome === 'timed-out') this.#writeOff(thread, worker)
+  }
+
+  /** The thread is in native code, which nothing can end. It is let go, and ends when the call returns. */
+  #writeOff(thread: PoolThread, worker: Worker): void {
+    const pool = this.#poolOf(thread.threadId)
+    this.#pools = this.#pools.filter((one) => one !== pool)
+    worker.unref()
+    void pool?.destroy()
+    this.#died(thread, new Error('The thread is stuck in native code, and was written off'))
   }
 
   /** Ends all threads. None of them may have work left that anybody waits for. */
@@ -157,23 +217,23 @@ export class Pool {
     await withinMs(Promise.all(this.#pools.map((pool) => pool.destroy())), writeOffMs)
   }
 
-  #addThreads(count: number): void {
-    const pool = new Piscina<PoolTask, GreetReply | Outcomes>({
+  #addThread(): void {
+    const pool = new Piscina<PoolTask, GreetReply | BatchReply>({
       ...threadExecOptions(),
       filename: fileURLToPath(threadEntryUrl('pool-thread')),
-      minThreads: count,
-      maxThreads: count,
+      minThreads: 1,
+      maxThreads: 1,
       concurrentTasksPerWorker: batchesAtOnce,
       maxQueue: 0,
       recordTiming: false,
       workerHistogram: false,
-      loadBalancer: (_task, workers) => workers.find((worker) => worker.id === this.#target) ?? null,
+      resourceLimits: { maxOldGenerationSizeMb: this.#settings.threadMemoryMb },
     })
     this.#pools.push(pool)
     pool.on('workerCreate', (worker: { readonly id: number }) => void this.#greet(worker.id))
-    // A thread that died without a task: its death is handled here or by what waited for it, whichever comes first.
+    // A thread that died without a task. With one, the task is rejected, in the same turn, with what the thread died of.
     pool.on('error', (error: Error) => this.#findDead(error))
-    pool.on('workerDestroy', () => this.#findDead(new Error('The thread ended')))
+    pool.on('workerDestroy', () => afterThisTurn(() => this.#findDead(new Error('The thread ended'))))
   }
 
   async #greet(threadId: number): Promise<void> {
@@ -188,11 +248,12 @@ export class Pool {
       databaseId: this.#settings.databaseId,
       moduleUrls: this.#settings.moduleUrls,
       setupUrl: this.#settings.setupUrl,
+      tellsMemory: this.#settings.recycleAboveMb > 0,
       port: channel.port2,
       outbox,
       actorPorts,
     }
-    let reply: GreetReply | Outcomes
+    let reply: GreetReply | BatchReply
     try {
       reply = await this.#submit(threadId, task, [channel.port2, ...Object.values(actorPorts)])
     } catch (error) {
@@ -225,13 +286,14 @@ export class Pool {
     threadId: number,
     task: PoolTask,
     transferList: readonly MessagePort[],
-  ): Promise<GreetReply | Outcomes> {
-    const pool = this.#pools.find((candidate) =>
-      candidate.threads.some((worker) => worker.threadId === threadId),
-    )
+  ): Promise<GreetReply | BatchReply> {
+    const pool = this.#poolOf(threadId)
     if (pool === undefined) return Promise.reject(new Error(`Thread ${threadId} is gone`))
-    this.#target = threadId
     return pool.run(task, { transferList: [...transferList] })
+  }
+
+  #poolOf(threadId: number): Piscina<PoolTask, GreetReply | BatchReply> | undefined {
+    return this.#pools.find((pool) => pool.threads.some((worker) => worker.threadId === threadId))
   }
 
   #workerOf(threadId: number): Worker | undefined {
@@ -245,6 +307,10 @@ export class Pool {
         this.#listener.onOutcomes(thread, message)
         return
       case 'look-into-outbox':
+        return
+      case 'threw-later':
+        this.retire(thread)
+        this.#listener.onLateThrow(message)
         return
       default:
         unreachable(message)
@@ -285,13 +351,13 @@ export class Pool {
 
   #died(thread: PoolThread, error: unknown): void {
     if (thread.state === 'dead' || this.#closing) return
-    const wasReady = thread.state === 'ready'
-    if (wasReady) this.#drain(thread)
+    const { state } = thread
+    if (state !== 'greeting') this.#drain(thread)
     this.#forget(thread)
     // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
     void this.end(thread)
     const cause = error instanceof Error ? error : new Error(String(error))
-    if (!wasReady) {
+    if (state === 'greeting') {
       this.#greetingFailed(
         engineError('START_FAILED', {
           found: `A pool thread died before it was ready: ${cause.message}`,
@@ -301,10 +367,19 @@ export class Pool {
       )
     }
     if (this.#closing) return
-    this.#listener.onDied(thread, cause)
-    const missing = this.#settings.threads - this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
-    if (missing > 0) this.#addThreads(missing)
+    this.#listener.onDied(thread, {
+      cause: state === 'ending' ? 'THREAD_DIED' : deathCause(cause),
+      error: cause,
+    })
+    const threads = this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
+    for (let missing = this.#settings.threads - threads; missing > 0; missing--) this.#addThread()
   }
+}
+
+function deathCause(error: Error): DeathCause {
+  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'OUT_OF_MEMORY'
+  // Piscina's words for a thread that ended without an error.
+  return error.message.startsWith('worker exited with code') ? 'EXITED' : 'THREAD_DIED'
 }
 
 function removeBatch(thread: PoolThread, batch: DispatchedBatch): void {

@@ -6,14 +6,12 @@
  */
 import { unreachable } from '../errors.ts'
 import type { AttemptEnd, Outcomes } from '../execution/messages.ts'
-import { backoffDelayMs } from '../job/retry.ts'
-import type { Verdict } from '../job/verdict.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { addJob, factsOf } from './enqueue.ts'
+import { failAttempt } from './fail-attempt.ts'
 import { finish, putBack } from './finish.ts'
-import type { JobFailure } from './messages.ts'
 
 /** How long a job waits that an actor's restart interrupted: the actor needs about this long to come back. */
 const interruptedDelayMs = 100
@@ -164,38 +162,4 @@ function endDone(changes: Changes, claim: Claim, result: string | undefined): vo
   changes.claims.end(claim)
   changes.reportSettled(claim, () => ({ state: 'DONE', result, failure: undefined, supersededBy: undefined }))
   changes.releaseNext(claim.fate.supersededBy)
-}
-
-function failAttempt(
-  changes: Changes,
-  claim: Claim,
-  failure: JobFailure,
-  verdict: Verdict,
-  startedAt: number,
-  now: number,
-): void {
-  changes.recordAttempt(claim, failure, startedAt, now)
-  if (claim.fate.cancelRequested) {
-    finish(changes, claim, 'CANCELLED', startedAt, now)
-    return
-  }
-  const failures = claim.failures + 1
-  const policy = claim.jobType.retryPolicy(claim.policy)
-  if (verdict.kind === 'fatal' || failures >= policy.maxAttempts) {
-    finish(changes, claim, 'FAILED', startedAt, now, failure)
-    return
-  }
-  const delayMs =
-    verdict.kind === 'retry-after' ? verdict.delayMs : backoffDelayMs(policy, failures, changes.random())
-  const isBack = putBack(changes, claim, { runAt: now + delayMs, startedAt, now, suspicion: 0, failures })
-  if (isBack) {
-    changes.report({
-      kind: 'job-retried',
-      seq: claim.seq,
-      jobType: claim.jobType.name,
-      attempt: claim.attempt,
-      failure,
-      delayMs,
-    })
-  }
 }

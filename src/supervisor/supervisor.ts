@@ -12,9 +12,11 @@ import type { DispatchedBatch } from './batch.ts'
 import { Changes } from './changes.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Claims } from './claims.ts'
+import { judgeDeath } from './death.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { judgeDeath, putBackAll } from './finish.ts'
+import { putBackAll } from './finish.ts'
 import { type Command, GroupCommit } from './group-commit.ts'
+import { IdleWaiters } from './idle-waiters.ts'
 import { JobTypes } from './job-types.ts'
 import { LastingCommands } from './lasting-commands.ts'
 import type { EngineEvent, StopReport, SupervisorStats } from './messages.ts'
@@ -23,6 +25,7 @@ import { recover } from './recover.ts'
 import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
+import { ThreadEnds } from './thread-ends.ts'
 
 /** Commands that are taken out of the mailbox at a time: enough for each lane to get its share of them. */
 const commandsPerTake = 8
@@ -47,6 +50,7 @@ export class Supervisor {
   readonly #pool: Pool
   readonly #dispatcher: Dispatcher
   readonly #actors: Actors
+  readonly #ends: ThreadEnds
   readonly #checkpoints: Checkpoints
   readonly subscriptions: Subscriptions
   /** Taken out of the mailbox and not applied yet, the next one last. */
@@ -54,7 +58,7 @@ export class Supervisor {
   #isWoken = false
   #isCycling = false
   #dueTimer: Timer | undefined
-  #idleWaiters: (() => void)[] = []
+  readonly #idle = new IdleWaiters()
   #drained: (() => void) | undefined
   #state: 'serving' | 'draining' | 'ending' | 'ended' = 'serving'
 
@@ -81,36 +85,11 @@ export class Supervisor {
       onEvent: (event) => this.#emit(event),
     })
     this.#checkpoints = new Checkpoints(database, clock, (event) => this.#emit(event))
-    this.#pool = new Pool(
-      {
-        threads: start.threads,
-        databaseId: surroundings.databaseId,
-        moduleUrls: start.moduleUrls,
-        jobTypes: Object.keys(start.jobTypes),
-        setupUrl: start.setupUrl,
-        connectActors: () => this.#actors.connectAll(),
-      },
-      clock,
-      {
-        onReady: (thread) => {
-          this.#actors.tellFailures(thread)
-          this.wake()
-        },
-        onOutcomes: (thread, outcomes) => this.#receive(thread, outcomes),
-        onBatchEnd: (_thread, batch, outcomes) => this.#receiveLast(batch, outcomes),
-        onDied: (thread, error) => this.#threadDied(thread, error),
-        onGaveUp: (error) => {
-          // The end of this thread, which the host is told: without pool threads there is nothing left to do here.
-          afterThisTurn(() => {
-            throw error
-          })
-        },
-      },
-    )
+    this.#pool = this.#makePool(surroundings)
+    this.#ends = this.#makeEnds()
     this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
       onLook: () => this.#wakeForWaiting(),
-      onUnresponsive: ({ seq, jobType }, ignoredForMs) =>
-        this.#emit({ kind: 'job-unresponsive', seq, jobType: jobType.name, ignoredForMs }),
+      onGraceOver: (thread, claims) => this.#ends.graceOver(thread, claims),
     })
     this.#changes = new Changes({
       writer,
@@ -126,6 +105,51 @@ export class Supervisor {
         abort: (claim, reason) => this.#dispatcher.abort(claim, reason),
       },
       afterCommit: (effect) => this.#commit.afterCommit(effect),
+    })
+  }
+
+  #makePool({ start, databaseId }: SupervisorSurroundings): Pool {
+    return new Pool(
+      {
+        threads: start.threads,
+        databaseId: databaseId,
+        moduleUrls: start.moduleUrls,
+        jobTypes: Object.keys(start.jobTypes),
+        setupUrl: start.setupUrl,
+        threadMemoryMb: start.threadMemoryMb,
+        recycleAfterJobs: start.recycleAfterJobs,
+        recycleAboveMb: start.recycleAboveMb,
+        connectActors: () => this.#actors.connectAll(),
+      },
+      this.#clock,
+      {
+        onReady: (thread) => {
+          this.#actors.tellFailures(thread)
+          this.wake()
+        },
+        onOutcomes: (thread, outcomes) => this.#receive(thread, outcomes),
+        onBatchEnd: (_thread, batch, outcomes) => this.#receiveLast(batch, outcomes),
+        onLateThrow: (late) => this.#ends.threwLater(late),
+        onDied: (thread, death) => this.#ends.died(thread, death),
+        onGaveUp: (error) => {
+          // The end of this thread, which the host is told: without pool threads there is nothing left to do here.
+          afterThisTurn(() => {
+            throw error
+          })
+        },
+      },
+    )
+  }
+
+  #makeEnds(): ThreadEnds {
+    return new ThreadEnds(this.#clock, this.#claims, {
+      end: (thread) => void this.#pool.end(thread),
+      emit: (event) => this.#emit(event),
+      judges: () => this.#state === 'serving' || this.#state === 'draining',
+      judge: (batches, cause, error) => {
+        if (batches.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, batches, cause, error))
+        this.wake()
+      },
     })
   }
 
@@ -179,8 +203,8 @@ export class Supervisor {
   }
 
   whenIdle(answer: () => void): void {
-    this.#idleWaiters.push(answer)
-    this.#answerIdle()
+    this.#idle.add(answer)
+    this.#idle.answer(this.#changes)
   }
 
   stats(): SupervisorStats {
@@ -237,7 +261,7 @@ export class Supervisor {
     this.#isCycling = false
     this.subscriptions.flush()
     this.#dispatcher.dispatch()
-    this.#answerIdle()
+    this.#idle.answer(this.#changes)
     this.#planDue()
     if (this.#claims.size === 0) this.#drained?.()
     if (isBlocked) return false
@@ -262,15 +286,6 @@ export class Supervisor {
     if (dueAt === undefined || this.#state !== 'serving') return
     const delayMs = Math.max(1, Math.min(dueAt - this.#clock.wallMs(), longestDueWaitMs))
     this.#dueTimer = this.#clock.startTimer(delayMs, () => this.wake())
-  }
-
-  #answerIdle(): void {
-    if (this.#idleWaiters.length === 0) return
-    const jobs = this.#changes.writer.counters.totals()
-    if (jobs.QUEUED + jobs.SCHEDULED + jobs.RUNNING > this.#changes.parked) return
-    const waiters = this.#idleWaiters
-    this.#idleWaiters = []
-    for (const answer of waiters) answer()
   }
 
   #releaseParked(): void {
@@ -317,18 +332,6 @@ export class Supervisor {
     this.#lasting.submit(() => applyOutcomes(this.#changes, batch, outcomes))
   }
 
-  #threadDied(thread: PoolThread, cause: Error): void {
-    const batches = [...thread.batches]
-    this.#claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
-    // Who is ended by the stop is put back by it.
-    if (this.#state !== 'serving' && this.#state !== 'draining') return
-    const error = toPlainError(cause)
-    const suspects = batches.flatMap((batch) => batch.started().map((claim) => claim.seq))
-    this.#emit({ kind: 'thread-died', threadId: thread.threadId, error, suspects })
-    if (batches.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, batches, error))
-    this.wake()
-  }
-
   #emit(event: EngineEvent): void {
     this.#surroundings.tell({ kind: 'event', event })
   }
@@ -360,11 +363,11 @@ export class Supervisor {
     this.#state = 'ending'
     // Not those that have only their last reply to give.
     const stuck = this.#pool
-      .ready()
+      .running()
       .filter((thread) => thread.batches.some((one) => one.started().length > 0))
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     // What ended in the last moment, and whose reply is still under way.
-    for (const thread of this.#pool.ready()) this.#pool.collect(thread)
+    for (const thread of this.#pool.running()) this.#pool.collect(thread)
     this.#lasting.offerKept()
     while (this.#waiting > 0 && this.#cycle());
     const left = [...this.#claims.all()]

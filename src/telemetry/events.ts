@@ -6,10 +6,11 @@
  * | `job-settled` | a job got its outcome; after the commit that recorded it | debug |
  * | `job-retried` | an attempt failed and another will follow | warn |
  * | `job-failed` | a job ended as FAILED | error |
- * | `job-unresponsive` | a handler still runs 5 s after its signal fired | warn |
+ * | `job-unresponsive` | a handler did not give way within its grace after its signal fired; its thread is ended for it | warn |
+ * | `job-threw-late` | something that a job had begun threw after the job had ended; its outcome stays, its thread is replaced | error |
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |
- * | `thread-died` | a pool thread ended by itself; it is replaced | error |
+ * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way; it is replaced | error |
  * | `actor-died` | an actor's thread ended by itself | error |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
@@ -18,7 +19,7 @@
 
 import type { PlainError } from '../errors.ts'
 import { describe, invalidOption } from '../errors.ts'
-import type { FailureCause } from '../job/failure-cause.ts'
+import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
 
 export interface EngineEventMap {
@@ -39,10 +40,12 @@ export interface EngineEventMap {
   'job-retried': JobFailureEvent & { readonly delayMs: number }
   'job-failed': JobFailureEvent
   'job-unresponsive': { readonly jobId: string; readonly jobType: string; readonly ignoredForMs: number }
+  'job-threw-late': { readonly jobId: string; readonly jobType: string; readonly error: PlainError }
   'job-without-handler': { readonly jobId: string; readonly jobType: string }
   recovered: { readonly interrupted: number; readonly poisoned: number }
   'thread-died': {
     readonly threadId: number
+    readonly cause: DeathCause
     readonly error: PlainError
     readonly suspects: readonly string[]
   }
@@ -68,6 +71,7 @@ export const eventLevels = {
   'job-retried': 'warn',
   'job-failed': 'error',
   'job-unresponsive': 'warn',
+  'job-threw-late': 'error',
   'job-without-handler': 'warn',
   recovered: 'warn',
   'thread-died': 'error',

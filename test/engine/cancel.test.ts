@@ -103,15 +103,3 @@ test('a cancel that was answered survives the stop of an engine whose handler di
   const second = await engines.open()
   expect(await second.get(job.id)).toMatchObject({ state: 'CANCELLED' })
 })
-
-test('a cancelled job whose signal nobody heeds is reported', { timeout: 20_000 }, async () => {
-  const engine = await engines.open({ threads: 1 })
-  const stage = engines.stage
-  const job = await engine.enqueue('DEAF', { gate: 'g' })
-  await stage.began(job.id)
-  const report = new Promise((resolve) => engine.events.once('job-unresponsive', resolve))
-  await engine.cancel(job.id)
-  expect(await report).toMatchObject({ jobId: job.id, jobType: 'DEAF' })
-  stage.open('g')
-  await rejectionOf(job.result(), 'JOB_CANCELLED')
-})

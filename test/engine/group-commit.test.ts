@@ -21,8 +21,8 @@ import { DispatchedBatch } from '../../src/supervisor/batch.ts'
 import { applyCancel, applyRetry } from '../../src/supervisor/cancel.ts'
 import { Changes } from '../../src/supervisor/changes.ts'
 import { type Claim, Claims } from '../../src/supervisor/claims.ts'
+import { judgeDeath } from '../../src/supervisor/death.ts'
 import { applyEnqueue } from '../../src/supervisor/enqueue.ts'
-import { judgeDeath } from '../../src/supervisor/finish.ts'
 import { type Command, GroupCommit } from '../../src/supervisor/group-commit.ts'
 import { JobTypes } from '../../src/supervisor/job-types.ts'
 import type { EnqueueRequest, SettledJob } from '../../src/supervisor/messages.ts'
@@ -210,7 +210,8 @@ class Rig {
   die(): void {
     const batches = this.#batches.splice(0)
     this.claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
-    this.lasting(() => judgeDeath(this.changes, batches, { name: 'Error', message: 'the thread died' }))
+    const error = { name: 'Error', message: 'the thread died' }
+    this.lasting(() => judgeDeath(this.changes, batches, 'THREAD_DIED', error))
   }
 
   get isBusy(): boolean {

@@ -146,7 +146,7 @@ test('a handler that ends its thread while the engine stops holds nothing up', a
   const second = await engines.open()
   await second.idle()
   const details = await second.get(job.id)
-  expect(details?.failedAttempts.map(({ cause }) => cause)).toEqual(['THREAD_DIED', 'THREAD_DIED'])
+  expect(details?.failedAttempts.map(({ cause }) => cause)).toEqual(['EXITED', 'EXITED'])
 })
 
 test('an engine starts and stops many times', async () => {

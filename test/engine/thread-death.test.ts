@@ -9,10 +9,10 @@ test('a job that ends its thread twice alone is failed, and the pool is whole ag
   engine.events.on('thread-died', (event) => died.push(event))
   const job = await engine.enqueue('EXIT')
   const error = await rejectionOf(job.result(), 'JOB_FAILED')
-  expect(error.details).toMatchObject({ cause: 'THREAD_DIED' })
+  expect(error.details).toMatchObject({ cause: 'EXITED' })
   const details = await engine.get(job.id)
   expect(details).toMatchObject({ state: 'FAILED', attempt: 2 })
-  expect(details?.failedAttempts.map(({ cause }) => cause)).toEqual(['THREAD_DIED', 'THREAD_DIED'])
+  expect(details?.failedAttempts.map(({ cause }) => cause)).toEqual(['EXITED', 'EXITED'])
   expect(died.map(({ suspects }) => suspects)).toEqual([[job.id], [job.id]])
   await expectFullPool(engine, 2)
   expect(await (await engine.enqueue('OK', 1)).result()).toBe(1)
@@ -43,7 +43,7 @@ test('what shared a batch with it is done', async () => {
   )
   const outcomes = await Promise.allSettled(jobs.map((job) => job.result()))
   for (const [index, outcome] of outcomes.entries()) {
-    if (index % 300 === 150) expect(outcome).toMatchObject({ reason: { details: { cause: 'THREAD_DIED' } } })
+    if (index % 300 === 150) expect(outcome).toMatchObject({ reason: { details: { cause: 'EXITED' } } })
     else expect(outcome.status).toBe('fulfilled')
   }
   // How a handler ended outlives its thread: none of the others has run a second time.
@@ -55,7 +55,7 @@ test('what shared a batch with it is done', async () => {
 })
 
 test('of several handlers that a thread had begun each runs alone then, uncharged', async () => {
-  const engine = await engines.open({ threads: 1 })
+  const engine = await engines.open({ threads: 1, threadMemoryMb: 64 })
   const stage = engines.stage
   const innocent = await engine.enqueueMany(
     Array.from({ length: 3 }, () => ({ type: 'GATE_OVERLAP', payload: { gate: 'g' } }) as const),
@@ -65,7 +65,7 @@ test('of several handlers that a thread had begun each runs alone then, uncharge
     engine.events.once('thread-died', resolve),
   )
   // It is begun although three handlers wait in the only thread: their overlap leaves room.
-  const culprit = await engine.enqueue('THROWS_LATER_OVERLAP')
+  const culprit = await engine.enqueue('EXHAUSTS_OVERLAP')
   expect([...(await died).suspects].sort()).toEqual([...innocent, culprit].map((job) => job.id).sort())
   stage.open('g')
   await Promise.all(innocent.map((job) => job.result()))
@@ -76,7 +76,7 @@ test('of several handlers that a thread had begun each runs alone then, uncharge
 })
 
 test('suspects get their turn while there is always something else to do', async () => {
-  const engine = await engines.open({ threads: 1 })
+  const engine = await engines.open({ threads: 1, threadMemoryMb: 64 })
   const stage = engines.stage
   const suspects = await engine.enqueueMany(
     Array.from({ length: 4 }, () => ({ type: 'GATE_OVERLAP', payload: { gate: 'g' } }) as const),
@@ -85,7 +85,7 @@ test('suspects get their turn while there is always something else to do', async
   const order: string[] = []
   engine.events.on('job-settled', ({ jobId }) => order.push(jobId))
   const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
-  await engine.enqueue('THROWS_LATER_OVERLAP')
+  await engine.enqueue('EXHAUSTS_OVERLAP')
   await died
   await engine.enqueueMany(
     Array.from({ length: 6_000 }, () => ({ type: 'TINY', payload: { ms: 0.2 } }) as const),
@@ -94,17 +94,6 @@ test('suspects get their turn while there is always something else to do', async
   await engine.idle()
   await engine.stats()
   for (const { id } of suspects) expect(order.indexOf(id)).toBeLessThan(3_000)
-})
-
-test('a thread that dies with nothing to do is replaced', async () => {
-  const engine = await engines.open({ threads: 1 })
-  const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
-  expect(await (await engine.enqueue('LEAVES_BOMB')).result()).toBeUndefined()
-  // An idle thread runs nothing: the bomb goes off with the next job, at the latest.
-  const next = await engine.enqueue('LISTENS_SHORTLY')
-  await died
-  expect(await next.result()).toBe('alive')
-  await expectFullPool(engine, 1)
 })
 
 test('a cancelled job whose thread dies is cancelled', async () => {

@@ -29,7 +29,7 @@ const useDoors: readonly Door[] = [
   { what: /^process\.env$/, allowed: ['src/config.ts'], instead: 'src/config.ts' },
   {
     what: /^process\.(?:exit|reallyExit|abort)$/,
-    allowed: ['src/cli/', 'src/actor/thread-start.ts'],
+    allowed: ['src/cli/', 'src/actor/thread-start.ts', 'src/execution/put-down.ts'],
     instead: 'an error: only the command, and the one place where a thread ends itself, may exit',
   },
   { what: /^console$/, allowed: ['src/cli/'], instead: 'an event of src/telemetry' },

@@ -1,0 +1,81 @@
+/**
+ * What becomes of the jobs of a thread that died, or was ended because one of them did not give way.
+ *
+ * Of the handlers that had begun, those whose grace was over are the reason, and end as they were asked to; one that
+ * called for the end of the thread is charged with it; all others are not charged. Where neither is so, one that had
+ * begun alone is the cause, and is charged; of several nobody knows which it was, so they run alone next. Handlers that had ended, but whose outcomes died with the thread, run
+ * again.
+ */
+import type { PlainError } from '../errors.ts'
+import type { DeathCause } from '../job/failure-cause.ts'
+import type { DispatchedBatch } from './batch.ts'
+import type { Changes } from './changes.ts'
+import type { Claim } from './claims.ts'
+import { failAttempt } from './fail-attempt.ts'
+import { finish, isPoison, putBack } from './finish.ts'
+import type { JobFailure } from './messages.ts'
+
+/** To be applied after everything that the thread has sent. */
+export function judgeDeath(
+  changes: Changes,
+  batches: readonly DispatchedBatch[],
+  cause: DeathCause,
+  error: PlainError,
+): void {
+  const now = changes.clock.wallMs()
+  const nowMonotonicMs = changes.clock.monotonicMs()
+  const started = batches.flatMap((batch) => batch.started())
+  const isBlamed = (claim: Claim) => claim.batch?.control.hasExited(claim.index) ?? false
+  const isKnown = started.some((claim) => claim.isCondemned || isBlamed(claim))
+  for (const batch of batches) {
+    for (const claim of batch.claims) {
+      if (!batch.holds(claim)) continue
+      const startedAt = Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index))
+      const back = { runAt: undefined, startedAt, now }
+      if (claim.isCondemned) endCondemned(changes, batch, claim, startedAt, now)
+      else if (!started.includes(claim)) putBack(changes, claim, { ...back, suspicion: 0 })
+      else if (isBlamed(claim)) chargeDeath(changes, claim, { cause: 'EXITED', error }, startedAt, now)
+      else if (isKnown) putBack(changes, claim, { ...back, suspicion: 0 })
+      else if (started.length > 1) putBack(changes, claim, { ...back, suspicion: 1 })
+      else chargeDeath(changes, claim, { cause, error }, startedAt, now)
+    }
+  }
+}
+
+/** The job was the only one that ran when its thread died. */
+function chargeDeath(
+  changes: Changes,
+  claim: Claim,
+  failure: JobFailure,
+  startedAt: number,
+  now: number,
+): void {
+  changes.recordAttempt(claim, failure, startedAt, now)
+  if (isPoison(changes.writer.deathCount(claim.seq)) && !claim.fate.cancelRequested)
+    finish(changes, claim, 'FAILED', startedAt, now, failure)
+  else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
+}
+
+/** The thread was ended because this job had not given way within its grace. */
+function endCondemned(
+  changes: Changes,
+  batch: DispatchedBatch,
+  claim: Claim,
+  startedAt: number,
+  now: number,
+): void {
+  const graceMs = claim.jobType.graceMs.toLocaleString('en')
+  const error: PlainError = {
+    name: 'Ended',
+    message: `The handler did not give way within ${graceMs} ms of its signal, so its thread was ended`,
+  }
+  const reason = batch.control.abortReason(claim.index)
+  if (claim.fate.cancelRequested || reason === 'cancelled') {
+    changes.recordAttempt(claim, { cause: 'CANCELLED', error }, startedAt, now)
+    finish(changes, claim, 'CANCELLED', startedAt, now)
+  } else if (reason === 'timed-out') {
+    failAttempt(changes, claim, { cause: 'TIMED_OUT', error }, { kind: 'retry' }, startedAt, now)
+  } else {
+    putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 0 })
+  }
+}

@@ -1,0 +1,41 @@
+import { backoffDelayMs } from '../job/retry.ts'
+import type { Verdict } from '../job/verdict.ts'
+import type { Changes } from './changes.ts'
+import type { Claim } from './claims.ts'
+import { finish, putBack } from './finish.ts'
+import type { JobFailure } from './messages.ts'
+
+/** Records a failed attempt; the job is tried again or ends as its policy and the verdict say. */
+export function failAttempt(
+  changes: Changes,
+  claim: Claim,
+  failure: JobFailure,
+  verdict: Verdict,
+  startedAt: number,
+  now: number,
+): void {
+  changes.recordAttempt(claim, failure, startedAt, now)
+  if (claim.fate.cancelRequested) {
+    finish(changes, claim, 'CANCELLED', startedAt, now)
+    return
+  }
+  const failures = claim.failures + 1
+  const policy = claim.jobType.retryPolicy(claim.policy)
+  if (verdict.kind === 'fatal' || failures >= policy.maxAttempts) {
+    finish(changes, claim, 'FAILED', startedAt, now, failure)
+    return
+  }
+  const delayMs =
+    verdict.kind === 'retry-after' ? verdict.delayMs : backoffDelayMs(policy, failures, changes.random())
+  const isBack = putBack(changes, claim, { runAt: now + delayMs, startedAt, now, suspicion: 0, failures })
+  if (isBack) {
+    changes.report({
+      kind: 'job-retried',
+      seq: claim.seq,
+      jobType: claim.jobType.name,
+      attempt: claim.attempt,
+      failure,
+      delayMs,
+    })
+  }
+}

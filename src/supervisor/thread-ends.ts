@@ -1,0 +1,65 @@
+import type { Clock } from '../clock.ts'
+import { type PlainError, toPlainError } from '../errors.ts'
+import type { LateThrow } from '../execution/messages.ts'
+import type { DeathCause } from '../job/failure-cause.ts'
+import type { DispatchedBatch } from './batch.ts'
+import type { Claim, Claims } from './claims.ts'
+import type { EngineEvent } from './messages.ts'
+import type { PoolThread, ThreadDeath } from './pool.ts'
+
+interface Surroundings {
+  /** Ends a thread by force. */
+  end(thread: PoolThread): void
+  emit(event: EngineEvent): void
+  /** False: who dies now is ended by the stop, and what it ran is put back by that. */
+  judges(): boolean
+  /** Decides what becomes of the batches of a dead thread. */
+  judge(batches: readonly DispatchedBatch[], cause: DeathCause, error: PlainError): void
+}
+
+/** What is done, and told, when a thread ends or has to be ended. */
+export class ThreadEnds {
+  readonly #clock: Clock
+  readonly #claims: Claims
+  readonly #surroundings: Surroundings
+
+  constructor(clock: Clock, claims: Claims, surroundings: Surroundings) {
+    this.#clock = clock
+    this.#claims = claims
+    this.#surroundings = surroundings
+  }
+
+  /** Handlers that do not listen are ended with their thread. Its death is judged when it comes. */
+  graceOver(thread: PoolThread, claims: readonly Claim[]): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const claim of claims) {
+      claim.isCondemned = true
+      this.#surroundings.emit({
+        kind: 'job-unresponsive',
+        seq: claim.seq,
+        jobType: claim.jobType.name,
+        ignoredForMs: Math.round(nowMs - claim.abortedAtMs),
+      })
+    }
+    this.#surroundings.end(thread)
+  }
+
+  /** A job that still runs is told of with its outcome. */
+  threwLater({ seq, jobType, hasEnded, error }: LateThrow): void {
+    if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, error })
+  }
+
+  died(thread: PoolThread, { cause, error: thrown }: ThreadDeath): void {
+    const batches = [...thread.batches]
+    this.#claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
+    if (!this.#surroundings.judges()) return
+    const error = toPlainError(thrown)
+    const started = batches.flatMap((batch) => batch.started())
+    const condemned = started.filter((claim) => claim.isCondemned)
+    const suspects = (condemned.length > 0 ? condemned : started).map((claim) => claim.seq)
+    // One that had done enough was meant to end.
+    if (!thread.isRetired || batches.length > 0)
+      this.#surroundings.emit({ kind: 'thread-died', threadId: thread.threadId, cause, error, suspects })
+    this.#surroundings.judge(batches, cause, error)
+  }
+}
