@@ -6,6 +6,7 @@ import { printText, spreadOf } from './print.ts'
 import { type Scenario, toFigure } from './scenario.ts'
 import { backlog } from './scenarios/backlog.ts'
 import { burst } from './scenarios/burst.ts'
+import { cancel } from './scenarios/cancel.ts'
 import { cpu } from './scenarios/cpu.ts'
 import { enqueue } from './scenarios/enqueue.ts'
 import { floor } from './scenarios/floor.ts'
@@ -22,6 +23,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   cpu,
   latency,
   burst,
+  cancel,
   supersede,
   backlog,
   index,

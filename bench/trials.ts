@@ -29,6 +29,7 @@ export const trials = {
   'claim-backlog': () => import('./trials/claim-backlog.ts'),
   'engine-backlog': () => import('./trials/engine-backlog.ts'),
   'engine-burst': () => import('./trials/engine-burst.ts'),
+  'engine-cancel': () => import('./trials/engine-cancel.ts'),
   'engine-enqueue': () => import('./trials/engine-enqueue.ts'),
   'engine-hash': () => import('./trials/engine-hash.ts'),
   'engine-latency': () => import('./trials/engine-latency.ts'),

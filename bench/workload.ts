@@ -6,6 +6,16 @@ import { hashFor } from './hash.ts'
 /** Its result is when its handler began, by the monotonic clock. */
 export const stampJobType = 'STAMP'
 
+/** What POLL and DEAF tell, and over which channel. */
+export interface CancelMark {
+  readonly kind: 'began' | 'saw'
+  readonly jobId: string
+  /** By the monotonic clock. */
+  readonly atMs: number
+}
+export const cancelChannel = 'semantica-bench-cancel'
+export const deafGraceMs = 200
+
 export default defineJobs(import.meta.url, {
   NO_OP: { run() {} },
   OCCUPY: {
@@ -18,6 +28,31 @@ export default defineJobs(import.meta.url, {
     run: (payload) => hashFor((payload as HashPayload).rounds),
   },
   [stampJobType]: { run: () => systemClock.monotonicMs() },
+  /** A synchronous loop that looks at the flag, and tells when it began and when it saw it. */
+  POLL: {
+    run(_payload, context) {
+      const channel = new BroadcastChannel(cancelChannel)
+      const tell = (kind: CancelMark['kind']) =>
+        channel.postMessage({
+          kind,
+          jobId: context.jobId,
+          atMs: systemClock.monotonicMs(),
+        } satisfies CancelMark)
+      tell('began')
+      while (!context.cancelled);
+      tell('saw')
+      channel.close()
+    },
+  },
+  /** The same that looks at nothing. */
+  DEAF: {
+    graceMs: deafGraceMs,
+    run(_payload, { jobId }) {
+      const channel = new BroadcastChannel(cancelChannel)
+      channel.postMessage({ kind: 'began', jobId, atMs: systemClock.monotonicMs() } satisfies CancelMark)
+      for (;;);
+    },
+  },
   SPIN: {
     // The same.
     run(payload) {

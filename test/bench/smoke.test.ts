@@ -49,6 +49,7 @@ describe('scenarios', () => {
       },
     ],
     ['burst', { others_of_100_ms: figure('ms'), others_of_1000_ms: figure('ms') }],
+    ['cancel', { saw_flag_p99_ms: plainFigure('ms'), ended_after_grace_ms: plainFigure('ms') }],
     ['supersede', { never_ran: plainFigure('%') }],
     ['backlog', { claim_cost: figure('µs/job'), first_job_ms: plainFigure('ms'), rss_mb: plainFigure('MB') }],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
@@ -99,6 +100,7 @@ test('--help lists the scenarios and options', async () => {
     'cpu',
     'latency',
     'burst',
+    'cancel',
     'supersede',
     'backlog',
     'index',
@@ -114,7 +116,7 @@ test('--help lists the scenarios and options', async () => {
 test.each([
   [
     [],
-    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, supersede, backlog, index.',
+    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, supersede, backlog, index.',
   ],
   [['bogus'], 'There is no scenario bogus. Scenarios: floor,'],
   [['toString'], 'There is no scenario toString.'],

@@ -12,6 +12,7 @@ const ownScenarios = [
   'latency',
   'backlog',
   'burst',
+  'cancel',
   'supersede',
   'cpu',
   'index',
