@@ -90,6 +90,8 @@ export const limits = {
   jobsPerMessage: 500,
   /** A message with this much payload takes no further job. */
   charactersPerMessage: 1_000_000,
+  /** A longer payload is kept in a table of its own: a job's row is written twice. */
+  longPayloadCharacters: 16_384,
   /** Jobs and characters of one atomic `enqueueMany`. */
   atomicJobs: 10_000,
   atomicCharacters: 10_000_000,

@@ -65,6 +65,11 @@ CREATE TABLE meta (
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE payloads (
+  seq INTEGER PRIMARY KEY,
+  payload TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE schema_migrations (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,

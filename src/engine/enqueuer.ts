@@ -71,7 +71,7 @@ export class Enqueuer {
       pack.isMixed ||= jobTypes.length > 0 && jobTypes[0] !== job.jobType
       jobTypes.push(job.jobType)
       payloads.push(job.payload)
-      if (job.options !== undefined) pack.options ??= new Array(payloads.length - 1).fill(undefined)
+      if (!isPlain(job)) pack.options ??= new Array(payloads.length - 1).fill(undefined)
       pack.options?.push(job.options)
       pack.characters += job.payload.length
       pack.resolves.push(resolve)
@@ -96,7 +96,7 @@ export class Enqueuer {
         jobs: jobs.length,
         jobTypes: jobs.every((job) => job.jobType === first) ? first : jobs.map((job) => job.jobType),
         payloads: JSON.stringify(jobs.map((job) => job.payload)),
-        options: jobs.some((job) => job.options !== undefined) ? jobs.map((job) => job.options) : undefined,
+        options: jobs.every(isPlain) ? undefined : jobs.map((job) => job.options),
       })
       return this.#handlesOf(
         reply,
@@ -208,6 +208,11 @@ export class Enqueuer {
       else this.#readyWaiters.push(waiter)
     }
   }
+}
+
+/** Whether many like it can be written by one statement. */
+function isPlain({ options, payload }: CheckedJob): boolean {
+  return options === undefined && payload.length <= limits.longPayloadCharacters
 }
 
 function charactersOf(jobs: readonly CheckedJob[]): number {

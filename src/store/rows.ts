@@ -125,8 +125,12 @@ export interface JobRow {
   readonly parent: JobSeq | null
 }
 
+/** A job's payload, wherever it stands: see migrations/005_payloads. */
+export const payloadColumn = `CASE payload WHEN '' THEN
+  (SELECT payloads.payload FROM payloads WHERE payloads.seq = jobs.seq) ELSE payload END AS payload`
+
 /** The columns of JobRow, under its names. */
-export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, payload, created_at AS createdAt,
+export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, ${payloadColumn}, created_at AS createdAt,
   started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor, result,
   subject_key AS subjectKey, generation, attempt, failures, policy, superseded_by AS supersededBy,
   retried_from AS retriedFrom, parent_job_id AS parent`

@@ -14,6 +14,7 @@ import {
   type JobHead,
   type JobRow,
   jobRowColumns,
+  payloadColumn,
   type SubjectRow,
 } from './rows.ts'
 
@@ -22,7 +23,9 @@ import {
  * SQLite plans a statement anew at each run when it has bound what decides about the index or the limit, which costs
  * eight times the reading itself.
  */
-const backlogPeek = (suspicion: number): string => `SELECT seq, job_type AS jobType, queue, priority, payload,
+const backlogPeek = (
+  suspicion: number,
+): string => `SELECT seq, job_type AS jobType, queue, priority, ${payloadColumn},
   created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
   FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion = ${suspicion} ORDER BY priority DESC, seq`
 
@@ -49,6 +52,7 @@ export const writeSql = {
        superseded_by, retried_from, waits_for, parent_job_id)
       VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
        @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent)`,
+  payloadInsert: 'INSERT INTO payloads (seq, payload) VALUES (?, ?)',
   idempotencyKeyFind: 'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
   idempotencyKeyInsert: `INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)
     ON CONFLICT (idempotency_key) DO UPDATE SET seq = excluded.seq`,
@@ -132,6 +136,7 @@ export function prepareWrites(database: Database) {
     jobsInsertPlainRunning: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainRunning),
     jobsInsertPlainQueued: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainQueued),
     jobInsert: prepare<[object]>(writeSql.jobInsert),
+    payloadInsert: prepare<[JobSeq, string]>(writeSql.payloadInsert),
     idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(writeSql.idempotencyKeyFind),
     idempotencyKeyInsert: prepare<[string, JobSeq]>(writeSql.idempotencyKeyInsert),
     subjectGet: prepare<[string], SubjectRow>(writeSql.subjectGet),

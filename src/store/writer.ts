@@ -5,6 +5,7 @@
  * attempt that it belongs to: zero rows changed means that somebody else won, which is an answer and not an error.
  */
 import type { Database } from 'better-sqlite3'
+import { limits } from '../config.ts'
 import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue } from '../job/spec.ts'
@@ -132,8 +133,11 @@ export class JobWriter {
   }
 
   jobInsert(job: NewJob, birth: Birth): void {
+    const isLong = job.payload.length > limits.longPayloadCharacters
+    if (isLong) this.#sql.payloadInsert.run(job.seq, job.payload)
     this.#sql.jobInsert.run({
       ...job,
+      payload: isLong ? '' : job.payload,
       state: birth.state,
       attempt: birth.state === 'RUNNING' ? 1 : 0,
       finishedAt: birth.state === 'SUPERSEDED' ? job.createdAt : null,

@@ -1,6 +1,6 @@
 /** Payloads travel as texts within a text, and by the line: none of them may come out as something else. */
 import { expect, test } from 'vitest'
-import { useEngines } from './open-engine.ts'
+import { readTable, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -46,4 +46,22 @@ test('every payload comes back as it was, whichever way it takes into the store'
     expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(awkward)
   }
   expect(await filling.at(-1)?.result()).toBe(1_999)
+})
+
+test('long payloads do not swell the table of jobs, and are tried again as they were', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const payload = { times: 1, text: 'long '.repeat(20_000) }
+  const jobs = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => engine.enqueue('FLAKY', n % 2 === 0 ? payload : { times: 0 })),
+  )
+  for (const [n, job] of jobs.entries()) expect(await job.result()).toBe(n % 2 === 0 ? 2 : 1)
+  const again = await engine.retry(jobs[0]?.id ?? '')
+  expect(await again.result()).toBe(2)
+  expect((await engine.get(again.id))?.payload).toEqual(payload)
+  await engine.stop()
+  const [longest] = readTable<{ characters: number }>(
+    engines.pathOf('tasks.db'),
+    'SELECT MAX(LENGTH(payload)) AS characters FROM jobs',
+  )
+  expect(longest?.characters).toBeLessThan(100)
 })

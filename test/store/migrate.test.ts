@@ -10,6 +10,7 @@ import { thrownBy, usePlace } from './folder.ts'
 
 const place = usePlace()
 const migrations = readMigrations()
+const known = migrations.length
 const dumpFile = join(import.meta.dirname, '../schema.sql')
 
 function openEmpty(): Database {
@@ -66,6 +67,7 @@ test('the files are numbered from 1, and their checksums ignore line endings', (
     '2 execution_and_retry',
     '3 scheduling',
     '4 add_dx_fields',
+    '5 payloads',
   ])
   for (const { up, down, checksum } of migrations) {
     expect(up).not.toContain('\r')
@@ -76,10 +78,11 @@ test('the files are numbered from 1, and their checksums ignore line endings', (
 
 test('the status lists what is applied and what is pending', () => {
   const database = openEmpty()
-  expect(migrationStatus(database, migrations).map(({ kind }) => kind)).toEqual(Array(4).fill('pending'))
+  const pending = migrations.map(() => 'pending')
+  expect(migrationStatus(database, migrations).map(({ kind }) => kind)).toEqual(pending)
   migrateUp(database, migrations.slice(0, 2))
   const states = migrationStatus(database, migrations)
-  expect(states.map(({ kind }) => kind)).toEqual(['applied', 'applied', 'pending', 'pending'])
+  expect(states.map(({ kind }) => kind)).toEqual(['applied', 'applied', ...pending.slice(2)])
   expect(states[0]).toMatchObject({ version: 1, name: 'initial', appliedAt: expect.any(Number) })
 })
 
@@ -147,8 +150,10 @@ test('a database from a newer version is refused, and both versions are named', 
   migrateUp(database, added('CREATE TABLE later (a INTEGER) STRICT'))
   database.close()
   const error = thrownBy(() => openWriter({ path: file, durability: 'process' }), 'DATABASE_NEWER')
-  expect(error.message).toContain('has schema version 5, and this version of the engine knows up to 4')
-  expect(error.details).toMatchObject({ found: 5, known: 4 })
+  expect(error.message).toContain(
+    `has schema version ${known + 1}, and this version of the engine knows up to ${known}`,
+  )
+  expect(error.details).toMatchObject({ found: known + 1, known })
 })
 
 test('a migration that fails leaves the database as it was', () => {
@@ -157,7 +162,7 @@ test('a migration that fails leaves the database as it was', () => {
   const before = dump(database)
   const failing = added("CREATE TABLE later (a INTEGER) STRICT; INSERT INTO later VALUES ('text')")
   const error = thrownBy(() => migrateUp(database, failing), 'MIGRATION_FAILED')
-  expect(error.message).toContain('Migration 5 added cannot be applied')
+  expect(error.message).toContain(`Migration ${known + 1} added cannot be applied`)
   expect(error.cause).toMatchObject({ code: 'SQLITE_CONSTRAINT_DATATYPE' })
   expect(database.inTransaction).toBe(false)
   expect(dump(database)).toBe(before)
