@@ -88,6 +88,8 @@ export class PoolThread {
   state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
   /** It ends because it has done enough, and not for a job that runs in it. */
   isRetired = false
+  /** It was ended by force: how it died says nothing. */
+  isEnded = false
   jobsRun = 0
 
   constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {
@@ -191,6 +193,7 @@ export class Pool {
   /** Ends a thread by force; `onDied` follows, a second later at most. It is given nothing more. */
   async end(thread: PoolThread): Promise<void> {
     if (thread.state === 'ready') thread.state = 'ending'
+    thread.isEnded = true
     const worker = this.#workerOf(thread.threadId)
     if (worker === undefined) return
     const outcome = await withinMs(worker.terminate(), writeOffMs)
@@ -351,7 +354,7 @@ export class Pool {
 
   #died(thread: PoolThread, error: unknown): void {
     if (thread.state === 'dead' || this.#closing) return
-    const { state } = thread
+    const { state, isEnded } = thread
     if (state !== 'greeting') this.#drain(thread)
     this.#forget(thread)
     // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
@@ -368,7 +371,7 @@ export class Pool {
     }
     if (this.#closing) return
     this.#listener.onDied(thread, {
-      cause: state === 'ending' ? 'THREAD_DIED' : deathCause(cause),
+      cause: isEnded ? 'THREAD_DIED' : deathCause(cause),
       error: cause,
     })
     const threads = this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)

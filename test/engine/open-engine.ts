@@ -83,6 +83,7 @@ class Stage {
   readonly messages: StageMessage[] = []
   readonly #open = new Set<string>()
   #checks: (() => void)[] = []
+  readonly #listeners: ((message: StageMessage) => void)[] = []
 
   constructor() {
     this.#channel.onmessage = (event) => {
@@ -90,8 +91,14 @@ class Stage {
       const message = (event as { readonly data: StageMessage }).data
       this.messages.push(message)
       if (message.kind === 'waits' && this.#open.has(message.gate)) this.open(message.gate)
+      for (const listen of this.#listeners) listen(message)
       for (const check of [...this.#checks]) check()
     }
+  }
+
+  /** Hears everything from now on, until the test ends. */
+  listen(listener: (message: StageMessage) => void): void {
+    this.#listeners.push(listener)
   }
 
   /** Resolves when this attempt (by default any) of the job has begun. */
