@@ -1,7 +1,7 @@
 /** Thousands of jobs of which many do what no job should: each ends as its script says, and harms no other. */
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
-import { useEngines } from '../engine/open-engine.ts'
+import { expectFullPool, useEngines } from '../engine/open-engine.ts'
 import misbehaving from '../fixtures/jobs/misbehaving.ts'
 import { isFull, randomFrom, seed } from './effort.ts'
 
@@ -74,7 +74,7 @@ test(`${jobsInAll} jobs that behave as they like (seed ${seed})`, { timeout: 600
     expect(Math.max(...begun)).toBe(details?.attempt)
   }
   // The pool is whole again, and works.
-  await expect.poll(async () => (await engine.stats()).threads.ready, { timeout: 10_000 }).toBe(2)
+  await expectFullPool(engine, 2)
   expect(await (await engine.enqueue('SUCCEEDS')).result()).toBe('done')
 })
 

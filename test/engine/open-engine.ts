@@ -198,3 +198,17 @@ function expectSound(path: string): void {
   const [integrity] = readTable<{ integrity_check: string }>(path, 'PRAGMA integrity_check')
   expect(integrity?.integrity_check).toBe('ok')
 }
+
+/** Comes back when the pool has all its threads again. */
+export async function expectFullPool(
+  engine: { stats(): Promise<{ threads: { ready: number } }> },
+  threads: number,
+): Promise<void> {
+  // A replacement loads its modules first. It is ready when it is counted; there must never be one too many.
+  for (;;) {
+    const { ready } = (await engine.stats()).threads
+    expect(ready).toBeLessThanOrEqual(threads)
+    if (ready === threads) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { rejectionOf, useEngines } from './open-engine.ts'
+import { expectFullPool, rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -117,16 +117,3 @@ test('a job that was claimed behind a death starts with its first attempt', asyn
   expect(await behind.result()).toMatchObject({ attempt: 1 })
   await rejectionOf(culprit.result(), 'JOB_FAILED')
 })
-
-async function expectFullPool(
-  engine: { stats(): Promise<{ threads: { ready: number } }> },
-  threads: number,
-): Promise<void> {
-  // A replacement loads its modules first. It is ready when it is counted; there must never be one too many.
-  for (;;) {
-    const { ready } = (await engine.stats()).threads
-    expect(ready).toBeLessThanOrEqual(threads)
-    if (ready === threads) return
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
