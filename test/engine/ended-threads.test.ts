@@ -128,6 +128,28 @@ test('what throws after its job has ended is reported, and harms nobody', async 
   expect(await (await engine.enqueue('OK', 2)).result()).toBe(2)
 })
 
+test('a type whose handlers were quiet for long is found out in the second thread that dies of it', async () => {
+  const engine = await engines.open({ threads: 1 })
+  await engine.enqueueMany(Array.from({ length: 400 }, () => ({ type: 'MAYBE_BOMB', payload: {} }) as const))
+  await engine.idle()
+  const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
+  const first = await engine.enqueue('MAYBE_BOMB', { bomb: true })
+  await first.result()
+  // The thread has to run something for the bomb to go off.
+  const innocent = await engine.enqueue('LISTENS_SHORTLY')
+  expect(await died).toMatchObject({ cause: 'THREAD_DIED', error: { message: 'bomb' } })
+  expect(await innocent.result()).toBe('alive')
+
+  const late = new Promise((resolve) => engine.events.once('job-threw-late', resolve))
+  const second = await engine.enqueue('MAYBE_BOMB', { bomb: true })
+  await second.result()
+  const next = await engine.enqueue('GATE', { gate: 'g' })
+  expect(await late).toMatchObject({ jobId: second.id })
+  engines.stage.open('g')
+  await next.result()
+  for (const job of [first, second]) expect(await engine.get(job.id)).toMatchObject({ state: 'DONE' })
+})
+
 test.each([
   ['after so many jobs', { recycleAfterJobs: 10 }, 0],
   ['above so much memory', { recycleAboveMb: 60 }, 10],
