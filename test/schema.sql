@@ -15,6 +15,13 @@ CREATE TABLE counters (
   PRIMARY KEY (queue, state)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE expirations (
+  expires_at INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (CASE kind WHEN 'ttl' THEN 1 WHEN 'deadline' THEN 1 ELSE 0 END),
+  PRIMARY KEY (expires_at, seq, kind)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE idempotency_keys (
   idempotency_key TEXT PRIMARY KEY,
   seq INTEGER NOT NULL

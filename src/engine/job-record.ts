@@ -2,7 +2,7 @@ import type { PlainError } from '../errors.ts'
 import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
 import type { JobState, WaitsFor } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
-import type { AttemptRow, JobRow } from '../store/rows.ts'
+import type { AttemptRow, JobPolicy, JobRow } from '../store/rows.ts'
 
 /** A job as it is stored. */
 export interface JobRecord {
@@ -16,6 +16,10 @@ export interface JobRecord {
   readonly result: unknown
   readonly subjectKey: string | undefined
   readonly generation: number | undefined
+  /** No attempt begins after it. */
+  readonly deadline: Date | undefined
+  /** Longest wait for the first attempt. */
+  readonly ttlMs: number | undefined
   readonly createdAt: Date
   /** When the handler of the last attempt began, as far as that attempt has ended. */
   readonly startedAt: Date | undefined
@@ -58,6 +62,8 @@ export function toJobDetails(database: DatabaseId, { row, attempts }: JobReading
 
 export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
   const id = (seq: JobSeq | null) => (seq === null ? undefined : encodeJobId(database, seq))
+  // The boundary: the writer stores nothing else here.
+  const policy = row.policy === null ? undefined : (JSON.parse(row.policy) as JobPolicy)
   return {
     id: encodeJobId(database, row.seq),
     jobType: row.jobType,
@@ -68,6 +74,8 @@ export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
     result: row.result === null ? undefined : JSON.parse(row.result),
     subjectKey: row.subjectKey ?? undefined,
     generation: row.generation ?? undefined,
+    deadline: date(policy?.deadline ?? null),
+    ttlMs: policy?.ttlMs,
     createdAt: new Date(row.createdAt),
     startedAt: date(row.startedAt),
     finishedAt: date(row.finishedAt),

@@ -193,6 +193,11 @@ export class BatchRunner {
     if (!control.start(index, nowMs)) return
     if (this.#running.size === 0) this.#lastEndMs = nowMs
     const details: JobDetails | undefined = task.details?.[index]
+    if (details?.notAfter !== undefined && this.#clock.wallMs() > details.notAfter) {
+      this.#layDown(batch, { kind: 'expired', index })
+      control.end(index)
+      return
+    }
     const attempt = new Attempt(
       this.#surroundings,
       { seq: seqAt(task, index), jobType, details },

@@ -48,6 +48,8 @@ export interface JobDetails {
   readonly queue: string
   readonly subjectKey: string | undefined
   readonly generation: number | undefined
+  /** Wall time after which the attempt must not begin. */
+  readonly notAfter: number | undefined
 }
 
 /** How attempts ended: successes as columns, everything else one by one. */
@@ -105,6 +107,8 @@ export type AttemptEnd = { readonly index: number } & (
       readonly error: PlainError
       readonly verdict: Verdict
     }
+  /** Its time was over before its handler began. */
+  | { readonly kind: 'expired' }
   /** Nobody's fault: an actor that it asked was restarted. Put back uncharged. */
   | { readonly kind: 'interrupted'; readonly error: PlainError }
 )

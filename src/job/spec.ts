@@ -25,10 +25,24 @@ export interface EnqueueOptions {
   readonly retry?: Partial<RetryPolicy>
   /** Overrides the job type's time limit of an attempt, in milliseconds. */
   readonly timeoutMs?: number
+  /**
+   * No attempt begins after this instant, given as a Date or in milliseconds since the epoch: a job that waits by then
+   * ends as SKIPPED_DEADLINE, at once when it is past already. An attempt that has begun goes on.
+   */
+  readonly deadline?: Date | number
+  /**
+   * The longest wait from enqueue until the first attempt begins, in milliseconds, 1 to 31,536,000,000 (a year); after it
+   * the job ends as SKIPPED_TTL.
+   */
+  readonly ttlMs?: number
 }
 
 export const defaultQueue = 'default'
 const maxKeyCharacters = 512
+/** One year. */
+const maxTtlMs = 31_536_000_000
+/** What a Date can hold. */
+const maxDateMs = 8.64e15
 export const maxGeneration = Number.MAX_SAFE_INTEGER - 1
 
 const queuePattern = /^[\w-]{1,64}$/
@@ -43,6 +57,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
   'idempotencyKey',
   'retry',
   'timeoutMs',
+  'deadline',
+  'ttlMs',
 ])
 
 /** @throws OPTION_INVALID naming the option, its value and what is allowed */
@@ -72,12 +88,25 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
   }
   if (retry !== undefined) checkRetry('retry', retry)
   if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1, maxTimeoutMs)
+  if (options.deadline !== undefined) checkDeadline(options.deadline)
+  if (options.ttlMs !== undefined) checkNumber('ttlMs', options.ttlMs, 1, maxTtlMs)
 }
 
 /** The options as they are now: what the caller does to the object later changes no job. */
 export function copyOptions(options: EnqueueOptions | undefined): EnqueueOptions | undefined {
   if (options === undefined) return undefined
-  return options.retry === undefined ? { ...options } : { ...options, retry: { ...options.retry } }
+  const { retry, deadline } = options
+  return {
+    ...options,
+    ...(retry === undefined ? {} : { retry: { ...retry } }),
+    ...(deadline === undefined ? {} : { deadline: Number(deadline) }),
+  }
+}
+
+function checkDeadline(deadline: unknown): void {
+  const ms = deadline instanceof Date ? deadline.getTime() : deadline
+  if (typeof ms === 'number' && ms >= 0 && ms <= maxDateMs) return
+  throw invalidOption('deadline', describe(deadline), 'a valid Date, or milliseconds since the epoch')
 }
 
 function checkKey(name: string, key: unknown): void {

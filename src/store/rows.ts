@@ -6,6 +6,18 @@ import type { FinalState, JobState, WaitsFor } from '../job/state.ts'
 export interface JobPolicy {
   readonly retry?: Partial<RetryPolicy>
   readonly timeoutMs?: number
+  /** Wall time after which no attempt begins. */
+  readonly deadline?: number
+  /** Longest wait for the first attempt, and the wall time at which it is over. */
+  readonly ttlMs?: number
+  readonly ttlEndsAt?: number
+}
+
+/** Why a job that waits may have to end: see migrations/006_expirations. */
+export interface ExpirationRow {
+  readonly expiresAt: number
+  readonly seq: JobSeq
+  readonly kind: 'ttl' | 'deadline'
 }
 
 /** A row to be inserted. */
@@ -29,6 +41,9 @@ export type Birth =
   | { readonly state: 'QUEUED' }
   | { readonly state: 'SCHEDULED'; readonly waitsFor: 'subject' }
   | { readonly state: 'SUPERSEDED'; readonly supersededBy: JobSeq }
+
+/** How a job can end that was not claimed. */
+export type EndOfWaiting = 'CANCELLED' | 'SUPERSEDED' | 'SKIPPED_TTL' | 'SKIPPED_DEADLINE'
 
 /** A row of the backlog, as a claim reads it; `attempt` is that of the claim. */
 export interface ClaimedRow {

@@ -10,6 +10,7 @@ import type { JobState } from '../job/state.ts'
 import {
   type AttemptRow,
   type ClaimedRow,
+  type ExpirationRow,
   type InterruptedRow,
   type JobHead,
   type JobRow,
@@ -103,6 +104,11 @@ export const writeSql = {
   dueList: `SELECT seq, queue FROM jobs
   WHERE waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
   dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE waits_for = 'time'`,
+  expirationInsert: 'INSERT INTO expirations (expires_at, seq, kind) VALUES (?, ?, ?)',
+  expirationNext: 'SELECT MIN(expires_at) AS expiresAt FROM expirations',
+  expirationsDue: `SELECT expires_at AS expiresAt, seq, kind FROM expirations WHERE expires_at <= ?
+    ORDER BY expires_at, seq LIMIT ?`,
+  expirationDelete: 'DELETE FROM expirations WHERE expires_at = ? AND seq = ? AND kind = ?',
   interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, attempt, failures, suspicion,
       subject_key AS subjectKey, cancel_requested AS cancelRequested
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
@@ -169,6 +175,10 @@ export function prepareWrites(database: Database) {
     jobRelease: prepare<[JobSeq]>(writeSql.jobRelease),
     dueList: prepare<[number, number], { seq: JobSeq; queue: string }>(writeSql.dueList),
     dueNext: prepare<[], { runAt: number | null }>(writeSql.dueNext),
+    expirationInsert: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationInsert),
+    expirationNext: prepare<[], { expiresAt: number | null }>(writeSql.expirationNext),
+    expirationsDue: prepare<[number, number], ExpirationRow>(writeSql.expirationsDue),
+    expirationDelete: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationDelete),
     interruptedRange: prepare<[number, number], InterruptedRow>(writeSql.interruptedRange),
   }
 }

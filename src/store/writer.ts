@@ -16,6 +16,8 @@ import type {
   AttemptRow,
   Birth,
   ClaimedRow,
+  EndOfWaiting,
+  ExpirationRow,
   InterruptedRow,
   JobHead,
   JobRow,
@@ -315,12 +317,7 @@ export class JobWriter {
   }
 
   /** Ends a job that is QUEUED or SCHEDULED. */
-  jobEndWaiting(
-    head: JobHead,
-    state: 'CANCELLED' | 'SUPERSEDED',
-    now: number,
-    supersededBy: JobSeq | null,
-  ): void {
+  jobEndWaiting(head: JobHead, state: EndOfWaiting, now: number, supersededBy: JobSeq | null): void {
     assert(head.state === 'QUEUED' || head.state === 'SCHEDULED', `job ${head.seq} waits`)
     this.#sql.jobEndWaiting.run(state, now, supersededBy, head.seq)
     this.counters.move(head.queue, head.state, state)
@@ -346,9 +343,23 @@ export class JobWriter {
     return due.length
   }
 
-  /** When the next job that waits for a time may run. */
+  expirationAdd(expiresAt: number, seq: JobSeq, kind: ExpirationRow['kind']): void {
+    this.#sql.expirationInsert.run(expiresAt, seq, kind)
+  }
+
+  /** The first `limit` of those whose time has come, taken out of the table. */
+  expirationsTake(now: number, limit: number): readonly ExpirationRow[] {
+    const due = this.#sql.expirationsDue.all(now, limit)
+    for (const { expiresAt, seq, kind } of due) this.#sql.expirationDelete.run(expiresAt, seq, kind)
+    return due
+  }
+
+  /** When the next job that waits for a time may run, or has to end. */
   dueNext(): number | undefined {
-    return this.#sql.dueNext.get()?.runAt ?? undefined
+    const runAt = this.#sql.dueNext.get()?.runAt ?? Number.POSITIVE_INFINITY
+    const expiresAt = this.#sql.expirationNext.get()?.expiresAt ?? Number.POSITIVE_INFINITY
+    const next = Math.min(runAt, expiresAt)
+    return Number.isFinite(next) ? next : undefined
   }
 
   // ---- recovery

@@ -6,6 +6,7 @@ import { limits } from '../config.ts'
 import type { ClaimedRow } from '../store/rows.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
+import { expireDue } from './expire.ts'
 import type { JobType } from './job-types.ts'
 
 /** Claims at most this much payload at a time, so that a cycle stays short. */
@@ -16,6 +17,7 @@ export function advance(changes: Changes): void {
   const { dueAt, writer } = changes
   const now = changes.clock.wallMs()
   if (dueAt !== undefined && dueAt <= now) {
+    expireDue(changes, now, limits.promotedPerCycle)
     writer.duePromote(now, limits.promotedPerCycle)
     changes.dueAt = writer.dueNext()
   }

@@ -4,6 +4,7 @@ import { ControlBlock } from '../execution/control-block.ts'
 import type { BatchTask, JobDetails } from '../execution/messages.ts'
 import { defaultQueue } from '../job/spec.ts'
 import type { Claim } from './claims.ts'
+import { notAfter } from './expire.ts'
 import type { PoolThread } from './pool.ts'
 
 /** A batch that was given to a thread, as the supervisor sees it. */
@@ -46,6 +47,7 @@ export class DispatchedBatch {
       areNeighbours &&= claim.seq === firstSeq + index
       areSameType &&= claim.jobType === firstType
       arePlain &&= claim.attempt === 1 && claim.subjectKey === null && claim.queue === defaultQueue
+      arePlain &&= claim.policy === undefined
       // No text that we have written has several lines, but who knows what came into the database.
       areLines &&= !claim.payload.includes('\n')
     }
@@ -145,5 +147,6 @@ function detailsOf(claim: Claim): JobDetails {
     queue: claim.queue,
     subjectKey: claim.subjectKey ?? undefined,
     generation: claim.generation ?? undefined,
+    notAfter: notAfter(claim.policy, claim.attempt),
   }
 }

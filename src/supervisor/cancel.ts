@@ -1,6 +1,6 @@
 import { isFinal } from '../job/state.ts'
 import type { Changes } from './changes.ts'
-import { seqOf } from './changes.ts'
+import { parsePolicy, seqOf } from './changes.ts'
 import { addJob } from './enqueue.ts'
 import { finish } from './finish.ts'
 import type { CancelAnswer, RetryReply } from './messages.ts'
@@ -43,9 +43,16 @@ export function applyRetry(changes: Changes, seq: number, now: number): RetryRep
     payload,
     subjectKey,
     generation: null,
-    policy,
+    policy: withoutTimes(policy),
     retriedFrom: row.seq,
     parent,
   }
   return { kind: 'retried', seq: addJob(changes, job, {}, now).seq, jobType }
+}
+
+/** What was to have begun by some time is wanted now. */
+function withoutTimes(policy: string | null): string | null {
+  const { retry, timeoutMs } = parsePolicy(policy) ?? {}
+  if (retry === undefined && timeoutMs === undefined) return null
+  return JSON.stringify({ retry, timeoutMs })
 }

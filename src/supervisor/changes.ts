@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import type { FinalState } from '../job/state.ts'
-import type { JobHead, JobPolicy, NewJob } from '../store/rows.ts'
+import type { EndOfWaiting, JobHead, JobPolicy, NewJob } from '../store/rows.ts'
 import type { JobWriter } from '../store/writer.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
@@ -135,12 +135,7 @@ export class Changes {
   }
 
   /** Ends a job that is not claimed. */
-  endWaiting(
-    head: JobHead,
-    state: 'CANCELLED' | 'SUPERSEDED',
-    now: number,
-    supersededBy: JobSeq | null,
-  ): void {
+  endWaiting(head: JobHead, state: EndOfWaiting, now: number, supersededBy: JobSeq | null): void {
     const mayBeParked = this.parked > 0 && head.state === 'SCHEDULED'
     if (mayBeParked && this.writer.jobGet(head.seq)?.waitsFor === 'handler') this.parked--
     this.writer.jobEndWaiting(head, state, now, supersededBy)

@@ -5,7 +5,8 @@ import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { JobPolicy } from '../store/rows.ts'
-import type { Changes, NewJobFacts } from './changes.ts'
+import { type Changes, type NewJobFacts, parsePolicy } from './changes.ts'
+import { expireLater } from './expire.ts'
 import { settleSuperseded } from './finish.ts'
 import type { EnqueueReply, EnqueueRequest, ExistingJob } from './messages.ts'
 
@@ -23,7 +24,7 @@ export function applyEnqueue(changes: Changes, request: EnqueueRequest): Enqueue
   const existing: ExistingJob[] = []
   for (const [index, payload] of textsOf(request.payloads).entries()) {
     const jobType = typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? '')
-    const added = addJob(changes, factsOf(jobType, payload, options[index]), options[index] ?? {}, now)
+    const added = addJob(changes, factsOf(jobType, payload, options[index], now), options[index] ?? {}, now)
     seqs.push(added.seq)
     if (!added.isNew) existing.push({ index, jobType: changes.writer.jobGet(added.seq)?.jobType ?? jobType })
   }
@@ -114,6 +115,7 @@ export function addJob(changes: Changes, job: NewJobFacts, options: EnqueueOptio
     job.subjectKey === null
       ? addWithoutSubject(changes, job, now)
       : addForSubject(changes, job, job.subjectKey, options, now)
+  if (added.isNew) expireLater(changes, added.seq, parsePolicy(job.policy))
   // Also where an existing job stands for this one: the same key is to give the same job again.
   if (idempotencyKey !== undefined) changes.writer.idempotencyKeyInsert(idempotencyKey, added.seq)
   return added
@@ -180,6 +182,7 @@ export function factsOf(
   jobType: string,
   payload: string,
   options: EnqueueOptions | undefined,
+  now: number,
   parent: JobSeq | null = null,
 ): NewJobFacts {
   return {
@@ -189,17 +192,22 @@ export function factsOf(
     priority: options?.priority ?? 0,
     subjectKey: options?.subjectKey ?? null,
     generation: null,
-    policy: policyOf(options),
+    policy: policyOf(options, now),
     retriedFrom: null,
     parent,
   }
 }
 
-function policyOf(options: EnqueueOptions | undefined): string | null {
-  if (options?.retry === undefined && options?.timeoutMs === undefined) return null
+function policyOf(options: EnqueueOptions | undefined, now: number): string | null {
+  if (options === undefined) return null
+  const { retry, timeoutMs, deadline, ttlMs } = options
+  if (retry === undefined && timeoutMs === undefined && deadline === undefined && ttlMs === undefined)
+    return null
   const policy: JobPolicy = {
-    ...(options.retry === undefined ? {} : { retry: options.retry }),
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(deadline === undefined ? {} : { deadline: Number(deadline) }),
+    ...(ttlMs === undefined ? {} : { ttlMs, ttlEndsAt: now + ttlMs }),
   }
   return JSON.stringify(policy)
 }

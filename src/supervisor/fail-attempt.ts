@@ -27,6 +27,10 @@ export function failAttempt(
   }
   const delayMs =
     verdict.kind === 'retry-after' ? verdict.delayMs : backoffDelayMs(policy, failures, changes.random())
+  if (now + delayMs > (claim.policy?.deadline ?? Number.POSITIVE_INFINITY)) {
+    finish(changes, claim, 'FAILED', startedAt, now, failure)
+    return
+  }
   const isBack = putBack(changes, claim, { runAt: now + delayMs, startedAt, now, suspicion: 0, failures })
   if (isBack) {
     changes.report({

@@ -5,6 +5,7 @@
  * ends an older generation as SUPERSEDED and a cancelled job as CANCELLED instead.
  */
 import type { JobSeq } from '../job/id.ts'
+import type { EndOfWaiting } from '../store/rows.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import type { JobFailure } from './messages.ts'
@@ -16,7 +17,7 @@ const maxDeaths = 2
 export function finish(
   changes: Changes,
   claim: Claim,
-  state: 'FAILED' | 'CANCELLED' | 'SUPERSEDED',
+  state: 'FAILED' | EndOfWaiting,
   startedAt: number | null,
   now: number,
   failure?: JobFailure,

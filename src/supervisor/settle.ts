@@ -10,6 +10,7 @@ import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { addJob, factsOf } from './enqueue.ts'
+import { skip } from './expire.ts'
 import { failAttempt } from './fail-attempt.ts'
 import { finish, putBack } from './finish.ts'
 
@@ -100,7 +101,7 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
       for (const child of end.children) {
         addJob(
           changes,
-          factsOf(child.jobType, child.payload, child.options, claim.seq),
+          factsOf(child.jobType, child.payload, child.options, now, claim.seq),
           child.options ?? {},
           now,
         )
@@ -108,6 +109,9 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
       return
     case 'failed':
       failAttempt(changes, claim, { cause: end.cause, error: end.error }, end.verdict, startedAt, now)
+      return
+    case 'expired':
+      skip(changes, claim, now)
       return
     case 'interrupted':
       putBack(changes, claim, { runAt: now + interruptedDelayMs, startedAt, now, suspicion: 0 })

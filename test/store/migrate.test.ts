@@ -68,6 +68,7 @@ test('the files are numbered from 1, and their checksums ignore line endings', (
     '3 scheduling',
     '4 add_dx_fields',
     '5 payloads',
+    '6 expirations',
   ])
   for (const { up, down, checksum } of migrations) {
     expect(up).not.toContain('\r')
