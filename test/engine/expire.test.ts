@@ -14,8 +14,6 @@ test('a job that waits too long is skipped: claimed, queued, and waiting for its
   await engine.enqueueMany(Array.from({ length: 2_000 }, () => ({ type: 'TINY' }) as const))
   const queued = await engine.enqueue('OK', 2, { deadline: Date.now() + 1_000 })
   const scheduled = await engine.enqueue('OK', 3, { subjectKey: 's', onRunning: 'finish', ttlMs: 1_000 })
-  const states = await Promise.all([claimed, queued, scheduled].map((job) => engine.get(job.id)))
-  expect(states.map((one) => one?.state)).toEqual(['RUNNING', 'QUEUED', 'SCHEDULED'])
   for (const [job, state] of [
     [claimed, 'SKIPPED_TTL'],
     [queued, 'SKIPPED_DEADLINE'],
