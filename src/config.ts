@@ -110,9 +110,18 @@ export const limits = {
   pendingRequests: 100_000,
   /** Scheduled jobs that one cycle promotes at most. */
   promotedPerCycle: 1_000,
+  /** Jobs that a cancel of many looks at, and those that it ends, at most before it looks at the time. */
+  examinedPerCancel: 1_000,
+  endedPerCancel: 250,
+  /** Cancels of many that may be under way: each is held against every job that is claimed meanwhile. */
+  cancelsUnderway: 1_000,
+  /** How long one slice of a cancel of many goes on when nobody waits for its commit. */
+  cancelSliceMs: 5,
   /** WAL size from which the checkpointer is asked, and from which the writer checkpoints too. */
   checkpointBytes: 16_000_000,
   writerCheckpointBytes: 32_000_000,
+  /** Both, while jobs are cancelled by the hundred thousand. */
+  bulkCheckpointBytes: 4_000_000,
   /** How long a thread may take to become ready. */
   readyTimeoutMs: 60_000,
 } as const

@@ -11,9 +11,15 @@ export type { Job } from './engine/job.ts'
 export type { FailedAttempt, JobDetails, JobRecord } from './engine/job-record.ts'
 export type { JobPage, ListFilter } from './engine/list.ts'
 export type { ActorOption, EngineOptions } from './engine/options.ts'
+export type { JobCriteria } from './job/criteria.ts'
 export type { FinalState, JobState, WaitsFor } from './job/state.ts'
 export * from './jobs.ts'
-export type { CancelAnswer, StopReport, SupervisorStats as EngineStats } from './supervisor/messages.ts'
+export type {
+  CancelAnswer,
+  CancelReport,
+  StopReport,
+  SupervisorStats as EngineStats,
+} from './supervisor/messages.ts'
 export type { EngineEventMap } from './telemetry/events.ts'
 export type { IndexOptions, IndexSummary }
 

@@ -8,6 +8,14 @@ CREATE TABLE attempts (
   PRIMARY KEY (seq, attempt)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE cancel_requests (
+  id INTEGER PRIMARY KEY,
+  criteria TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  cursor TEXT
+) STRICT;
+
 CREATE TABLE counters (
   queue TEXT NOT NULL,
   state TEXT NOT NULL,

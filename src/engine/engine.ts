@@ -5,6 +5,7 @@ import { maxStopGraceMs, type Tuning } from '../config.ts'
 import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
 import type { ActorReference } from '../job/context.ts'
+import type { JobCriteria } from '../job/criteria.ts'
 import {
   type AnyJobDefinition,
   checkFields,
@@ -16,6 +17,7 @@ import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } fro
 import type { EnqueueOptions } from '../job/spec.ts'
 import type {
   CancelAnswer,
+  CancelReport,
   DatabaseFacts,
   JobOutcome,
   SettledJob,
@@ -26,6 +28,7 @@ import type {
 import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
+import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
 import { emitEvent, emitSettled } from './event-names.ts'
@@ -201,11 +204,12 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * Jobs, newest first. A page examines at most 10,000 rows: with a filter that few jobs pass it may come back short, or
    * empty, and still have a `cursor` to go on from.
    *
-   * @throws OPTION_INVALID, CURSOR_INVALID
+   * @throws OPTION_INVALID, CURSOR_INVALID, JOB_ID_INVALID
    */
   async list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
     const { rows, before } = await this.#readings.ask('list', {
       ...checkListFilter(filter),
+      parent: filter.parentJobId === undefined ? undefined : this.#seqOf(filter.parentJobId),
       before: decodeCursor(filter.cursor),
     })
     return { jobs: rows.map((row) => toJobRecord(this.#databaseId, row)), cursor: encodeCursor(before) }
@@ -215,18 +219,23 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * Cancels jobs. One that waits ends now; the signal of one that runs is fired, and it ends as CANCELLED once its
    * handler gives way. The answer `cancelled` is durable: such a job never runs again.
    *
-   * @throws JOB_ID_INVALID
+   * Given criteria, it cancels every job enqueued so far of which all of them are true, and resolves to how many that
+   * were once it has reached all of them. From the first moment none of them starts; it goes on when the engine is stopped
+   * or dies meanwhile, with the next start.
+   *
+   * @throws JOB_ID_INVALID; OPTION_INVALID; OVERLOADED when 1,000 of them are under way
    */
   cancel(jobId: string): Promise<CancelAnswer>
   cancel(jobIds: readonly string[]): Promise<CancelAnswer[]>
-  async cancel(jobIds: string | readonly string[]): Promise<CancelAnswer | CancelAnswer[]> {
-    const single = typeof jobIds === 'string'
-    if (!single && !isArray(jobIds))
-      throw invalidOption('jobIds', describe(jobIds), 'a job id, or an array of them')
-    const seqs = (single ? [jobIds] : jobIds).map((jobId) => this.#seqOf(jobId))
+  cancel(criteria: JobCriteria): Promise<CancelReport>
+  async cancel(
+    jobs: string | readonly string[] | JobCriteria,
+  ): Promise<CancelAnswer | CancelAnswer[] | CancelReport> {
+    const wanted = checkCancel(this.#databaseId, jobs)
     this.#enqueuer.flush()
-    const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', seqs)
-    return single ? (answers[0] ?? 'unknown') : [...answers]
+    if (wanted.kind === 'matching') return this.#link.ask('cancel-matching', wanted.criteria)
+    const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', wanted.seqs)
+    return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : [...answers]
   }
 
   /**

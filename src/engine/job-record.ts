@@ -39,6 +39,8 @@ export interface JobRecord {
   readonly retriedFrom: string | undefined
   /** The job whose handler enqueued this one. */
   readonly parentJobId: string | undefined
+  readonly userTag: string | undefined
+  readonly chainGroupId: string | undefined
 }
 
 /** A job with its history. */
@@ -86,6 +88,8 @@ export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
     supersededBy: id(row.supersededBy),
     retriedFrom: id(row.retriedFrom),
     parentJobId: id(row.parent),
+    userTag: row.userTag ?? undefined,
+    chainGroupId: row.chainGroupId ?? undefined,
   }
 }
 

@@ -10,6 +10,12 @@ export interface ListFilter {
   readonly jobType?: string
   /** Jobs whose subject key begins so. */
   readonly subjectPrefix?: string
+  /** Jobs enqueued with this `userTag`. */
+  readonly userTag?: string
+  /** Jobs enqueued with this `chainGroupId`. */
+  readonly chainGroupId?: string
+  /** Jobs that a handler of this job enqueued. */
+  readonly parentJobId?: string
   /** Where to go on: the `cursor` of the page before. */
   readonly cursor?: string | undefined
   /** Jobs in a page, 1 to 1,000. Default 100. */
@@ -27,12 +33,15 @@ const filterNames: ReadonlySet<string> = new Set<keyof ListFilter>([
   'queue',
   'jobType',
   'subjectPrefix',
+  'userTag',
+  'chainGroupId',
+  'parentJobId',
   'cursor',
   'limit',
 ])
 
 /** @throws OPTION_INVALID */
-export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before'> {
+export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before' | 'parent'> {
   checkFields('filter', filter)
   for (const [name, value] of Object.entries(filter)) {
     if (!filterNames.has(name)) throw invalidOption(name, 'not a filter of list', [...filterNames].join(', '))
@@ -40,11 +49,11 @@ export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before'>
       throw invalidOption(name, describe(value), 'a text')
     }
   }
-  const { state, queue, jobType, subjectPrefix, limit = 100 } = filter
+  const { state, limit = 100, cursor: _cursor, parentJobId: _parent, ...criteria } = filter
   if (state !== undefined && !isJobState(state))
     throw invalidOption('state', describe(state), jobStates.join(', '))
   checkNumber('limit', limit, 1, 1_000, true)
-  return { state, queue, jobType, subjectPrefix, limit }
+  return { state, criteria, limit }
 }
 
 const cursorPattern = /^before_([0-9a-z]{1,11})$/

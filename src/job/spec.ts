@@ -21,6 +21,10 @@ export interface EnqueueOptions {
   readonly onRunning?: 'abort' | 'finish'
   /** The same key, while its job is retained, returns the first job. Up to 512 characters. */
   readonly idempotencyKey?: string
+  /** What you find the job by later, as do `list` and `cancel`; many jobs may share it. 1 to 128 characters. */
+  readonly userTag?: string
+  /** The group of jobs that it belongs to, found in the same way. 1 to 128 characters. Children inherit neither. */
+  readonly chainGroupId?: string
   /** Overrides fields of the job type's retry policy. */
   readonly retry?: Partial<RetryPolicy>
   /** Overrides the job type's time limit of an attempt, in milliseconds. */
@@ -39,6 +43,7 @@ export interface EnqueueOptions {
 
 export const defaultQueue = 'default'
 const maxKeyCharacters = 512
+const maxLabelCharacters = 128
 /** One year. */
 const maxTtlMs = 31_536_000_000
 /** What a Date can hold. */
@@ -55,6 +60,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
   'onConflict',
   'onRunning',
   'idempotencyKey',
+  'userTag',
+  'chainGroupId',
   'retry',
   'timeoutMs',
   'deadline',
@@ -68,14 +75,14 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
     if (!optionNames.has(name))
       throw invalidOption(name, 'not an option of enqueue', [...optionNames].join(', '))
   }
-  const { queue, priority, subjectKey, generation, onConflict, onRunning, idempotencyKey, retry, timeoutMs } =
-    options
-  if (queue !== undefined && !(typeof queue === 'string' && queuePattern.test(queue))) {
-    throw invalidOption('queue', describe(queue), '1 to 64 of A-Z, a-z, 0-9, _ and -')
-  }
+  const { queue, priority, subjectKey, generation, onConflict, onRunning, idempotencyKey } = options
+  const { userTag, chainGroupId, retry, timeoutMs } = options
+  if (queue !== undefined) checkQueue(queue)
   if (priority !== undefined) checkNumber('priority', priority, -100, 100, true)
   if (subjectKey !== undefined) checkKey('subjectKey', subjectKey)
   if (idempotencyKey !== undefined) checkKey('idempotencyKey', idempotencyKey)
+  if (userTag !== undefined) checkLabel('userTag', userTag)
+  if (chainGroupId !== undefined) checkLabel('chainGroupId', chainGroupId)
   if (generation !== undefined) checkNumber('generation', generation, 0, maxGeneration, true)
   if (generation !== undefined && subjectKey === undefined) {
     throw invalidOption('generation', 'given without a subjectKey', 'a generation together with a subjectKey')
@@ -109,18 +116,34 @@ function checkDeadline(deadline: unknown): void {
   throw invalidOption('deadline', describe(deadline), 'a valid Date, or milliseconds since the epoch')
 }
 
-function checkKey(name: string, key: unknown): void {
-  // Half a surrogate pair is stored as a replacement character: two keys would become one.
+/** @throws OPTION_INVALID when it is no name of a queue */
+export function checkQueue(queue: unknown): void {
+  if (typeof queue !== 'string' || !queuePattern.test(queue))
+    throw invalidOption('queue', describe(queue), '1 to 64 of A-Z, a-z, 0-9, _ and -')
+}
+
+/** @throws OPTION_INVALID when a job cannot have this key */
+export function checkKey(name: string, key: unknown): void {
+  checkText(name, key, maxKeyCharacters)
+}
+
+/** @throws OPTION_INVALID when a job cannot have this tag or group */
+export function checkLabel(name: string, label: unknown): void {
+  checkText(name, label, maxLabelCharacters)
+}
+
+/** Half a surrogate pair is stored as a replacement character: two texts would become one. */
+function checkText(name: string, text: unknown, maxCharacters: number): void {
   const fits =
-    typeof key === 'string' &&
-    key.length > 0 &&
-    key.length <= maxKeyCharacters &&
-    !key.includes('\0') &&
-    key.isWellFormed()
+    typeof text === 'string' &&
+    text.length > 0 &&
+    text.length <= maxCharacters &&
+    !text.includes('\0') &&
+    text.isWellFormed()
   if (!fits)
     throw invalidOption(
       name,
-      describe(key),
-      `1 to ${maxKeyCharacters} characters of well-formed text without NUL`,
+      describe(text),
+      `1 to ${maxCharacters} characters of well-formed text without NUL`,
     )
 }

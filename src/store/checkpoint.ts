@@ -37,15 +37,20 @@ const defaultCheckpointLimits: CheckpointLimits = {
 
 /** Decides, and does nothing itself. Told by the supervisor after each commit. */
 export class CheckpointPolicy {
-  readonly #limits: CheckpointLimits
+  #limits: CheckpointLimits
   #isAsked = false
   #walBytes = 0
   /** How much of the present WAL the last checkpoint has seen. */
   #seenBytes = 0
 
   constructor(limits: CheckpointLimits = defaultCheckpointLimits) {
-    assert(limits.checkpointBytes > 0, 'a checkpoint needs something to move')
-    assert(limits.checkpointBytes <= limits.writerBytes, 'the thread is asked before the writer helps')
+    checkLimits(limits)
+    this.#limits = limits
+  }
+
+  /** From now on others hold. */
+  use(limits: CheckpointLimits): void {
+    checkLimits(limits)
     this.#limits = limits
   }
 
@@ -72,6 +77,11 @@ export class CheckpointPolicy {
     this.#seenBytes = answer.walPages * frameBytes
     return this.#seenBytes > this.#limits.writerBytes ? 'writer-checkpoint' : 'nothing'
   }
+}
+
+function checkLimits({ checkpointBytes, writerBytes }: CheckpointLimits): void {
+  assert(checkpointBytes > 0, 'a checkpoint needs something to move')
+  assert(checkpointBytes <= writerBytes, 'the thread is asked before the writer helps')
 }
 
 /** Size of the part of the WAL that is in use, as this connection knows it. Some microseconds; moves nothing. */

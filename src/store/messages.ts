@@ -1,5 +1,6 @@
 /** What the checkpointer thread and the supervisor say to each other. */
 import type { PlainError } from '../errors.ts'
+import type { JobCriteria } from '../job/criteria.ts'
 import type { JobState } from '../job/state.ts'
 import type { AttemptRow, JobRow } from './rows.ts'
 
@@ -45,10 +46,10 @@ export interface JobReading {
 }
 
 export interface ListRequest {
+  readonly criteria: JobCriteria
   readonly state: JobState | undefined
-  readonly queue: string | undefined
-  readonly jobType: string | undefined
-  readonly subjectPrefix: string | undefined
+  /** Children of this job. */
+  readonly parent: number | undefined
   /** Rows below this number, newest first; undefined: from the newest. */
   readonly before: number | undefined
   readonly limit: number

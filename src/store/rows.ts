@@ -33,6 +33,8 @@ export interface NewJob {
   readonly policy: string | null
   readonly retriedFrom: JobSeq | null
   readonly parent: JobSeq | null
+  readonly userTag: string | null
+  readonly chainGroupId: string | null
 }
 
 /** How a row begins its life. */
@@ -59,6 +61,24 @@ export interface ClaimedRow {
   readonly subjectKey: string | null
   readonly generation: number | null
   readonly policy: string | null
+}
+
+/** The same with what criteria look at, read only while there are any. */
+export interface LabelledClaimRow extends ClaimedRow {
+  readonly userTag: string | null
+  readonly chainGroupId: string | null
+}
+
+/** A job that waits, and is to be ended with others. */
+export interface WaitingRow {
+  readonly seq: JobSeq
+  readonly waitsFor: WaitsFor
+  readonly suspicion: number
+  readonly jobType: string
+  readonly queue: string
+  readonly subjectKey: string | null
+  /** Number of its latest attempt; 0: none yet. */
+  readonly attempt: number
 }
 
 /** A subject: its latest generation, and the older job that may still run. */
@@ -138,6 +158,8 @@ export interface JobRow {
   readonly supersededBy: JobSeq | null
   readonly retriedFrom: JobSeq | null
   readonly parent: JobSeq | null
+  readonly userTag: string | null
+  readonly chainGroupId: string | null
 }
 
 /** A job's payload, wherever it stands: see migrations/005_payloads. */
@@ -148,4 +170,4 @@ export const payloadColumn = `CASE payload WHEN '' THEN
 export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, ${payloadColumn}, created_at AS createdAt,
   started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor, result,
   subject_key AS subjectKey, generation, attempt, failures, policy, superseded_by AS supersededBy,
-  retried_from AS retriedFrom, parent_job_id AS parent`
+  retried_from AS retriedFrom, parent_job_id AS parent, user_tag AS userTag, chain_group_id AS chainGroupId`

@@ -26,9 +26,16 @@ import {
  */
 const backlogPeek = (
   suspicion: number,
+  more = '',
 ): string => `SELECT seq, job_type AS jobType, queue, priority, ${payloadColumn},
-  created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy
+  created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy${more}
   FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion = ${suspicion} ORDER BY priority DESC, seq`
+
+const labels = ', user_tag AS userTag, chain_group_id AS chainGroupId'
+
+/** What a cancel by criteria reads of each job that it looks at. */
+const examined = `SELECT seq, waits_for AS waitsFor, run_at AS runAt, suspicion, priority, job_type AS jobType, queue,
+  subject_key AS subjectKey, attempt${labels} FROM jobs`
 
 export const writeSql = {
   begin: 'BEGIN IMMEDIATE',
@@ -50,9 +57,9 @@ export const writeSql = {
   SELECT ? + key, 'QUEUED', ?, value, ?, 'turn' FROM json_each(?)`,
   jobInsert: `INSERT INTO jobs
       (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
-       superseded_by, retried_from, waits_for, parent_job_id)
+       superseded_by, retried_from, waits_for, parent_job_id, user_tag, chain_group_id)
       VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
-       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent)`,
+       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent, @userTag, @chainGroupId)`,
   payloadInsert: 'INSERT INTO payloads (seq, payload) VALUES (?, ?)',
   idempotencyKeyFind: 'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
   idempotencyKeyInsert: `INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)
@@ -67,6 +74,9 @@ export const writeSql = {
   backlogPeekTrusted: backlogPeek(0),
   backlogPeekSuspects: backlogPeek(1),
   backlogPeekExclusive: backlogPeek(2),
+  backlogPeekLabelledTrusted: backlogPeek(0, labels),
+  backlogPeekLabelledSuspects: backlogPeek(1, labels),
+  backlogPeekLabelledExclusive: backlogPeek(2, labels),
   backlogCount:
     "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion >= ?",
   jobsClaim: `UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL
@@ -109,6 +119,24 @@ export const writeSql = {
   expirationsDue: `SELECT expires_at AS expiresAt, seq, kind FROM expirations WHERE expires_at <= ?
     ORDER BY expires_at, seq LIMIT ?`,
   expirationDelete: 'DELETE FROM expirations WHERE expires_at = ? AND seq = ? AND kind = ?',
+  cancelRequestInsert:
+    'INSERT INTO cancel_requests (criteria, created_at, last_seq) VALUES (?, ?, ?) RETURNING id',
+  cancelRequestsAll: 'SELECT id, criteria, last_seq AS lastSeq, cursor FROM cancel_requests ORDER BY id',
+  cancelRequestAdvance: 'UPDATE cancel_requests SET cursor = ? WHERE id = ?',
+  cancelRequestDelete: 'DELETE FROM cancel_requests WHERE id = ?',
+  taggedAfter: `${examined} WHERE user_tag = ? AND seq > ? AND seq <= ? ORDER BY seq`,
+  groupedAfter: `${examined} WHERE chain_group_id = ? AND seq > ? AND seq <= ? ORDER BY seq`,
+  // What comes after a place in the order of idx_jobs_waiting, in four parts, since its directions are mixed: of the
+  // same priority, of the same suspicion, of the same time, and what waits for the same at a later time.
+  waitingAfterSeq: `${examined} WHERE waits_for = ? AND run_at IS ? AND suspicion = ? AND priority = ? AND seq > ?
+    ORDER BY seq`,
+  waitingAfterPriority: `${examined} WHERE waits_for = ? AND run_at IS ? AND suspicion = ? AND priority < ?
+    ORDER BY priority DESC, seq`,
+  waitingAfterSuspicion: `${examined} WHERE waits_for = ? AND run_at IS ? AND suspicion > ?
+    ORDER BY suspicion, priority DESC, seq`,
+  waitingAfterTime: `${examined} WHERE waits_for = ? AND run_at > ? ORDER BY run_at, suspicion, priority DESC, seq`,
+  jobsCancelWaiting: `UPDATE jobs SET state = 'CANCELLED', finished_at = ?, run_at = NULL, waits_for = NULL
+    WHERE seq IN (SELECT value FROM json_each(?))`,
   interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, attempt, failures, suspicion,
       subject_key AS subjectKey, cancel_requested AS cancelRequested
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,

@@ -10,6 +10,7 @@ import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue } from '../job/spec.ts'
 import { isFinal, type JobState } from '../job/state.ts'
+import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
 import { decodeRanges } from './ranges.ts'
 import type {
@@ -37,6 +38,7 @@ interface ClaimRun {
 
 export class JobWriter {
   readonly counters = new Counters()
+  readonly cancels: CancelWriter
   readonly #database: Database
   readonly #sql: WriteStatements
   #lastSeq: number
@@ -46,6 +48,7 @@ export class JobWriter {
   constructor(database: Database) {
     this.#database = database
     this.#sql = prepareWrites(database)
+    this.cancels = new CancelWriter(database, this.counters)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
     this.#stored = { lastSeq: undefined, claims: undefined }
@@ -105,6 +108,11 @@ export class JobWriter {
   /** A number that no job has had. Not given again, even when its transaction is rolled back. */
   nextSeq(): JobSeq {
     return this.nextSeqs(1)
+  }
+
+  /** The highest number that a job has had. */
+  get lastSeq(): JobSeq {
+    return toJobSeq(this.#lastSeq)
   }
 
   /** The first of so many neighbouring ones. */
@@ -188,7 +196,7 @@ export class JobWriter {
   /**
    * Claims jobs of the backlog, at least one if there is any: each is given to `take`, which says whether to go on. Ends
    * also when their payloads come to `maxCharacters`. While it reads nothing else may be written, so what `take` finds
-   * to do in the database comes afterwards.
+   * to do in the database comes afterwards. What `skipped` skips is not claimed, and none of it is given to `take`.
    *
    * A row at a time and not a list: many together outlive two garbage collections, and then take memory for long.
    */
@@ -196,6 +204,7 @@ export class JobWriter {
     suspicion: number,
     maxCharacters: number,
     take: (row: ClaimedRow, claimed: number) => boolean,
+    skipped?: SkippedClaims,
   ): void {
     const peek = this.#sql.backlogPeek[suspicion]
     assert(peek !== undefined, `${suspicion} is a degree of suspicion`)
@@ -203,7 +212,8 @@ export class JobWriter {
     let run: ClaimRun | undefined
     let claimed = 0
     let characters = 0
-    for (const row of peek.iterate()) {
+    const rows = skipped === undefined ? peek.iterate() : this.cancels.backlogWithout(suspicion, skipped)
+    for (const row of rows) {
       if (run !== undefined && row.seq === run.lastSeq + 1 && row.queue === run.queue) {
         run.lastSeq = row.seq
       } else {

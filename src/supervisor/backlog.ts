@@ -4,6 +4,7 @@
  */
 import { limits } from '../config.ts'
 import type { ClaimedRow } from '../store/rows.ts'
+import { cancelSlice, SkippedRows } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
 import { expireDue } from './expire.ts'
@@ -12,8 +13,12 @@ import type { JobType } from './job-types.ts'
 /** Claims at most this much payload at a time, so that a cycle stays short. */
 const charactersPerClaim = 16_000_000
 
-/** One bounded step; the next cycle goes on. */
-export function advance(changes: Changes): void {
+/**
+ * One bounded step; the next cycle goes on.
+ *
+ * @param othersWait whether somebody waits for this commit: then what can wait makes it little longer
+ */
+export function advance(changes: Changes, othersWait: boolean): void {
   const { dueAt, writer } = changes
   const now = changes.clock.wallMs()
   if (dueAt !== undefined && dueAt <= now) {
@@ -22,12 +27,14 @@ export function advance(changes: Changes): void {
     changes.dueAt = writer.dueNext()
   }
   claimBacklog(changes)
+  if (changes.maySlice) cancelSlice(changes, othersWait ? 0 : limits.cancelSliceMs)
 }
 
 /** Whether a step would change anything. */
 export function canAdvance(changes: Changes): boolean {
   const { admits, dueAt, writer, claims, suspectsWaiting, suspectsMayWait, exclusiveWaiting } = changes
   if (!admits) return false
+  if (changes.maySlice) return true
   if (dueAt !== undefined && dueAt <= changes.clock.wallMs()) return true
   const queued = writer.counters.total('QUEUED')
   if (queued === 0) return false
@@ -55,9 +62,8 @@ function claimBacklog(changes: Changes): void {
 
 function claimSuspects(changes: Changes): void {
   if (!changes.suspectsMayWait) return
-  const { writer, claims } = changes
-  changes.suspectsWaiting = writer.backlogCount(1)
-  changes.exclusiveWaiting = writer.backlogCount(exclusiveSuspicion)
+  const { claims } = changes
+  changes.countSuspects()
   if (changes.suspectsWaiting === 0) {
     changes.suspectsMayWait = claims.hasSuspects(1)
     return
@@ -69,8 +75,7 @@ function claimSuspects(changes: Changes): void {
     const free = changes.threads - claims.suspects(1)
     if (free > 0) claimWhile(changes, 1, (_jobType, claimed) => claimed < free)
   }
-  changes.suspectsWaiting = writer.backlogCount(1)
-  changes.exclusiveWaiting = writer.backlogCount(exclusiveSuspicion)
+  changes.countSuspects()
 }
 
 function claimWhile(
@@ -80,12 +85,15 @@ function claimWhile(
 ): void {
   const { writer, claims } = changes
   const unserved: ClaimedRow[] = []
-  writer.backlogClaim(suspicion, charactersPerClaim, (row, claimed) => {
+  const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes) : undefined
+  const take = (row: ClaimedRow, claimed: number) => {
     const jobType = changes.jobTypes.get(row.jobType)
     if (jobType.isServed) claims.make(row, jobType, parsePolicy(row.policy))
     else unserved.push(row)
     return wantsMore(jobType, claimed)
-  })
+  }
+  writer.backlogClaim(suspicion, charactersPerClaim, take, skipped)
+  skipped?.end()
   for (const row of unserved) {
     writer.jobPark(row.seq, row.attempt, row.queue)
     changes.parked++

@@ -1,6 +1,7 @@
 import { isFinal } from '../job/state.ts'
 import type { Changes } from './changes.ts'
 import { parsePolicy, seqOf } from './changes.ts'
+import type { Claim } from './claims.ts'
 import { addJob } from './enqueue.ts'
 import { finish } from './finish.ts'
 import type { CancelAnswer, RetryReply } from './messages.ts'
@@ -13,13 +14,7 @@ export function applyCancel(changes: Changes, seq: number, now: number): CancelA
   const { writer, claims } = changes
   const claim = claims.get(seq)
   if (claim !== undefined) {
-    if (claims.hold(claim)) {
-      finish(changes, claim, 'CANCELLED', null, now)
-    } else {
-      writer.jobRequestCancel(claim.seq, now)
-      claims.doom(claim, { cancelRequested: true })
-      changes.abortAfterCommit(claim, 'cancelled')
-    }
+    cancelClaim(changes, claim, now)
     return 'cancelled'
   }
   const head = writer.jobHead(seqOf(seq))
@@ -29,6 +24,19 @@ export function applyCancel(changes: Changes, seq: number, now: number): CancelA
   return 'cancelled'
 }
 
+/** The same for a claimed job; says whether its handler had begun. */
+export function cancelClaim(changes: Changes, claim: Claim, now: number): 'waiting' | 'running' {
+  const { writer, claims } = changes
+  if (claims.hold(claim)) {
+    finish(changes, claim, 'CANCELLED', null, now)
+    return 'waiting'
+  }
+  writer.jobRequestCancel(claim.seq, now)
+  claims.doom(claim, { cancelRequested: true })
+  changes.abortAfterCommit(claim, 'cancelled')
+  return 'running'
+}
+
 /** Adds a new job like a finished one. */
 export function applyRetry(changes: Changes, seq: number, now: number): RetryReply {
   const row = changes.writer.jobGet(seqOf(seq))
@@ -36,6 +44,7 @@ export function applyRetry(changes: Changes, seq: number, now: number): RetryRep
   if (!isFinal(row.state)) return { kind: 'not-finished', state: row.state }
   if (!changes.jobTypes.get(row.jobType).isServed) return { kind: 'no-handler', jobType: row.jobType }
   const { jobType, queue, priority, payload, subjectKey, policy, parent } = row
+  const { userTag, chainGroupId } = row
   const job = {
     jobType,
     queue,
@@ -46,6 +55,8 @@ export function applyRetry(changes: Changes, seq: number, now: number): RetryRep
     policy: withoutTimes(policy),
     retriedFrom: row.seq,
     parent,
+    userTag,
+    chainGroupId,
   }
   return { kind: 'retried', seq: addJob(changes, job, {}, now).seq, jobType }
 }

@@ -6,8 +6,9 @@ import type { Clock } from '../clock.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import type { FinalState } from '../job/state.ts'
-import type { EndOfWaiting, JobHead, JobPolicy, NewJob } from '../store/rows.ts'
+import type { EndOfWaiting, JobHead, JobPolicy, NewJob, WaitingRow } from '../store/rows.ts'
 import type { JobWriter } from '../store/writer.ts'
+import type { CancelRequest } from './cancel-request.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
@@ -29,6 +30,8 @@ export interface ChangeSurroundings {
   readonly clock: Clock
   readonly threads: number
   readonly listener: ChangeListener
+  /** Whether what can wait may write now, or is to wait until the WAL has been cleared. */
+  mayWriteMuch(): boolean
   /** A number in [0, 1), for jitter. */
   readonly random: () => number
   afterCommit(effect: () => void): void
@@ -54,6 +57,8 @@ export class Changes {
   gaveWay = 0
   /** Jobs that wait for an engine that serves their type. */
   parked = 0
+  /** Cancels of many jobs that are under way, the next one first. */
+  cancelRequests: readonly CancelRequest[] = []
   /** Wall time at which the next job that waits for a time may run; undefined: there is none. */
   dueAt: number | undefined
 
@@ -70,15 +75,21 @@ export class Changes {
     return this.#surroundings.threads
   }
 
+  /** Whether the next slice of a cancel of many may come now. */
+  get maySlice(): boolean {
+    return this.admits && this.cancelRequests.length > 0 && this.#surroundings.mayWriteMuch()
+  }
+
   /** Remembers what is known of the tables; the answer recalls it, for when a transaction is rolled back. */
   mark(): () => void {
-    const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt } = this
+    const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt, cancelRequests } = this
     return () => {
       this.suspectsMayWait = suspectsMayWait
       this.exclusiveWaiting = exclusiveWaiting
       this.suspectsWaiting = suspectsWaiting
       this.parked = parked
       this.dueAt = dueAt
+      this.cancelRequests = cancelRequests
     }
   }
 
@@ -140,6 +151,21 @@ export class Changes {
     if (mayBeParked && this.writer.jobGet(head.seq)?.waitsFor === 'handler') this.parked--
     this.writer.jobEndWaiting(head, state, now, supersededBy)
     this.reportEndedWaiting(head, state, { supersededBy: supersededBy ?? undefined })
+  }
+
+  /** Tells who waits for it that a job was cancelled that waited. */
+  reportCancelled({ seq, jobType, queue, subjectKey, attempt }: WaitingRow): void {
+    const { listener } = this.#surroundings
+    if (!listener.wants(seq)) return
+    const facts = { result: undefined, failure: undefined, supersededBy: undefined }
+    const job: SettledJob = { seq, state: 'CANCELLED', ...facts, jobType, queue, subjectKey, attempt }
+    this.afterCommit(() => listener.onSettled(job))
+  }
+
+  /** Counts the suspects of the backlog anew. */
+  countSuspects(): void {
+    this.suspectsWaiting = this.writer.backlogCount(1)
+    this.exclusiveWaiting = this.writer.backlogCount(exclusiveSuspicion)
   }
 
   /** Tells who waits for it how a job ended that was not claimed. */

@@ -14,26 +14,37 @@ import type { CheckpointAnswer, CheckpointRequest } from '../store/messages.ts'
 import type { Database } from '../store/open.ts'
 import type { EngineEvent } from './messages.ts'
 
+const usualLimits = { checkpointBytes: limits.checkpointBytes, writerBytes: limits.writerCheckpointBytes }
+/**
+ * While jobs are ended by the hundred thousand. They lie all over the file, and what the writer gives to the disk at the
+ * end of a WAL holds up everybody: often and little at a time.
+ */
+const bulkLimits = { checkpointBytes: limits.bulkCheckpointBytes, writerBytes: limits.bulkCheckpointBytes }
+
 /** Commits between two looks at the WAL's size. */
 const commitsPerLook = 8
 
 export class Checkpoints {
   readonly #database: Database
-  readonly #policy = new CheckpointPolicy({
-    checkpointBytes: limits.checkpointBytes,
-    writerBytes: limits.writerCheckpointBytes,
-  })
+  readonly #policy = new CheckpointPolicy(usualLimits)
   readonly #thread: SupervisedThread
   readonly #report: (event: EngineEvent) => void
+  readonly #onCaughtUp: () => void
   #commits = 0
   #walBytes = 0
-  #writerIsWanted = false
   #isAsked = false
+  #isBulk = false
   #starting: Promise<void> | undefined
 
-  constructor(database: Database, clock: Clock, report: (event: EngineEvent) => void) {
+  constructor(
+    database: Database,
+    clock: Clock,
+    report: (event: EngineEvent) => void,
+    onCaughtUp: () => void,
+  ) {
     this.#database = database
     this.#report = report
+    this.#onCaughtUp = onCaughtUp
     const data = { path: database.name }
     const spec = {
       name: 'checkpointer',
@@ -64,13 +75,16 @@ export class Checkpoints {
     return this.#walBytes
   }
 
-  /** To be called after each commit, outside of a transaction. */
-  afterCommit(): void {
-    if (this.#writerIsWanted) {
-      this.#writerIsWanted = false
-      this.#checkpointHere()
-    }
-    if (++this.#commits % commitsPerLook !== 0) return
+  /** Whether the thread is at work. What is written meanwhile is left for the writer to move: what can wait had better. */
+  get isBusy(): boolean {
+    return this.#isAsked
+  }
+
+  /** To be called after each commit, outside of a transaction. @param isBulk whether it was one of many that write much */
+  afterCommit(isBulk: boolean): void {
+    if (isBulk !== this.#isBulk) this.#policy.use(isBulk ? bulkLimits : usualLimits)
+    this.#isBulk = isBulk
+    if (++this.#commits % commitsPerLook !== 0 && !isBulk) return
     this.#walBytes = readWalBytes(this.#database)
     const { thread } = this.#thread
     if (!this.#policy.shouldAskThread(this.#walBytes)) return
@@ -96,7 +110,8 @@ export class Checkpoints {
 
   #reported(answer: CheckpointAnswer): void {
     this.#isAsked = false
-    if (this.#policy.reported(answer) === 'writer-checkpoint') this.#writerIsWanted = true
+    this.#onCaughtUp()
+    if (this.#policy.reported(answer) === 'writer-checkpoint') this.#checkpointHere()
   }
 
   #checkpointHere(): void {

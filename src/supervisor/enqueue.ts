@@ -195,6 +195,8 @@ export function factsOf(
     policy: policyOf(options, now),
     retriedFrom: null,
     parent,
+    userTag: options?.userTag ?? null,
+    chainGroupId: options?.chainGroupId ?? null,
   }
 }
 

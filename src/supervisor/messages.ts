@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Durability } from '../config.ts'
 import type { PlainError } from '../errors.ts'
+import type { JobCriteria } from '../job/criteria.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
@@ -41,6 +42,8 @@ export type SupervisorProtocol = {
   readonly describe: { readonly request: null; readonly reply: DatabaseFacts }
   readonly enqueue: { readonly request: EnqueueRequest; readonly reply: EnqueueReply }
   readonly cancel: { readonly request: readonly number[]; readonly reply: readonly CancelAnswer[] }
+  /** Answered when all of it is done. */
+  readonly 'cancel-matching': { readonly request: JobCriteria; readonly reply: CancelReport }
   readonly retry: { readonly request: number; readonly reply: RetryReply }
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
@@ -83,6 +86,14 @@ export interface ExistingJob {
 }
 
 export type CancelAnswer = 'unknown' | 'finished' | 'cancelled'
+
+/** How many jobs a cancel of many has reached, by what they were doing. */
+export interface CancelReport {
+  /** Jobs that had not begun. They have ended as CANCELLED. */
+  readonly waiting: number
+  /** Jobs whose handlers had begun. They are asked to give way, and end as CANCELLED when they do. */
+  readonly running: number
+}
 
 export type RetryReply =
   | { readonly kind: 'retried'; readonly seq: number; readonly jobType: string }

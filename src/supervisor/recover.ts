@@ -7,6 +7,7 @@
  */
 import type { JobSeq } from '../job/id.ts'
 import type { InterruptedRow } from '../store/rows.ts'
+import { resumeCancels } from './cancel-matching.ts'
 import type { Changes } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
@@ -26,6 +27,7 @@ export function recover(changes: Changes): void {
   let poisoned = 0
   for (const row of interrupted) if (recoverJob(changes, row, now)) poisoned++
   changes.parked = changes.writer.parkedCount()
+  resumeCancels(changes)
   if (interrupted.length > 0) changes.report({ kind: 'recovered', interrupted: interrupted.length, poisoned })
 }
 

@@ -8,6 +8,7 @@ import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
+import { requestCancel } from './cancel-matching.ts'
 import { applyEnqueue } from './enqueue.ts'
 import type { DatabaseFacts, HostNotice, SupervisorProtocol, SupervisorStart } from './messages.ts'
 import { Supervisor } from './supervisor.ts'
@@ -90,6 +91,14 @@ function serve(
         return incoming.request.map((seq) => applyCancel(changes, seq, now))
       })
       return
+    case 'cancel-matching': {
+      const { request, answer } = incoming
+      supervisor.submit({
+        apply: () => requestCancel(changes, request, (report) => answer.reply(report)),
+        refuse: (error) => answer.refuse(error),
+      })
+      return
+    }
     case 'retry':
       commit(incoming.answer, () => applyRetry(changes, incoming.request, changes.clock.wallMs()))
       return

@@ -1,5 +1,5 @@
 import { Mailbox } from '../actor/mailbox.ts'
-import { afterThisTurn, type Clock, type Timer } from '../clock.ts'
+import { afterThisTurn, type Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { engineError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
@@ -14,6 +14,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { Claims } from './claims.ts'
 import { judgeDeath } from './death.ts'
 import { Dispatcher } from './dispatcher.ts'
+import { DueTimer } from './due-timer.ts'
 import { putBackAll } from './finish.ts'
 import { type Command, GroupCommit } from './group-commit.ts'
 import { IdleWaiters } from './idle-waiters.ts'
@@ -31,8 +32,6 @@ import { ThreadEnds } from './thread-ends.ts'
 const commandsPerTake = 8
 /** How long a cycle goes on taking commands. */
 const cycleMs = 10
-/** The wall clock may jump, so what waits for a time is looked at this often at least. */
-const longestDueWaitMs = 1_000
 
 type Lane = 'outcomes' | 'requests'
 
@@ -57,7 +56,8 @@ export class Supervisor {
   #taken: Command[] = []
   #isWoken = false
   #isCycling = false
-  #dueTimer: Timer | undefined
+  #commandsOfCycle = 0
+  readonly #dueTimer: DueTimer
   readonly #idle = new IdleWaiters()
   #drained: (() => void) | undefined
   #state: 'serving' | 'draining' | 'ending' | 'ended' = 'serving'
@@ -66,6 +66,7 @@ export class Supervisor {
     const { start, database, clock } = surroundings
     this.#surroundings = surroundings
     this.#clock = clock
+    this.#dueTimer = new DueTimer(clock, () => this.wake())
     const writer = new JobWriter(database)
     const remembered = { mark: () => this.#changes.mark() }
     this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database)
@@ -84,7 +85,12 @@ export class Supervisor {
       tellHost: surroundings.tell,
       onEvent: (event) => this.#emit(event),
     })
-    this.#checkpoints = new Checkpoints(database, clock, (event) => this.#emit(event))
+    this.#checkpoints = new Checkpoints(
+      database,
+      clock,
+      (event) => this.#emit(event),
+      () => this.wake(),
+    )
     this.#pool = this.#makePool(surroundings)
     this.#ends = this.#makeEnds()
     this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
@@ -104,6 +110,7 @@ export class Supervisor {
         onEvent: (event) => this.#emit(event),
         abort: (claim, reason) => this.#dispatcher.abort(claim, reason),
       },
+      mayWriteMuch: () => !this.#checkpoints.isBusy,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
     })
   }
@@ -236,16 +243,17 @@ export class Supervisor {
     if (this.#isCycling || this.#state === 'ended') return false
     this.#isCycling = true
     const endMs = this.#clock.monotonicMs() + cycleMs
-    let commands = 0
+    this.#commandsOfCycle = 0
     let isClosing = false
     let isBlocked = false
     const next = (): Command | undefined => {
       if (isClosing) return undefined
+      const commands = this.#commandsOfCycle
       if (commands < limits.commandsPerCycle && (commands === 0 || this.#clock.monotonicMs() < endMs)) {
         if (this.#taken.length === 0) this.#taken = this.#mailbox.take(commandsPerTake).reverse()
         const command = this.#taken.pop()
         if (command !== undefined) {
-          commands++
+          this.#commandsOfCycle++
           return command
         }
       }
@@ -254,15 +262,15 @@ export class Supervisor {
     }
     if (this.#waiting > 0 || canAdvance(this.#changes)) {
       const error = this.#commit.run(next)
-      if (error === undefined) this.#checkpoints.afterCommit()
+      if (error === undefined) this.#checkpoints.afterCommit(this.#changes.cancelRequests.length > 0)
       else this.#lasting.failed(error)
-      isBlocked = error !== undefined && commands === 0
+      isBlocked = error !== undefined && this.#commandsOfCycle === 0
     }
     this.#isCycling = false
     this.subscriptions.flush()
     this.#dispatcher.dispatch()
     this.#idle.answer(this.#changes)
-    this.#planDue()
+    if (this.#state === 'serving') this.#dueTimer.plan(this.#changes.dueAt)
     if (this.#claims.size === 0) this.#drained?.()
     if (isBlocked) return false
     if (this.#waiting > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
@@ -275,17 +283,9 @@ export class Supervisor {
 
   /** Comes last in each cycle, so that it sees what the commands have changed. */
   readonly #ownWork: Command = {
-    apply: () => advance(this.#changes),
+    apply: () => advance(this.#changes, this.#commandsOfCycle > 0),
     // Without the wait it would be tried again at once, and for ever.
     refuse: (error) => this.#lasting.failed(error),
-  }
-
-  #planDue(): void {
-    this.#dueTimer?.cancel()
-    const { dueAt } = this.#changes
-    if (dueAt === undefined || this.#state !== 'serving') return
-    const delayMs = Math.max(1, Math.min(dueAt - this.#clock.wallMs(), longestDueWaitMs))
-    this.#dueTimer = this.#clock.startTimer(delayMs, () => this.wake())
   }
 
   #releaseParked(): void {
@@ -346,7 +346,7 @@ export class Supervisor {
     const startMs = this.#clock.monotonicMs()
     this.#state = 'draining'
     this.#changes.admits = false
-    this.#dueTimer?.cancel()
+    this.#dueTimer.cancel()
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
     if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))

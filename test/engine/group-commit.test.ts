@@ -83,6 +83,7 @@ class Rig {
         onEvent: () => {},
         abort: () => {},
       },
+      mayWriteMuch: () => true,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
     })
     this.changes.admits = true
@@ -143,7 +144,7 @@ class Rig {
       if (command !== undefined) return command
       if (isClosing) return undefined
       isClosing = true
-      return { apply: () => advance(this.changes), refuse: () => {} }
+      return { apply: () => advance(this.changes, true), refuse: () => {} }
     })
     this.#waiting.unshift(...commands)
     this.check()

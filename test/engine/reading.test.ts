@@ -71,6 +71,42 @@ test('list filters by everything at once, and refuses what is no filter', async 
   await rejectionOf(engine.list({ cursor: 'page 2' }), 'CURSOR_INVALID')
 })
 
+test('list finds jobs by their tag, their group and their parent', async () => {
+  const engine = await engines.open()
+  const child = { type: 'OK', payload: 'child', options: { userTag: 'red' } }
+  const options = { userTag: 'red', chainGroupId: 'g' }
+  const parent = await engine.enqueue(
+    'CHILDREN',
+    { children: [child, { type: 'OK', payload: 'plain' }] },
+    options,
+  )
+  await parent.result()
+  await engine.enqueue('OK', 'other', { userTag: 'blue', chainGroupId: 'g' })
+  await engine.enqueue('OK', 'none')
+  await engine.idle()
+  const payloads = async (filter: Parameters<typeof engine.list>[0]) =>
+    (await engine.list(filter)).jobs.map(({ payload }) => (typeof payload === 'string' ? payload : 'parent'))
+  expect(await payloads({ userTag: 'red' })).toEqual(['child', 'parent'])
+  expect(await payloads({ userTag: 'Red' })).toEqual([])
+  expect(await payloads({ chainGroupId: 'g' })).toEqual(['other', 'parent'])
+  expect(await payloads({ chainGroupId: 'g', userTag: 'blue' })).toEqual(['other'])
+  expect(await payloads({ parentJobId: parent.id })).toEqual(['plain', 'child'])
+  expect(await payloads({ parentJobId: parent.id, userTag: 'red', state: 'DONE' })).toEqual(['child'])
+  expect(await payloads({ parentJobId: parent.id, chainGroupId: 'g' })).toEqual([])
+  // A page of them goes on where it ended.
+  const first = await engine.list({ userTag: 'red', limit: 1 })
+  const second = await engine.list({ userTag: 'red', limit: 1, cursor: first.cursor })
+  expect([...first.jobs, ...second.jobs].map(({ id }) => id)).toEqual([expect.any(String), parent.id])
+  // What a parent is labelled with is its own; a job that is run again keeps its labels.
+  const [plain] = (await engine.list({ parentJobId: parent.id, limit: 1 })).jobs
+  expect(plain).toMatchObject({ userTag: undefined, chainGroupId: undefined, parentJobId: parent.id })
+  const again = await engine.retry(parent.id)
+  expect(await engine.get(again.id)).toMatchObject(options)
+  await rejectionOf(engine.list({ parentJobId: 'nobody' }), 'JOB_ID_INVALID')
+  // @ts-expect-error what only JavaScript can pass
+  await rejectionOf(engine.list({ userTag: 5 }), 'OPTION_INVALID')
+})
+
 test('stats are a count over the table', async () => {
   const engine = await engines.open()
   const stage = engines.stage

@@ -71,6 +71,28 @@ test('idle waits for the jobs that are served, however many were parked and canc
   expect((await second.stats()).jobs).toMatchObject({ SCHEDULED: 1, DONE: 3_000 })
 })
 
+test('those that are cancelled by what they have in common are parked no more', async () => {
+  const first = await engines.open({ threads: 1 })
+  await first.enqueue('LISTENS')
+  await first.enqueueMany(
+    Array.from({ length: 1_500 }, (_, n) => {
+      const options = n % 3 === 0 ? { queue: 'kept' } : { userTag: 'red' }
+      return { type: 'CONTEXT', payload: {}, options } as const
+    }),
+  )
+  await first.stop()
+  const second = await openOnlyOk()
+  await second.idle()
+  // By the one index and by the other.
+  expect(await second.cancel({ userTag: 'red' })).toEqual({ waiting: 1_000, running: 0 })
+  expect(await second.cancel({ jobType: 'LISTENS' })).toEqual({ waiting: 1, running: 0 })
+  expect((await second.stats()).jobs).toMatchObject({ SCHEDULED: 500, CANCELLED: 1_001 })
+  // The others are still told from jobs of ours.
+  const many = await second.enqueueMany(Array.from({ length: 600 }, () => ({ type: 'OK' }) as const))
+  await second.idle()
+  expect((await second.get(many[599]?.id ?? ''))?.state).toBe('DONE')
+})
+
 test('retrying a job whose type is not served is refused', async () => {
   const first = await engines.open()
   const job = await first.enqueue('CONTEXT', {})

@@ -19,8 +19,8 @@ const withoutPlan = new Set([
   'savepointRelease',
   'savepointRollback',
 ])
-/** Read whole, once, when the database is opened: a row for each queue and state. */
-const mayScan = new Set(['countersAll'])
+/** Read whole, once, when the database is opened: a row for each queue and state, or for each cancel under way. */
+const mayScan = new Set(['countersAll', 'cancelRequestsAll'])
 
 let folder = ''
 let database: Database
@@ -56,6 +56,11 @@ test.each([
   ['backlogPeekTrusted', '(waits_for=? AND run_at=? AND suspicion=?)'],
   ['backlogPeekSuspects', '(waits_for=? AND run_at=? AND suspicion=?)'],
   ['backlogPeekExclusive', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['backlogPeekLabelledTrusted', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['waitingAfterSeq', '(waits_for=? AND run_at=? AND suspicion=? AND priority=? AND seq>?)'],
+  ['waitingAfterPriority', '(waits_for=? AND run_at=? AND suspicion=? AND priority<?)'],
+  ['waitingAfterSuspicion', '(waits_for=? AND run_at=? AND suspicion>?)'],
+  ['waitingAfterTime', '(waits_for=? AND run_at>?)'],
   ['backlogCount', '(waits_for=? AND run_at=? AND suspicion>?)'],
   ['dueList', '(waits_for=? AND run_at<?)'],
   ['dueNext', '(waits_for=?)'],
@@ -64,6 +69,17 @@ test.each([
 ] as const)('%s reads what waits by %s', (name, key) => {
   expect(planOf(writeSql[name])).toMatch(/SEARCH jobs USING (COVERING )?INDEX idx_jobs_waiting /)
   expect(planOf(writeSql[name])).toContain(key)
+})
+
+test.each([
+  ['jobsPageOfTag', readSql.jobsPageOfTag, 'idx_jobs_user_tag (user_tag=? AND rowid<?)'],
+  ['jobsPageOfGroup', readSql.jobsPageOfGroup, 'idx_jobs_chain_group (chain_group_id=? AND rowid<?)'],
+  ['jobsPageOfParent', readSql.jobsPageOfParent, 'idx_jobs_parent (parent_job_id=? AND rowid<?)'],
+  ['taggedAfter', writeSql.taggedAfter, 'idx_jobs_user_tag (user_tag=? AND rowid>? AND rowid<?)'],
+  ['groupedAfter', writeSql.groupedAfter, 'idx_jobs_chain_group (chain_group_id=? AND rowid>? AND rowid<?)'],
+  ['jobsCancelWaiting', writeSql.jobsCancelWaiting, 'INTEGER PRIMARY KEY (rowid=?)'],
+])('%s finds jobs by the index that it should', (_name, sql, key) => {
+  expect(planOf(sql)).toContain(key)
 })
 
 test.each([

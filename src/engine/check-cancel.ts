@@ -1,0 +1,21 @@
+import { describe, invalidOption } from '../errors.ts'
+import { checkCancelCriteria, type JobCriteria } from '../job/criteria.ts'
+import { type DatabaseId, decodeJobId } from '../job/id.ts'
+
+type Wanted =
+  | { readonly kind: 'one' | 'several'; readonly seqs: readonly number[] }
+  | { readonly kind: 'matching'; readonly criteria: JobCriteria }
+
+/** What is to be cancelled. @throws OPTION_INVALID, JOB_ID_INVALID */
+export function checkCancel(database: DatabaseId, jobs: string | readonly string[] | JobCriteria): Wanted {
+  if (typeof jobs === 'string') return { kind: 'one', seqs: [decodeJobId(database, jobs)] }
+  if (isList(jobs)) return { kind: 'several', seqs: jobs.map((jobId) => decodeJobId(database, jobId)) }
+  if (typeof jobs !== 'object' || jobs === null)
+    throw invalidOption('jobs', describe(jobs), 'a job id, an array of them, or criteria')
+  return { kind: 'matching', criteria: checkCancelCriteria(jobs) }
+}
+
+/** Told apart in a way that narrows a readonly array. */
+function isList(jobs: readonly string[] | JobCriteria): jobs is readonly string[] {
+  return Array.isArray(jobs)
+}
