@@ -4,6 +4,7 @@ import { afterThisTurn, withinMs } from '../clock.ts'
 import { maxStopGraceMs, type Tuning } from '../config.ts'
 import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
+import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import {
   type AnyJobDefinition,
@@ -30,6 +31,7 @@ import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
 import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
+import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
 import { checkListFilter, decodeCursor, encodeCursor, type JobPage, type ListFilter } from './list.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
@@ -61,6 +63,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
   readonly #databaseId: DatabaseId
+  readonly #databasePath: string
   readonly #enqueuer: Enqueuer
   readonly #outcomes: Outcomes
   readonly #readings: Readings
@@ -75,6 +78,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#tuning = parts.tuning
     this.#link = link
     this.#databaseId = toDatabaseId(facts.databaseId)
+    this.#databasePath = facts.path
     this.#actors = parts.actors
     this.#readings = new Readings(facts.path)
     this.#outcomes = new Outcomes({
@@ -120,7 +124,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     )
     const facts = await link.ask('describe', null)
     const events = new EngineEvents((name, isWanted) => {
-      if (name === 'job-settled') link.tell({ kind: 'subscribe', settled: isWanted })
+      if (name === 'job-settled' || name === 'job-progress')
+        link.tell({ kind: 'subscribe', event: name, isWanted })
     })
     engine = new Engine({ tuning, definitions, link, facts, events, actors })
     logEvents(events, tuning.logLevel)
@@ -188,13 +193,24 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 
   /**
-   * The job as it is stored, with its failed attempts; undefined when there is none.
+   * The job as it is stored, with its failed attempts and what it has left behind; undefined when there is none.
    *
    * @throws JOB_ID_INVALID
    */
   async get(jobId: string): Promise<JobDetails | undefined> {
     const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
-    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading)
+    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading, this.#databasePath)
+  }
+
+  /**
+   * What the job's handlers have logged, in all its attempts, also while one runs: lines of JSON with `time`, `level`,
+   * `attempt`, `message` and `fields`. The newest lines, at least `jobLogBytes` of them. Undefined when there are none.
+   *
+   * @throws JOB_ID_INVALID; PATH_INVALID when the file cannot be read
+   */
+  async readLog(jobId: string): Promise<string | undefined> {
+    const seq = this.#seqOf(jobId)
+    return readJobLog(jobFilesOf(this.#databasePath, this.#idOf(seq)))
   }
 
   /**

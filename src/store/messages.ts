@@ -1,7 +1,7 @@
 /** What the checkpointer thread and the supervisor say to each other. */
 import type { PlainError } from '../errors.ts'
 import type { JobState } from '../job/state.ts'
-import type { AttemptRow, JobRow } from './rows.ts'
+import type { AttemptRow, JobRow, LeavingsRow } from './rows.ts'
 
 export interface CheckpointRequest {
   readonly kind: 'checkpoint'
@@ -42,6 +42,7 @@ export type ReaderProtocol = {
 export interface JobReading {
   readonly row: JobRow
   readonly attempts: readonly AttemptRow[]
+  readonly leavings: LeavingsRow | undefined
 }
 
 export interface ListRequest {

@@ -13,6 +13,7 @@ import { isFinal, type JobState } from '../job/state.ts'
 import { Counters } from './counters.ts'
 import { decodeRanges } from './ranges.ts'
 import type {
+  ArtifactEntry,
   AttemptRow,
   Birth,
   ClaimedRow,
@@ -22,6 +23,7 @@ import type {
   JobHead,
   JobRow,
   NewJob,
+  ProgressRow,
   PutBack,
   Settlement,
   SubjectRow,
@@ -304,6 +306,26 @@ export class JobWriter {
 
   attemptInsert(row: AttemptRow): void {
     this.#sql.attemptInsert.run(row)
+  }
+
+  // ---- what running jobs leave behind
+
+  /** False: it is what is stored already. */
+  progressSet(seq: JobSeq, { fraction, note, at }: ProgressRow): boolean {
+    return this.#sql.progressSet.run(seq, fraction, note, at).changes > 0
+  }
+
+  jobSummarySet(seq: JobSeq, summary: string): void {
+    this.#sql.jobSummarySet.run(summary, seq)
+  }
+
+  /** Adds files to those that the job keeps, each in place of the one of the same name. */
+  jobArtifactsAdd(seq: JobSeq, added: readonly ArtifactEntry[]): void {
+    const stored = this.#sql.jobArtifactsGet.get(seq)?.artifacts ?? null
+    // The boundary: nothing else is written to this column.
+    const before = stored === null ? [] : (JSON.parse(stored) as ArtifactEntry[])
+    const byName = new Map([...before, ...added].map((entry) => [entry.name, entry]))
+    this.#sql.jobArtifactsSet.run(JSON.stringify([...byName.values()]), seq)
   }
 
   // ---- waiting jobs

@@ -69,6 +69,7 @@ test('the files are numbered from 1, and their checksums ignore line endings', (
     '4 add_dx_fields',
     '5 payloads',
     '6 expirations',
+    '7 progress',
   ])
   for (const { up, down, checksum } of migrations) {
     expect(up).not.toContain('\r')
