@@ -27,6 +27,8 @@ export interface Tuning {
   readonly maxPendingJobs: number
   /** Characters of payload not yet acknowledged, 1,000,000 to 1,000,000,000. Default 64,000,000. `SEMANTICA_MAX_PENDING_CHARACTERS` */
   readonly maxPendingCharacters: number
+  /** Size of a job's log, in bytes, from which it goes on in a new file; with the one before at most twice this is kept, 4,096 to 1,000,000,000. Default 1,000,000. `SEMANTICA_JOB_LOG_BYTES` */
+  readonly jobLogBytes: number
   /** What the engine's own log, one JSON line an event on stderr, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
   readonly logLevel: LogLevel
 }
@@ -79,6 +81,12 @@ const numberOptions = {
     minimum: 1_000_000,
     maximum: 1_000_000_000,
     fallback: () => 64_000_000,
+  },
+  jobLogBytes: {
+    variable: 'SEMANTICA_JOB_LOG_BYTES',
+    minimum: 4_096,
+    maximum: 1_000_000_000,
+    fallback: () => 1_000_000,
   },
 } as const satisfies Record<string, NumberOption>
 
@@ -156,6 +164,7 @@ export function readTuning(
     stopGraceMs: number('stopGraceMs'),
     maxPendingJobs: number('maxPendingJobs'),
     maxPendingCharacters: number('maxPendingCharacters'),
+    jobLogBytes: number('jobLogBytes'),
     durability: choice(
       'durability',
       durabilities,

@@ -123,13 +123,19 @@ export const errorRegistry = {
   RESULT_NOT_JSON: {
     kind: 'validation',
     retryable: false,
-    meaning: 'The handler returned something that JSON cannot carry.',
+    meaning: 'The handler returned or summarized something that JSON cannot carry.',
   },
   RESULT_TOO_LARGE: {
     kind: 'validation',
     retryable: false,
-    meaning: 'The handler returned more than 10 MB.',
+    meaning: 'The handler returned or summarized more than 10 MB.',
   },
+  ARTIFACT_INVALID: {
+    kind: 'validation',
+    retryable: false,
+    meaning: 'An artifact has a name that is not allowed, or data that cannot be kept.',
+  },
+  ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
   DATABASE_FOREIGN: {
     kind: 'database',
     retryable: false,

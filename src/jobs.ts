@@ -7,7 +7,7 @@ export {
   defineActor,
 } from './actor/define.ts'
 export { type ErrorCode, SemanticaError } from './errors.ts'
-export type { ActorReference, JobContext } from './job/context.ts'
+export type { ActorReference, JobContext, JobLog, LogFields } from './job/context.ts'
 export {
   defineJobs,
   type JobDefinition,

@@ -85,6 +85,13 @@ CREATE TABLE payloads (
   payload TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE progress (
+  seq INTEGER PRIMARY KEY,
+  fraction REAL NOT NULL,
+  note TEXT,
+  at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE schema_migrations (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,

@@ -4,6 +4,7 @@ import { afterThisTurn, withinMs } from '../clock.ts'
 import { maxStopGraceMs, type Tuning } from '../config.ts'
 import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
 import { unknownJobType } from '../execution/attempt.ts'
+import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import {
@@ -33,6 +34,7 @@ import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
 import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
+import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
 import { checkListFilter, decodeCursor, encodeCursor, type JobPage, type ListFilter } from './list.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
@@ -43,7 +45,6 @@ import type { DefinitionsOf } from './typing.ts'
 
 /** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
 const stopMarginMs = 10_000
-
 /** What `enqueue` takes after the job type: the payload may be left out where the type has no validator. */
 type EnqueueParameters<Payload> = undefined extends Payload
   ? [payload?: Payload, options?: EnqueueOptions]
@@ -64,6 +65,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
   readonly #databaseId: DatabaseId
+  readonly #databasePath: string
   readonly #enqueuer: Enqueuer
   readonly #outcomes: Outcomes
   readonly #readings: Readings
@@ -78,6 +80,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#tuning = parts.tuning
     this.#link = link
     this.#databaseId = toDatabaseId(facts.databaseId)
+    this.#databasePath = facts.path
     this.#actors = parts.actors
     this.#readings = new Readings(facts.path)
     this.#outcomes = new Outcomes({
@@ -123,7 +126,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     )
     const facts = await link.ask('describe', null)
     const events = new EngineEvents((name, isWanted) => {
-      if (name === 'job-settled') link.tell({ kind: 'subscribe', settled: isWanted })
+      if (name === 'job-settled' || name === 'job-progress')
+        link.tell({ kind: 'subscribe', event: name, isWanted })
     })
     engine = new Engine({ tuning, definitions, link, facts, events, actors })
     logEvents(events, tuning.logLevel)
@@ -191,13 +195,24 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 
   /**
-   * The job as it is stored, with its failed attempts; undefined when there is none.
+   * The job as it is stored, with its failed attempts and what it has left behind; undefined when there is none.
    *
    * @throws JOB_ID_INVALID
    */
   async get(jobId: string): Promise<JobDetails | undefined> {
     const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
-    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading)
+    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading, this.#databasePath)
+  }
+
+  /**
+   * What the job's handlers have logged, in all its attempts, also while one runs: lines of JSON with `time`, `level`,
+   * `attempt`, `message` and `fields`. The newest lines, at least `jobLogBytes` of them. Undefined when there are none.
+   *
+   * @throws JOB_ID_INVALID; PATH_INVALID when the file cannot be read
+   */
+  async readLog(jobId: string): Promise<string | undefined> {
+    const seq = this.#seqOf(jobId)
+    return readJobLog(jobFilesOf(this.#databasePath, this.#idOf(seq)))
   }
 
   /**
@@ -219,9 +234,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * Cancels jobs. One that waits ends now; the signal of one that runs is fired, and it ends as CANCELLED once its
    * handler gives way. The answer `cancelled` is durable: such a job never runs again.
    *
-   * Given criteria, it cancels every job enqueued so far of which all of them are true, and resolves to how many that
-   * were once it has reached all of them. From the first moment none of them starts; it goes on when the engine is stopped
-   * or dies meanwhile, with the next start.
+   * Given criteria, it cancels every job enqueued so far of which all are true, and resolves to how many those were once
+   * it has reached them. None of them starts meanwhile; the next start goes on with it, should the engine stop or die.
    *
    * @throws JOB_ID_INVALID; OPTION_INVALID; OVERLOADED when 1,000 of them are under way
    */

@@ -35,7 +35,16 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
         ignoredForMs: event.ignoredForMs,
       })
       return
+    case 'job-progress':
+      events.emit(event.kind, {
+        jobId: idOf(event.seq),
+        jobType: event.jobType,
+        fraction: event.fraction,
+        note: event.note ?? undefined,
+      })
+      return
     case 'job-threw-late':
+    case 'job-log-failed':
       events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType, error: event.error })
       return
     case 'job-without-handler':

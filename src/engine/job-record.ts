@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import type { PlainError } from '../errors.ts'
+import { jobFilesOf } from '../execution/job-files.ts'
 import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
 import type { JobState, WaitsFor } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
-import type { AttemptRow, JobPolicy, JobRow } from '../store/rows.ts'
+import type { ArtifactEntry, AttemptRow, JobPolicy, JobRow, LeavingsRow } from '../store/rows.ts'
 
 /** A job as it is stored. */
 export interface JobRecord {
@@ -47,6 +49,27 @@ export interface JobRecord {
 export interface JobDetails extends JobRecord {
   /** Every attempt that did not succeed, oldest first. */
   readonly failedAttempts: readonly FailedAttempt[]
+  /** How far its handler said last that it had come; undefined: it never did. */
+  readonly progress: JobProgress | undefined
+  /** What its handler gave to `ctx.summarize`; `{ artifact: 'result-summary.json' }` when that was longer than 4,096 characters. */
+  readonly resultSummary: unknown
+  /** The files that it keeps. */
+  readonly artifacts: readonly JobArtifact[]
+}
+
+export interface JobProgress {
+  /** From 0 to 1. */
+  readonly fraction: number
+  readonly note: string | undefined
+  /** When the handler said so. */
+  readonly at: Date
+}
+
+export interface JobArtifact {
+  readonly name: string
+  readonly bytes: number
+  /** Absolute path of the file. */
+  readonly path: string
 }
 
 export interface FailedAttempt {
@@ -58,8 +81,29 @@ export interface FailedAttempt {
   readonly error: PlainError | undefined
 }
 
-export function toJobDetails(database: DatabaseId, { row, attempts }: JobReading): JobDetails {
-  return { ...toJobRecord(database, row), failedAttempts: attempts.map(toFailedAttempt) }
+/** @param databasePath beside it lie the files that jobs keep */
+export function toJobDetails(
+  database: DatabaseId,
+  { row, attempts, leavings }: JobReading,
+  databasePath: string,
+): JobDetails {
+  const record = toJobRecord(database, row)
+  const { artifacts: folder } = jobFilesOf(databasePath, record.id)
+  const { resultSummary = null, artifacts = null } = leavings ?? {}
+  // The boundary: the writer stores nothing else here.
+  const entries = artifacts === null ? [] : (JSON.parse(artifacts) as ArtifactEntry[])
+  return {
+    ...record,
+    failedAttempts: attempts.map(toFailedAttempt),
+    progress: leavings === undefined ? undefined : toProgress(leavings),
+    resultSummary: resultSummary === null ? undefined : JSON.parse(resultSummary),
+    artifacts: entries.map(({ name, bytes }) => ({ name, bytes, path: join(folder, name) })),
+  }
+}
+
+function toProgress({ fraction, note, progressAt }: LeavingsRow): JobProgress | undefined {
+  if (fraction === null || progressAt === null) return undefined
+  return { fraction, note: note ?? undefined, at: new Date(progressAt) }
 }
 
 export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {

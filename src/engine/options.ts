@@ -42,6 +42,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'stopGraceMs',
   'maxPendingJobs',
   'maxPendingCharacters',
+  'jobLogBytes',
   'logLevel',
 ])
 
@@ -88,6 +89,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       threadMemoryMb: tuning.threadMemoryMb,
       recycleAfterJobs: tuning.recycleAfterJobs,
       recycleAboveMb: tuning.recycleAboveMb,
+      jobLogBytes: tuning.jobLogBytes,
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,

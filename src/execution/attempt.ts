@@ -1,18 +1,31 @@
-import { engineError } from '../errors.ts'
+import type { Clock } from '../clock.ts'
+import { describe, engineError, toPlainError } from '../errors.ts'
 import type { ActorReference, JobContext } from '../job/context.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import { encodePayload, maxJsonCharacters } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { checkEnqueueOptions, copyOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
+import type { ArtifactData } from './artifacts.ts'
 import type { AbortReason, ControlBlock } from './control-block.ts'
-import type { ChildJob, JobDetails } from './messages.ts'
+import { hasEnded } from './has-ended.ts'
+import { jobFilesOf } from './job-files.ts'
+import { AttemptLog } from './job-log.ts'
+import { AttemptLeavings } from './leavings.ts'
+import type { ChildJob, JobDetails, Leavings, LogFailure } from './messages.ts'
+import type { NewsDesk } from './news-desk.ts'
 
 /** What all attempts of a thread share. */
 export interface ThreadSurroundings {
   readonly databaseId: string
   readonly handlers: ReadonlyMap<string, AnyJobDefinition>
   actor(name: string): ActorReference
+  readonly clock: Clock
+  /** Real path of the database: the files of jobs lie beside it. */
+  readonly database: string
+  readonly jobLogBytes: number
+  readonly desk: NewsDesk
+  onLogFailure(failure: LogFailure): void
 }
 
 const maxChildren = 10_000
@@ -28,6 +41,8 @@ export class Attempt implements JobContext {
   #abortController: AbortController | undefined
   #children: ChildJob[] | undefined
   #childCharacters = 0
+  #log: AttemptLog | undefined
+  #leavings: AttemptLeavings | undefined
   #ended = false
 
   constructor(
@@ -98,13 +113,7 @@ export class Attempt implements JobContext {
     const valid = validatePayload(jobType, definition.payload, payload)
     // Only where it must: what a handler forgets to await is added all the same.
     if (valid instanceof Promise) await valid
-    if (this.#ended) {
-      throw engineError('JOB_NOT_FINISHED', {
-        found: `${this.jobId} has ended, but its handler enqueued ${jobType} afterwards`,
-        allowed: 'ctx.enqueue while the handler runs',
-        action: 'Await every ctx.enqueue before the handler returns.',
-      })
-    }
+    this.#assertRunning(`enqueued ${jobType}`, 'ctx.enqueue')
     this.#children ??= []
     if (this.#children.length >= maxChildren) {
       throw engineError('BULK_TOO_LARGE', {
@@ -122,10 +131,62 @@ export class Attempt implements JobContext {
     this.#children.push({ jobType, payload: text, options: copied })
   }
 
+  get log(): AttemptLog {
+    if (this.#log === undefined) {
+      const { clock, database, jobLogBytes, onLogFailure } = this.#surroundings
+      const { jobId, jobType, attempt } = this
+      this.#log = new AttemptLog({
+        jobId,
+        attempt,
+        files: jobFilesOf(database, jobId),
+        maxBytes: jobLogBytes,
+        clock,
+        onFailure: (thrown) => onLogFailure({ seq: this.#seq, jobType, error: toPlainError(thrown) }),
+      })
+      if (this.#ended) this.#log.close()
+    }
+    return this.#log
+  }
+
+  progress(fraction: number, note?: string): void {
+    this.#assertRunning('told its progress', 'ctx.progress')
+    this.#leave().progress(fraction, note)
+  }
+
+  artifact(name: string, data: ArtifactData): string {
+    this.#assertRunning(`kept the artifact ${describe(name)}`, 'ctx.artifact')
+    return this.#leave().artifact(name, data)
+  }
+
+  summarize(value: unknown): void {
+    this.#assertRunning('summarized', 'ctx.summarize')
+    this.#leave().summarize(value)
+  }
+
   /** Ends the validity of the context; gives what the handler enqueued. */
   close(): readonly ChildJob[] | undefined {
     this.#ended = true
+    this.#log?.close()
     return this.#children
+  }
+
+  /** What it has left behind; undefined: nothing. To be called once it is closed. */
+  leavings(): Leavings | undefined {
+    return this.#leavings?.close()
+  }
+
+  #leave(): AttemptLeavings {
+    if (this.#leavings === undefined) {
+      const { database, clock, desk } = this.#surroundings
+      const { jobId, attempt } = this
+      const files = jobFilesOf(database, jobId)
+      this.#leavings = new AttemptLeavings({ jobId, seq: this.#seq, attempt, database, files, clock, desk })
+    }
+    return this.#leavings
+  }
+
+  #assertRunning(what: string, call: string): void {
+    if (this.#ended) throw hasEnded(this.jobId, what, call)
   }
 }
 

@@ -14,14 +14,13 @@
  * catch it, or calls for the end of the thread, is put down to its own job, not to one that happens to run by then.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Clock } from '../clock.ts'
-import { hasCode, type PlainError, toPlainError } from '../errors.ts'
+import { hasCode, toPlainError } from '../errors.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
-import type { FailureCause } from '../job/failure-cause.ts'
 import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
+import { type AnyEnd, failed, withLeavings } from './attempt-ends.ts'
 import { ControlBlock } from './control-block.ts'
 import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
@@ -65,7 +64,6 @@ const currentJob = new AsyncLocalStorage<RunningJob>()
 
 export class BatchRunner {
   readonly #surroundings: ThreadSurroundings
-  readonly #clock: Clock
   readonly #outbox: Pick<OutboxWriter, 'addSuccess' | 'addEnd'>
   readonly #send: (outcomes: Outcomes) => void
   readonly #announce: () => void
@@ -84,7 +82,6 @@ export class BatchRunner {
   constructor(
     surroundings: ThreadSurroundings,
     ports: {
-      readonly clock: Clock
       readonly outbox: Pick<OutboxWriter, 'addSuccess' | 'addEnd'>
       /** Sends outcomes while their batch goes on. */
       readonly send: (outcomes: Outcomes) => void
@@ -97,7 +94,6 @@ export class BatchRunner {
     this.#surroundings = surroundings
     for (const [name, definition] of surroundings.handlers)
       this.#types.set(name, { definition, quietRuns: 0 })
-    this.#clock = ports.clock
     this.#outbox = ports.outbox
     this.#send = ports.send
     this.#announce = ports.announce
@@ -146,8 +142,14 @@ export class BatchRunner {
     }
   }
 
+  /** The attempt on whose behalf the thread runs at the moment; it may have ended. */
+  current(): Attempt | undefined {
+    return (currentJob.getStore() ?? this.#calling)?.attempt
+  }
+
   /** The thread is about to end because a handler calls for it. */
   exits(): void {
+    this.#surroundings.desk.flush()
     const job = currentJob.getStore() ?? this.#calling
     if (job !== undefined && this.#running.has(job)) job.batch.control.exit(job.index)
   }
@@ -189,11 +191,11 @@ export class BatchRunner {
     const { task, control } = batch
     const jobType = jobTypeAt(task, index)
     batch.next++
-    const nowMs = this.#clock.monotonicMs()
+    const nowMs = this.#surroundings.clock.monotonicMs()
     if (!control.start(index, nowMs)) return
     if (this.#running.size === 0) this.#lastEndMs = nowMs
     const details: JobDetails | undefined = task.details?.[index]
-    if (details?.notAfter !== undefined && this.#clock.wallMs() > details.notAfter) {
+    if (details?.notAfter !== undefined && this.#surroundings.clock.wallMs() > details.notAfter) {
       this.#layDown(batch, { kind: 'expired', index })
       control.end(index)
       return
@@ -271,7 +273,7 @@ export class BatchRunner {
     }
     const children = attempt.close()
     if (children === undefined) this.#end(job, { kind: 'succeeded', index, result })
-    else this.#end(job, { kind: 'succeeded-with-children', index, result, children })
+    else this.#end(job, { kind: 'succeeded-with-more', index, result, children })
   }
 
   #threw(job: RunningJob, thrown: unknown): void {
@@ -292,10 +294,11 @@ export class BatchRunner {
 
   #end(job: RunningJob, end: AnyEnd): void {
     const { batch, index } = job
-    const nowMs = this.#clock.monotonicMs()
+    const nowMs = this.#surroundings.clock.monotonicMs()
     batch.control.spend(index, nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index)))
     this.#lastEndMs = nowMs
-    this.#layDown(batch, end)
+    const leavings = job.attempt.leavings()
+    this.#layDown(batch, leavings === undefined ? end : withLeavings(end, leavings))
     batch.control.end(index)
     this.#running.delete(job)
     batch.running--
@@ -346,17 +349,6 @@ export class BatchRunner {
       this.#isUnannounced = false
     })
   }
-}
-
-/** What is laid down, or sent. */
-type AnyEnd =
-  | AttemptEnd
-  | { readonly kind: 'succeeded'; readonly index: number; readonly result: string | undefined }
-
-function failed(index: number, cause: FailureCause, thrown: unknown, fatal: boolean): AttemptEnd {
-  const error: PlainError = toPlainError(thrown)
-  const verdict = fatal ? ({ kind: 'fatal' } as const) : verdictOf(thrown)
-  return { kind: 'failed', index, cause, error, verdict }
 }
 
 function hasOutcomes(batch: RunningBatch): boolean {

@@ -21,6 +21,10 @@ export interface GreetTask {
   /** Where the thread lays down its outcomes. */
   readonly outbox: SharedArrayBuffer
   readonly actorPorts: Readonly<Record<string, MessagePort>>
+  /** Real path of the database: the files of jobs lie beside it. */
+  readonly database: string
+  /** Size of a job's log, from which it goes on in a new file. */
+  readonly jobLogBytes: number
 }
 
 export type GreetReply =
@@ -61,6 +65,42 @@ export interface Outcomes {
   readonly others: readonly AttemptEnd[]
 }
 
+/** How far a job has come, as its handler says. */
+export interface Progress {
+  /** From 0 to 1. */
+  readonly fraction: number
+  readonly note: string | null
+  /** Wall time. */
+  readonly at: number
+}
+
+/** A file that a job keeps, by its name in the job's folder. */
+export interface Artifact {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** What an attempt leaves behind beside its outcome. Undefined: nothing, or nothing new. */
+export interface Leavings {
+  readonly progress?: Progress | undefined
+  readonly artifacts?: readonly Artifact[] | undefined
+  /** JSON text. */
+  readonly summary?: string | undefined
+}
+
+/** What is new of one running attempt. */
+export interface AttemptNews extends Leavings {
+  readonly seq: number
+  readonly attempt: number
+}
+
+/** The log of a running attempt cannot be written. */
+export interface LogFailure {
+  readonly seq: number
+  readonly jobType: string
+  readonly error: PlainError
+}
+
 /**
  * Sent over the thread's port while a batch runs. What is left comes as the reply of the batch's task. Both carry only
  * what the outbox could not take.
@@ -71,6 +111,9 @@ export type ThreadMessage =
   | { readonly kind: 'look-into-outbox' }
   /** Something threw where nobody could catch it. What the thread has begun goes on, but nobody knows what was left undone. */
   | ({ readonly kind: 'threw-later' } & LateThrow)
+  /** What handlers have left behind while they run; all of it comes again with their ends. */
+  | { readonly kind: 'news'; readonly attempts: readonly AttemptNews[] }
+  | ({ readonly kind: 'log-failed' } & LogFailure)
 
 /** Something that a handler had begun threw where nobody could catch it. */
 export interface LateThrow {
@@ -88,9 +131,9 @@ export interface BatchReply extends Outcomes {
 }
 
 /** An attempt that ended with more, or other, than a result. */
-export type AttemptEnd = { readonly index: number } & (
+export type AttemptEnd = { readonly index: number; readonly leavings?: Leavings | undefined } & (
   | {
-      readonly kind: 'succeeded-with-children'
+      readonly kind: 'succeeded-with-more'
       readonly result: string | undefined
       readonly children: readonly ChildJob[]
     }

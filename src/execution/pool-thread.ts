@@ -10,8 +10,10 @@ import { afterThisTurn, systemClock } from '../clock.ts'
 import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
 import { BatchRunner } from './batch-runner.ts'
+import { captureConsole } from './job-console.ts'
 import { loadHandlers, loadSetup } from './load.ts'
 import type { BatchReply, GreetReply, GreetTask, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
+import { NewsDesk } from './news-desk.ts'
 import { OutboxWriter } from './outbox.ts'
 import { putDownEnds } from './put-down.ts'
 
@@ -42,6 +44,7 @@ export async function runTask(task: PoolTask): Promise<GreetReply | BatchReply> 
 
 async function greet(task: GreetTask): Promise<GreetReply> {
   try {
+    captureConsole(() => greeted?.runner.current()?.log)
     await loadSetup(task.setupUrl)
     const handlers = await loadHandlers(task.moduleUrls)
     const actors = new Map<string, ActorClient>()
@@ -49,9 +52,17 @@ async function greet(task: GreetTask): Promise<GreetReply> {
     const { port } = task
     const post = (message: ThreadMessage): void => port.postMessage(message)
     const runner = new BatchRunner(
-      { databaseId: task.databaseId, handlers, actor: (name) => findActor(actors, name) },
       {
+        databaseId: task.databaseId,
+        handlers,
+        actor: (name) => findActor(actors, name),
         clock: systemClock,
+        database: task.database,
+        jobLogBytes: task.jobLogBytes,
+        desk: new NewsDesk(systemClock, (attempts) => post({ kind: 'news', attempts })),
+        onLogFailure: (failure) => post({ kind: 'log-failed', ...failure }),
+      },
+      {
         outbox: new OutboxWriter(task.outbox),
         send: (outcomes) => post({ kind: 'outcomes', ...outcomes }),
         announce: () => post({ kind: 'look-into-outbox' }),

@@ -27,7 +27,50 @@ export interface JobContext {
   enqueue(jobType: string, payload?: JsonValue, options?: EnqueueOptions): Promise<void>
   /** @throws ACTOR_UNKNOWN when the engine was started without an actor of this name */
   actor(name: string): ActorReference
+  /** The job's own log, a file of JSON lines; `engine.readLog(jobId)` reads it. What is written to `console` goes there too. */
+  readonly log: JobLog
+  /**
+   * Says how far the job has come. Cheap enough for an inner loop: about ten reports a second leave the thread, and the
+   * last one is kept with the job when its attempt ends, however that ends. Nothing keeps it from going back.
+   *
+   * @param fraction from 0 to 1
+   * @param note what it is at; of more than 200 characters the first are kept
+   * @throws OPTION_INVALID; JOB_NOT_FINISHED once the handler has ended
+   */
+  progress(fraction: number, note?: string): void
+  /**
+   * Keeps a file with the job: the text or bytes themselves, or a copy of the file at `path`. Written before the call
+   * returns, whole or not at all; the same name again replaces the file, also in a later attempt. At most 1,000 of them
+   * an attempt. They stay when the attempt fails.
+   *
+   * @param name 1 to 200 characters without a path separator
+   * @returns the absolute path of the file
+   * @throws ARTIFACT_INVALID; ARTIFACT_FAILED when it cannot be written; JOB_NOT_FINISHED once the handler has ended
+   */
+  artifact(name: string, data: string | Uint8Array | { readonly path: string }): string
+  /**
+   * Sets the short account of what was done that `engine.get` shows as `resultSummary`, beside the result. JSON, up to
+   * 4,096 characters; a longer one is kept as the artifact `result-summary.json`, and the summary names it.
+   *
+   * @throws RESULT_NOT_JSON, RESULT_TOO_LARGE; ARTIFACT_FAILED; JOB_NOT_FINISHED once the handler has ended
+   */
+  summarize(value: JsonValue): void
 }
+
+/**
+ * Writes to the log of one job: each line has the time, the level, the attempt, the message and the fields. A log that
+ * cannot be written is reported as `job-log-failed`, and the job goes on. All of them throw JOB_NOT_FINISHED once the
+ * handler has ended.
+ */
+export interface JobLog {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+}
+
+/** What belongs to a line of a job's log, by name. Errors keep their message and stack. */
+export type LogFields = Readonly<Record<string, unknown>>
 
 /** The way to an actor: a thread of its own that owns a resource and is reached only by messages. */
 export interface ActorReference {

@@ -39,6 +39,15 @@ export function encodePayload(value: unknown): string {
 }
 
 /**
+ * What a handler tells in short as JSON text.
+ *
+ * @throws RESULT_NOT_JSON naming the path, RESULT_TOO_LARGE
+ */
+export function encodeSummary(value: unknown): string {
+  return encode(value, { ...resultErrors, what: 'summary' })
+}
+
+/**
  * A handler's return value as JSON text; `undefined` (no result) gives undefined.
  *
  * @throws RESULT_NOT_JSON naming the path, RESULT_TOO_LARGE

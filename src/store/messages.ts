@@ -2,7 +2,7 @@
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { JobState } from '../job/state.ts'
-import type { AttemptRow, JobRow } from './rows.ts'
+import type { AttemptRow, JobRow, LeavingsRow } from './rows.ts'
 
 export interface CheckpointRequest {
   readonly kind: 'checkpoint'
@@ -43,6 +43,7 @@ export type ReaderProtocol = {
 export interface JobReading {
   readonly row: JobRow
   readonly attempts: readonly AttemptRow[]
+  readonly leavings: LeavingsRow | undefined
 }
 
 export interface ListRequest {

@@ -3,7 +3,7 @@ import type { Database, Statement } from 'better-sqlite3'
 import { limits } from '../config.ts'
 import { matchesCriteria } from '../job/criteria.ts'
 import type { JobReading, ListReply, ListRequest } from './messages.ts'
-import { type AttemptRow, type JobRow, jobRowColumns } from './rows.ts'
+import { type AttemptRow, type JobRow, jobRowColumns, type LeavingsRow } from './rows.ts'
 
 /** What a page reads at most, before it ends early: large payloads must not fill the memory. */
 const charactersPerPage = 16_000_000
@@ -18,11 +18,14 @@ export const readSql = {
   jobsPageOfParent: `SELECT ${jobRowColumns} FROM jobs WHERE parent_job_id = ? AND seq < ? ${newestFirst}`,
   jobAttempts: `SELECT seq, attempt, started_at AS startedAt, ended_at AS endedAt, cause, error
   FROM attempts WHERE seq = ? ORDER BY attempt`,
+  jobLeavings: `SELECT result_summary AS resultSummary, artifacts, fraction, note, at AS progressAt
+  FROM jobs LEFT JOIN progress USING (seq) WHERE jobs.seq = ?`,
 } as const
 
 export class JobReader {
   readonly #jobGet: Statement<[number], JobRow>
   readonly #jobAttempts: Statement<[number], AttemptRow>
+  readonly #jobLeavings: Statement<[number], LeavingsRow>
   readonly #jobsPage: Statement<[number], JobRow>
   readonly #jobsPageOfTag: Statement<[string, number], JobRow>
   readonly #jobsPageOfGroup: Statement<[string, number], JobRow>
@@ -31,6 +34,7 @@ export class JobReader {
   constructor(database: Database) {
     this.#jobGet = database.prepare<[number], JobRow>(readSql.jobGet)
     this.#jobAttempts = database.prepare<[number], AttemptRow>(readSql.jobAttempts)
+    this.#jobLeavings = database.prepare<[number], LeavingsRow>(readSql.jobLeavings)
     this.#jobsPage = database.prepare<[number], JobRow>(readSql.jobsPage)
     this.#jobsPageOfTag = database.prepare<[string, number], JobRow>(readSql.jobsPageOfTag)
     this.#jobsPageOfGroup = database.prepare<[string, number], JobRow>(readSql.jobsPageOfGroup)
@@ -41,7 +45,8 @@ export class JobReader {
   get(seqs: readonly number[]): JobReading[] {
     return seqs.flatMap((seq) => {
       const row = this.#jobGet.get(seq)
-      return row === undefined ? [] : [{ row, attempts: this.#jobAttempts.all(seq) }]
+      if (row === undefined) return []
+      return [{ row, attempts: this.#jobAttempts.all(seq), leavings: this.#jobLeavings.get(seq) }]
     })
   }
 

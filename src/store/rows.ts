@@ -136,6 +136,30 @@ export interface AttemptRow {
   readonly error: string | null
 }
 
+/** How far a job has come. */
+export interface ProgressRow {
+  readonly fraction: number
+  readonly note: string | null
+  readonly at: number
+}
+
+/** A file that a job keeps; `artifacts` is a JSON array of these. */
+export interface ArtifactEntry {
+  readonly name: string
+  readonly bytes: number
+}
+
+/** What a job has left behind beside its result. */
+export interface LeavingsRow {
+  /** JSON text. */
+  readonly resultSummary: string | null
+  readonly artifacts: string | null
+  /** Null, and the next two with it: it has told no progress. */
+  readonly fraction: number | null
+  readonly note: string | null
+  readonly progressAt: number | null
+}
+
 /** A job as it is stored, read by `get`, `list` and `retry`. */
 export interface JobRow {
   readonly seq: JobSeq

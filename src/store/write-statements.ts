@@ -137,6 +137,12 @@ export const writeSql = {
   waitingAfterTime: `${examined} WHERE waits_for = ? AND run_at > ? ORDER BY run_at, suspicion, priority DESC, seq`,
   jobsCancelWaiting: `UPDATE jobs SET state = 'CANCELLED', finished_at = ?, run_at = NULL, waits_for = NULL
     WHERE seq IN (SELECT value FROM json_each(?))`,
+  progressSet: `INSERT INTO progress (seq, fraction, note, at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (seq) DO UPDATE SET fraction = excluded.fraction, note = excluded.note, at = excluded.at
+    WHERE at <> excluded.at OR fraction <> excluded.fraction OR note IS NOT excluded.note`,
+  jobSummarySet: 'UPDATE jobs SET result_summary = ? WHERE seq = ?',
+  jobArtifactsGet: 'SELECT artifacts FROM jobs WHERE seq = ?',
+  jobArtifactsSet: 'UPDATE jobs SET artifacts = ? WHERE seq = ?',
   interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, attempt, failures, suspicion,
       subject_key AS subjectKey, cancel_requested AS cancelRequested
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
@@ -207,6 +213,10 @@ export function prepareWrites(database: Database) {
     expirationNext: prepare<[], { expiresAt: number | null }>(writeSql.expirationNext),
     expirationsDue: prepare<[number, number], ExpirationRow>(writeSql.expirationsDue),
     expirationDelete: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationDelete),
+    progressSet: prepare<[JobSeq, number, string | null, number]>(writeSql.progressSet),
+    jobSummarySet: prepare<[string, JobSeq]>(writeSql.jobSummarySet),
+    jobArtifactsGet: prepare<[JobSeq], { artifacts: string | null }>(writeSql.jobArtifactsGet),
+    jobArtifactsSet: prepare<[string, JobSeq]>(writeSql.jobArtifactsSet),
     interruptedRange: prepare<[number, number], InterruptedRow>(writeSql.interruptedRange),
   }
 }

@@ -12,6 +12,7 @@ import { defaultQueue } from '../job/spec.ts'
 import { isFinal, type JobState } from '../job/state.ts'
 import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
+import { LeavingsWriter } from './leavings-writer.ts'
 import { decodeRanges } from './ranges.ts'
 import type {
   AttemptRow,
@@ -39,6 +40,7 @@ interface ClaimRun {
 export class JobWriter {
   readonly counters = new Counters()
   readonly cancels: CancelWriter
+  readonly leavings: LeavingsWriter
   readonly #database: Database
   readonly #sql: WriteStatements
   #lastSeq: number
@@ -49,6 +51,7 @@ export class JobWriter {
     this.#database = database
     this.#sql = prepareWrites(database)
     this.cancels = new CancelWriter(database, this.counters)
+    this.leavings = new LeavingsWriter(this.#sql)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
     this.#stored = { lastSeq: undefined, claims: undefined }

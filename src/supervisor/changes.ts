@@ -18,6 +18,8 @@ export interface ChangeListener {
   /** Whether anybody waits for the outcome of this job, or listens to all. */
   wants(seq: number): boolean
   onSettled(job: SettledJob): void
+  /** Whether anybody listens to how far jobs have come. */
+  wantsProgress(): boolean
   onEvent(event: EngineEvent): void
   /** Fires the signal of a running job. */
   abort(claim: Claim, reason: AbortReason): void
@@ -127,6 +129,10 @@ export class Changes {
 
   report(event: EngineEvent): void {
     this.afterCommit(() => this.#surroundings.listener.onEvent(event))
+  }
+
+  get wantsProgress(): boolean {
+    return this.#surroundings.listener.wantsProgress()
   }
 
   /** Tells who waits for it how a claimed job ended. */

@@ -17,6 +17,7 @@ export interface SupervisorStart {
   readonly threadMemoryMb: number
   readonly recycleAfterJobs: number
   readonly recycleAboveMb: number
+  readonly jobLogBytes: number
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
@@ -126,7 +127,11 @@ export interface StopReport {
 }
 
 /** One way, from the host. */
-export type HostNotice = { readonly kind: 'subscribe'; readonly settled: boolean }
+export interface HostNotice {
+  readonly kind: 'subscribe'
+  readonly event: 'job-settled' | 'job-progress'
+  readonly isWanted: boolean
+}
 
 /** One way, to the host. */
 export type SupervisorNotice =
@@ -186,6 +191,19 @@ export type EngineEvent =
     }
   | {
       readonly kind: 'job-threw-late'
+      readonly seq: number
+      readonly jobType: string
+      readonly error: PlainError
+    }
+  | {
+      readonly kind: 'job-progress'
+      readonly seq: number
+      readonly jobType: string
+      readonly fraction: number
+      readonly note: string | null
+    }
+  | {
+      readonly kind: 'job-log-failed'
       readonly seq: number
       readonly jobType: string
       readonly error: PlainError

@@ -24,10 +24,12 @@ import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
 import { afterThisTurn, type Clock, withinMs } from '../clock.ts'
 import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
 import type {
+  AttemptNews,
   BatchReply,
   GreetReply,
   GreetTask,
   LateThrow,
+  LogFailure,
   Outcomes,
   PoolTask,
   ThreadMessage,
@@ -36,29 +38,13 @@ import type {
 import { createOutbox, OutboxReader } from '../execution/outbox.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
+import type { PoolSettings } from './pool-settings.ts'
 
 /** Batches that a thread may have at a time. Beyond two they are for handlers that wait and overlap. */
 export const batchesAtOnce = 8
 
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
-
-export interface PoolSettings {
-  readonly threads: number
-  readonly databaseId: string
-  readonly moduleUrls: readonly string[]
-  /** The types that these modules must serve in a thread. */
-  readonly jobTypes: readonly string[]
-  readonly setupUrl: string | undefined
-  /** Of the heap of each thread. */
-  readonly threadMemoryMb: number
-  /** A thread that has run so many jobs is replaced, when it has nothing left. 0: never. */
-  readonly recycleAfterJobs: number
-  /** The same for one that holds more memory after a batch. */
-  readonly recycleAboveMb: number
-  /** Fresh ports to the actors, for one thread. */
-  connectActors(): Readonly<Record<string, MessagePort>>
-}
 
 export interface PoolListener {
   /** A thread takes batches from now on. */
@@ -68,6 +54,9 @@ export interface PoolListener {
   onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
   /** Something threw where nobody could catch it. The thread gets nothing new, and is ended when it has nothing left. */
   onLateThrow(late: LateThrow): void
+  /** What handlers have left behind while they run. */
+  onNews(attempts: readonly AttemptNews[]): void
+  onLogFailure(failure: LogFailure): void
   /** Everything that the thread had sent has been given to `onOutcomes` before. */
   onDied(thread: PoolThread, death: ThreadDeath): void
   /** New threads fail again and again before they are ready; no more are started. */
@@ -157,7 +146,7 @@ export class Pool {
     this.#submit(thread.threadId, batch.task(), []).then(
       (reply) => {
         // What the thread sent before the reply may not have been delivered yet: it took another way.
-        this.#drain(thread)
+        this.drain(thread)
         removeBatch(thread, batch)
         assert('batch' in reply, 'a batch is answered with outcomes')
         thread.jobsRun += batch.claims.length
@@ -255,6 +244,8 @@ export class Pool {
       port: channel.port2,
       outbox,
       actorPorts,
+      database: this.#settings.database,
+      jobLogBytes: this.#settings.jobLogBytes,
     }
     let reply: GreetReply | BatchReply
     try {
@@ -315,12 +306,19 @@ export class Pool {
         this.retire(thread)
         this.#listener.onLateThrow(message)
         return
+      case 'news':
+        this.#listener.onNews(message.attempts)
+        return
+      case 'log-failed':
+        this.#listener.onLogFailure(message)
+        return
       default:
         unreachable(message)
     }
   }
 
-  #drain(thread: PoolThread): void {
+  /** Gives everything that the thread has laid down and sent to the listener. */
+  drain(thread: PoolThread): void {
     this.collect(thread)
     for (
       let entry = receiveMessageOnPort(thread.port);
@@ -355,7 +353,7 @@ export class Pool {
   #died(thread: PoolThread, error: unknown): void {
     if (thread.state === 'dead' || this.#closing) return
     const { state, isEnded } = thread
-    if (state !== 'greeting') this.#drain(thread)
+    if (state !== 'greeting') this.drain(thread)
     this.#forget(thread)
     // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
     void this.end(thread)

@@ -13,6 +13,7 @@ import { addJob, factsOf } from './enqueue.ts'
 import { skip } from './expire.ts'
 import { failAttempt } from './fail-attempt.ts'
 import { finish, putBack } from './finish.ts'
+import { keepLeavings } from './leavings.ts'
 
 /** How long a job waits that an actor's restart interrupted: the actor needs about this long to come back. */
 const interruptedDelayMs = 100
@@ -40,6 +41,7 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
     const claim = batch.claims[end.index]
     if (claim === undefined || !batch.holds(claim)) continue
     claim.jobType.observe(batch.control.costMs(end.index))
+    if (end.leavings !== undefined) keepLeavings(changes, claim, end.leavings)
     applyEnd(changes, claim, end, startedAt(end.index), now)
   }
 }
@@ -96,7 +98,7 @@ class DoneRun {
 
 function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: number, now: number): void {
   switch (end.kind) {
-    case 'succeeded-with-children':
+    case 'succeeded-with-more':
       if (!settleDone(changes, claim, end.result, startedAt, now)) return
       for (const child of end.children) {
         addJob(

@@ -1,3 +1,4 @@
+import { unreachable } from '../errors.ts'
 import type { HostNotice, JobOutcome, SettledJob, SupervisorNotice } from './messages.ts'
 
 /** Who wants to hear how jobs ended: of one job (`job.result()`), or of all (`engine.events`). One message a cycle. */
@@ -5,6 +6,7 @@ export class Subscriptions {
   readonly #tell: (notice: SupervisorNotice) => void
   readonly #watched = new Set<number>()
   #wantsAll = false
+  #wantsProgress = false
   #outcomes: JobOutcome[] = []
   #settled: SettledJob[] = []
 
@@ -16,8 +18,21 @@ export class Subscriptions {
     this.#watched.add(seq)
   }
 
-  heed(notice: HostNotice): void {
-    this.#wantsAll = notice.settled
+  heed({ event, isWanted }: HostNotice): void {
+    switch (event) {
+      case 'job-settled':
+        this.#wantsAll = isWanted
+        return
+      case 'job-progress':
+        this.#wantsProgress = isWanted
+        return
+      default:
+        unreachable(event)
+    }
+  }
+
+  get wantsProgress(): boolean {
+    return this.#wantsProgress
   }
 
   wants(seq: number): boolean {

@@ -20,8 +20,10 @@ import { type Command, GroupCommit } from './group-commit.ts'
 import { IdleWaiters } from './idle-waiters.ts'
 import { JobTypes } from './job-types.ts'
 import { LastingCommands } from './lasting-commands.ts'
+import { News } from './leavings.ts'
 import type { EngineEvent, StopReport, SupervisorStats } from './messages.ts'
 import { Pool, type PoolThread } from './pool.ts'
+import { poolSettings } from './pool-settings.ts'
 import { recover } from './recover.ts'
 import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -50,6 +52,7 @@ export class Supervisor {
   readonly #dispatcher: Dispatcher
   readonly #actors: Actors
   readonly #ends: ThreadEnds
+  readonly #news: News
   readonly #checkpoints: Checkpoints
   readonly subscriptions: Subscriptions
   /** Taken out of the mailbox and not applied yet, the next one last. */
@@ -107,27 +110,22 @@ export class Supervisor {
       listener: {
         wants: (seq) => this.subscriptions.wants(seq),
         onSettled: (job) => this.subscriptions.settled(job),
+        wantsProgress: () => this.subscriptions.wantsProgress,
         onEvent: (event) => this.#emit(event),
         abort: (claim, reason) => this.#dispatcher.abort(claim, reason),
       },
       mayWriteMuch: () => !this.#checkpoints.isBusy,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
     })
+    this.#news = new News(this.#changes, {
+      submit: (apply) => this.#lasting.submit(apply),
+      emit: (event) => this.#emit(event),
+    })
   }
 
-  #makePool({ start, databaseId }: SupervisorSurroundings): Pool {
+  #makePool(surroundings: SupervisorSurroundings): Pool {
     return new Pool(
-      {
-        threads: start.threads,
-        databaseId: databaseId,
-        moduleUrls: start.moduleUrls,
-        jobTypes: Object.keys(start.jobTypes),
-        setupUrl: start.setupUrl,
-        threadMemoryMb: start.threadMemoryMb,
-        recycleAfterJobs: start.recycleAfterJobs,
-        recycleAboveMb: start.recycleAboveMb,
-        connectActors: () => this.#actors.connectAll(),
-      },
+      poolSettings(surroundings, () => this.#actors.connectAll()),
       this.#clock,
       {
         onReady: (thread) => {
@@ -137,6 +135,8 @@ export class Supervisor {
         onOutcomes: (thread, outcomes) => this.#receive(thread, outcomes),
         onBatchEnd: (_thread, batch, outcomes) => this.#receiveLast(batch, outcomes),
         onLateThrow: (late) => this.#ends.threwLater(late),
+        onNews: (attempts) => this.#news.receive(attempts),
+        onLogFailure: (failure) => this.#news.logFailed(failure),
         onDied: (thread, death) => this.#ends.died(thread, death),
         onGaveUp: (error) => {
           // The end of this thread, which the host is told: without pool threads there is nothing left to do here.
@@ -366,8 +366,8 @@ export class Supervisor {
       .running()
       .filter((thread) => thread.batches.some((one) => one.started().length > 0))
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
-    // What ended in the last moment, and whose reply is still under way.
-    for (const thread of this.#pool.running()) this.#pool.collect(thread)
+    // What ended in the last moment, and whose reply is still under way; what the others have left behind.
+    for (const thread of this.#pool.running()) this.#pool.drain(thread)
     this.#lasting.offerKept()
     while (this.#waiting > 0 && this.#cycle());
     const left = [...this.#claims.all()]

@@ -8,6 +8,8 @@
  * | `job-failed` | a job ended as FAILED | error |
  * | `job-unresponsive` | a handler did not give way within its grace after its signal fired; its thread is ended for it | warn |
  * | `job-threw-late` | something that a job had begun threw after the job had ended; its outcome stays, its thread is replaced | error |
+ * | `job-progress` | a handler told how far it has come; about ten a second from each thread | debug |
+ * | `job-log-failed` | the log of a job cannot be written; the job goes on; once for each job | warn |
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |
  * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way; it is replaced | error |
@@ -41,6 +43,14 @@ export interface EngineEventMap {
   'job-failed': JobFailureEvent
   'job-unresponsive': { readonly jobId: string; readonly jobType: string; readonly ignoredForMs: number }
   'job-threw-late': { readonly jobId: string; readonly jobType: string; readonly error: PlainError }
+  'job-progress': {
+    readonly jobId: string
+    readonly jobType: string
+    /** From 0 to 1. */
+    readonly fraction: number
+    readonly note: string | undefined
+  }
+  'job-log-failed': { readonly jobId: string; readonly jobType: string; readonly error: PlainError }
   'job-without-handler': { readonly jobId: string; readonly jobType: string }
   recovered: { readonly interrupted: number; readonly poisoned: number }
   'thread-died': {
@@ -72,6 +82,8 @@ export const eventLevels = {
   'job-failed': 'error',
   'job-unresponsive': 'warn',
   'job-threw-late': 'error',
+  'job-progress': 'debug',
+  'job-log-failed': 'warn',
   'job-without-handler': 'warn',
   recovered: 'warn',
   'thread-died': 'error',

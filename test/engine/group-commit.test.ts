@@ -79,6 +79,7 @@ class Rig {
       random: () => 0.5,
       listener: {
         wants: () => true,
+        wantsProgress: () => false,
         onSettled: (job) => this.settled.push(job),
         onEvent: () => {},
         abort: () => {},
@@ -186,7 +187,7 @@ class Rig {
         const error = { name: 'Error', message: 'as scripted' }
         const child = { jobType: 'OK', payload: '"child"', options: { subjectKey: 'children' } }
         if (claim.jobType.name === 'PARENT')
-          return [{ index, kind: 'succeeded-with-children', result: '1', children: [child, child] }]
+          return [{ index, kind: 'succeeded-with-more', result: '1', children: [child, child] }]
         if (claim.jobType.name === 'FAIL')
           return [
             {

@@ -4,6 +4,7 @@ import type { Clock } from '../../src/clock.ts'
 import { BatchRunner } from '../../src/execution/batch-runner.ts'
 import { ControlBlock } from '../../src/execution/control-block.ts'
 import type { BatchTask, Outcomes } from '../../src/execution/messages.ts'
+import { NewsDesk } from '../../src/execution/news-desk.ts'
 import type { JobContext } from '../../src/job/context.ts'
 import type { AnyJobDefinition } from '../../src/job/definition.ts'
 
@@ -41,10 +42,14 @@ function stage(
     actor: () => {
       throw new Error('no actors here')
     },
+    clock,
+    database: '/nowhere/tasks.db',
+    jobLogBytes: 1_000_000,
+    desk: new NewsDesk(clock, () => {}),
+    onLogFailure: () => {},
   }
   const layDown = (_batch: number, index: number) => outbox === 'free' && laidDown.push(index) > 0
   const runner = new BatchRunner(surroundings, {
-    clock,
     outbox: { addSuccess: layDown, addEnd: layDown },
     announce: () => {
       announced++

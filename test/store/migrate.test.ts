@@ -70,6 +70,7 @@ test('the files are numbered from 1, and their checksums ignore line endings', (
     '5 payloads',
     '6 expirations',
     '7 cancel_requests',
+    '8 progress',
   ])
   for (const { up, down, checksum } of migrations) {
     expect(up).not.toContain('\r')

@@ -32,7 +32,11 @@ const useDoors: readonly Door[] = [
     allowed: ['src/cli/', 'src/actor/thread-start.ts', 'src/execution/put-down.ts'],
     instead: 'an error: only the command, and the one place where a thread ends itself, may exit',
   },
-  { what: /^console$/, allowed: ['src/cli/'], instead: 'an event of src/telemetry' },
+  {
+    what: /^console$/,
+    allowed: ['src/cli/', 'src/execution/job-console.ts'],
+    instead: 'an event of src/telemetry',
+  },
   {
     what: /^(?:Date\.now|performance\.now|process\.hrtime|new Date without a time)$/,
     allowed: ['src/clock.ts'],

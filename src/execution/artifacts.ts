@@ -1,0 +1,138 @@
+/**
+ * Files that a job keeps. Each is written beside its place first and then moved there: whoever ends the thread leaves
+ * the old one or the new one, never a part. A link in the way is replaced by the move, not followed.
+ */
+import {
+  type BigIntStats,
+  constants,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { describe, engineError, hasCode, toPlainError } from '../errors.ts'
+import type { JobFiles } from './job-files.ts'
+import type { Artifact } from './messages.ts'
+
+/** What a handler gives as an artifact: the contents, or the file that has them. */
+export type ArtifactData = string | Uint8Array | { readonly path: string }
+
+const maxNameCharacters = 200
+/** What file systems allow. */
+const maxNameBytes = 255
+
+/** Files of a database that must not be opened: closing them would drop the locks that SQLite holds on them. */
+const databaseFiles = ['', '-wal', '-shm', '-journal', '.lock', '.lock-journal']
+
+/**
+ * Writes one artifact of a job, in place of the one of the same name.
+ *
+ * @param database real path of the database
+ * @throws ARTIFACT_INVALID, ARTIFACT_FAILED
+ */
+export function storeArtifact(
+  database: string,
+  files: JobFiles,
+  name: unknown,
+  data: unknown,
+): Artifact & { readonly path: string } {
+  checkName(name)
+  const source = sourceOf(database, name, data)
+  const path = join(files.artifacts, name)
+  try {
+    makeFolder(files.artifacts)
+    makeFolder(dirname(files.partial))
+    rmSync(files.partial, { force: true })
+    if ('path' in source) copyFileSync(source.path, files.partial, constants.COPYFILE_EXCL)
+    else writeFileSync(files.partial, source.contents, { flag: 'wx' })
+    const bytes = lstatSync(files.partial).size
+    renameSync(files.partial, path)
+    return { name, bytes, path }
+  } catch (error) {
+    if (hasCode(error, 'ARTIFACT_INVALID')) throw error
+    throw engineError('ARTIFACT_FAILED', {
+      found: `${path} cannot be written: ${toPlainError(error).message}`,
+      action: 'See that there is room, and that this user may write the folder.',
+      details: { path },
+      cause: error,
+    })
+  }
+}
+
+function checkName(name: unknown): asserts name is string {
+  if (
+    typeof name === 'string' &&
+    name.length >= 1 &&
+    name.length <= maxNameCharacters &&
+    !/[/\\\0]/.test(name) &&
+    name !== '.' &&
+    name !== '..' &&
+    name.isWellFormed() &&
+    Buffer.byteLength(name) <= maxNameBytes
+  )
+    return
+  throw engineError('ARTIFACT_INVALID', {
+    found: `The name of an artifact is ${describe(name)}`,
+    allowed: `1 to ${maxNameCharacters} characters of a file name: no path separator, and not "." or ".."`,
+    action: 'Give it a name of its own within the folder of its job.',
+  })
+}
+
+type Source = { readonly contents: string | Uint8Array } | { readonly path: string }
+
+function sourceOf(database: string, name: string, data: unknown): Source {
+  if (typeof data === 'string' || data instanceof Uint8Array) return { contents: data }
+  const path = typeof data === 'object' && data !== null && 'path' in data ? data.path : undefined
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    throw invalidData(name, describe(data), 'a string, a Uint8Array, or { path } of a file')
+  const file = resolve(path)
+  // Looked at without being opened: see databaseFiles.
+  const stats = lookAt(file)
+  if (stats === undefined) throw invalidData(name, `${file}, which cannot be found`, 'the path of a file')
+  if (!stats.isFile())
+    throw invalidData(
+      name,
+      `${file}, which is ${stats.isSymbolicLink() ? 'a link' : 'not a file'}`,
+      'the path of a file itself',
+    )
+  for (const ending of databaseFiles) {
+    const other = statSync(`${database}${ending}`, { bigint: true, throwIfNoEntry: false })
+    if (other !== undefined && other.ino === stats.ino && other.dev === stats.dev)
+      throw invalidData(name, `${file}, a file of the open database`, 'any other file')
+  }
+  return { path: file }
+}
+
+function lookAt(file: string): BigIntStats | undefined {
+  try {
+    return lstatSync(file, { bigint: true })
+  } catch {
+    return undefined
+  }
+}
+
+function invalidData(name: string, found: string, allowed: string): Error {
+  return engineError('ARTIFACT_INVALID', {
+    found: `The artifact ${JSON.stringify(name)} is ${found}`,
+    allowed,
+    action: 'Correct it.',
+  })
+}
+
+/** The folder of all the files may be a link, to another disk for instance; those within it may not. */
+function makeFolder(folder: string): void {
+  for (const place of [dirname(folder), folder]) {
+    if (!place.endsWith('-files') && lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink())
+      throw engineError('ARTIFACT_INVALID', {
+        found: `${place} is a link to ${realpathSync(place)}`,
+        allowed: 'a folder',
+        action: `Remove the link ${basename(place)}.`,
+      })
+  }
+  mkdirSync(folder, { recursive: true })
+}

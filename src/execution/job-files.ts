@@ -1,0 +1,28 @@
+/**
+ * Where the files of jobs lie: in one folder beside the database, made when the first of them is written.
+ *
+ *   tasks.db-files/logs/<job id>.log and, older, <job id>.log.1
+ *                 /artifacts/<job id>/<name>
+ *                 /partial/<job id>            an artifact that is being written
+ */
+import { join } from 'node:path'
+
+export interface JobFiles {
+  readonly log: string
+  /** The log's lines before those in `log`. */
+  readonly olderLog: string
+  readonly artifacts: string
+  readonly partial: string
+}
+
+/** @param database real path of the database */
+export function jobFilesOf(database: string, jobId: string): JobFiles {
+  const folder = `${database}-files`
+  const log = join(folder, 'logs', `${jobId}.log`)
+  return {
+    log,
+    olderLog: `${log}.1`,
+    artifacts: join(folder, 'artifacts', jobId),
+    partial: join(folder, 'partial', jobId),
+  }
+}

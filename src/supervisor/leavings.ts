@@ -1,0 +1,92 @@
+/**
+ * What running jobs leave behind: kept in the next group commit, the last of each kind of each job, and told to who
+ * listens.
+ *
+ * News of a job counts only while the attempt that it is from is claimed: the outcome brings everything along, and may
+ * have overtaken it.
+ */
+import type { AttemptNews, Leavings, LogFailure } from '../execution/messages.ts'
+import type { Changes } from './changes.ts'
+import type { Claim } from './claims.ts'
+import type { EngineEvent } from './messages.ts'
+
+/** Jobs whose failing log was reported that are remembered, so that each is reported once. */
+const maxLogFailures = 10_000
+
+interface Surroundings {
+  /** Has `apply` run in the next transaction, and again until it is committed. */
+  submit(apply: () => void): void
+  emit(event: EngineEvent): void
+}
+
+export class News {
+  readonly #changes: Changes
+  readonly #surroundings: Surroundings
+  readonly #waiting = new Map<number, AttemptNews>()
+  #isSubmitted = false
+  readonly #logFailures = new Set<number>()
+
+  constructor(changes: Changes, surroundings: Surroundings) {
+    this.#changes = changes
+    this.#surroundings = surroundings
+  }
+
+  receive(attempts: readonly AttemptNews[]): void {
+    for (const news of attempts) this.#waiting.set(news.seq, merge(this.#waiting.get(news.seq), news))
+    if (this.#isSubmitted) return
+    this.#isSubmitted = true
+    this.#surroundings.submit(() => this.#apply())
+  }
+
+  logFailed({ seq, jobType, error }: LogFailure): void {
+    if (this.#logFailures.has(seq)) return
+    this.#logFailures.add(seq)
+    if (this.#logFailures.size > maxLogFailures) {
+      for (const oldest of this.#logFailures) {
+        this.#logFailures.delete(oldest)
+        break
+      }
+    }
+    this.#surroundings.emit({ kind: 'job-log-failed', seq, jobType, error })
+  }
+
+  #apply(): void {
+    for (const news of this.#waiting.values()) {
+      const claim = this.#changes.claims.get(news.seq)
+      if (claim?.attempt === news.attempt) keepLeavings(this.#changes, claim, news)
+    }
+    // Until then more may come, for when this is rolled back and tried again.
+    this.#changes.afterCommit(() => {
+      this.#waiting.clear()
+      this.#isSubmitted = false
+    })
+  }
+}
+
+/** Keeps what an attempt has left behind. */
+export function keepLeavings(changes: Changes, claim: Claim, leavings: Leavings): void {
+  const { progress, artifacts, summary } = leavings
+  // What is kept already, and comes again with the outcome, is not told again.
+  if (
+    progress !== undefined &&
+    changes.writer.leavings.progressSet(claim.seq, progress) &&
+    changes.wantsProgress
+  ) {
+    const { fraction, note } = progress
+    changes.report({ kind: 'job-progress', seq: claim.seq, jobType: claim.jobType.name, fraction, note })
+  }
+  if (artifacts !== undefined) changes.writer.leavings.jobArtifactsAdd(claim.seq, artifacts)
+  if (summary !== undefined) changes.writer.leavings.jobSummarySet(claim.seq, summary)
+}
+
+function merge(before: AttemptNews | undefined, news: AttemptNews): AttemptNews {
+  if (before?.attempt !== news.attempt) return news
+  return {
+    seq: news.seq,
+    attempt: news.attempt,
+    progress: news.progress ?? before.progress,
+    artifacts:
+      before.artifacts === undefined ? news.artifacts : [...before.artifacts, ...(news.artifacts ?? [])],
+    summary: news.summary ?? before.summary,
+  }
+}
