@@ -108,6 +108,12 @@ export const limits = {
   batchJobs: 512,
   /** Batches that may be claimed for each thread: one running, one prefetched, one ready to go. */
   batchesPerThread: 3,
+  /** Batches that a thread may have to work on at a time. Beyond two they are for handlers that wait and overlap. */
+  batchesAtOnce: 8,
+  /** The same, with those of which nothing is left but programs that are waited for. */
+  batchesOfThread: 1_008,
+  /** Jobs that are programs, and wait in a thread, at most. */
+  programsPerThread: 1_000,
   /** A handler that has run this long holds up what waits behind it; that is taken back. */
   stuckAfterMs: 20,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */
@@ -193,4 +199,30 @@ function choice<Value extends string>(
     throw invalidOption(given === undefined ? variable : name, describe(found), allowed.join(', '))
   }
   return value
+}
+
+/** What a program gets of the environment unless told otherwise. */
+export const defaultAllowedEnv: readonly string[] = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_*',
+  'TZ',
+  'TMPDIR',
+  'USER',
+  'SHELL',
+]
+
+/** The variables of this process that `allowed` names; a name that ends in `*` stands for all that begin so. */
+export function readAllowedEnv(
+  allowed: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Record<string, string> {
+  const isAllowed = (name: string): boolean =>
+    allowed.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : name === one))
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value !== undefined && isAllowed(name) ? [[name, value] as const] : [],
+    ),
+  )
 }

@@ -136,6 +136,16 @@ export const errorRegistry = {
     meaning: 'An artifact has a name that is not allowed, or data that cannot be kept.',
   },
   ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
+  SUBPROCESS_INVALID: {
+    kind: 'validation',
+    retryable: false,
+    meaning: 'The program of a job cannot be started: its command, folder or environment is wrong.',
+  },
+  SUBPROCESS_FAILED: {
+    kind: 'system',
+    retryable: true,
+    meaning: 'The program of a job ended with an exit code other than 0, or by a signal.',
+  },
   DATABASE_FOREIGN: {
     kind: 'database',
     retryable: false,

@@ -13,9 +13,11 @@ export {
   type JobDefinition,
   type JobsModule,
   type PayloadOf,
+  type ProgramDefinition,
   type ResultOf,
 } from './job/definition.ts'
 export type { JsonValue } from './job/json.ts'
+export type { NamedProgram, ProgramAdditions, ProgramPayload, ProgramResult } from './job/program.ts'
 export type { RetryPolicy } from './job/retry.ts'
 export type { EnqueueOptions } from './job/spec.ts'
 export { Fatal, RetryAfter } from './job/verdict.ts'

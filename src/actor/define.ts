@@ -10,9 +10,15 @@ export interface ActorDefinition<Options, State, Message, Reply> {
   /**
    * Serves what waits, oldest first; at least one message, at most 1,000. Gives one reply for each, in order. A reply that
    * is an Error refuses that message alone; a throw refuses them all (ACTOR_FAILED). Not called again before it has
-   * settled.
+   * settled. A reply that is a promise goes out when that settles, and `receive` is called meanwhile.
+   *
+   * @param askers for each message, a signal that fires when whoever sent it is gone: nobody will read the reply
    */
-  receive(messages: readonly Message[], state: State): readonly Reply[] | Promise<readonly Reply[]>
+  receive(
+    messages: readonly Message[],
+    state: State,
+    askers: readonly AbortSignal[],
+  ): readonly (Reply | Promise<Reply>)[] | Promise<readonly (Reply | Promise<Reply>)[]>
   /** Closes the resource. Called once, after the last `receive`; not called when the thread is ended by force. */
   stop?(state: State): void | Promise<void>
 }

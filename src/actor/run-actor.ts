@@ -24,7 +24,7 @@ export async function runActor(start: ThreadStart): Promise<void> {
     const data = start.data as ActorData
     const { definition } = await importActor(data.moduleUrl)
     const state = await startActor(data, definition)
-    const loop = new ActorLoop(data, (messages) => definition.receive(messages, state))
+    const loop = new ActorLoop(data, (messages, askers) => definition.receive(messages, state, askers))
     start.onStop(async () => {
       await loop.finish()
       await definition.stop?.(state)
@@ -68,12 +68,16 @@ async function startActor(data: ActorData, definition: ActorModule['definition']
 interface Waiting {
   readonly message: unknown
   readonly answer: Answer<unknown>
+  /** Fires when the sender is gone. */
+  readonly asker: AbortSignal
 }
+
+type Receive = (messages: readonly unknown[], askers: readonly AbortSignal[]) => unknown
 
 class ActorLoop {
   readonly #name: string
   readonly #capacity: number
-  readonly #receive: (messages: readonly unknown[]) => unknown
+  readonly #receive: Receive
   readonly #mailbox: Mailbox<'messages', Waiting>
   readonly #clients = new Set<MessagePort>()
   /** Whether a turn is due or under way; at most one is. */
@@ -81,7 +85,7 @@ class ActorLoop {
   #isStopping = false
   readonly #drained = Promise.withResolvers<void>()
 
-  constructor(data: ActorData, receive: (messages: readonly unknown[]) => unknown) {
+  constructor(data: ActorData, receive: Receive) {
     this.#name = data.name
     this.#capacity = data.mailboxCapacity
     this.#receive = receive
@@ -110,11 +114,15 @@ class ActorLoop {
 
   #connect(port: MessagePort): void {
     this.#clients.add(port)
-    port.on('close', () => this.#clients.delete(port))
-    servePort<ActorProtocol>(port, (incoming) => this.#accept(incoming))
+    const gone = new AbortController()
+    port.on('close', () => {
+      this.#clients.delete(port)
+      gone.abort()
+    })
+    servePort<ActorProtocol>(port, (incoming) => this.#accept(incoming, gone.signal))
   }
 
-  #accept({ request: message, answer }: Incoming<ActorProtocol>): void {
+  #accept({ request: message, answer }: Incoming<ActorProtocol>, asker: AbortSignal): void {
     if (this.#isStopping) {
       answer.refuse(
         engineError('ENGINE_STOPPED', {
@@ -124,7 +132,7 @@ class ActorLoop {
       )
       return
     }
-    if (!this.#mailbox.offer('messages', { message, answer })) {
+    if (!this.#mailbox.offer('messages', { message, answer, asker })) {
       answer.refuse(
         engineError('OVERLOADED', {
           found: `The mailbox of actor ${this.#name} is full`,
@@ -152,7 +160,10 @@ class ActorLoop {
   async #serve(batch: readonly Waiting[]): Promise<void> {
     let replies: unknown
     try {
-      replies = await this.#receive(batch.map((waiting) => waiting.message))
+      replies = await this.#receive(
+        batch.map((waiting) => waiting.message),
+        batch.map((waiting) => waiting.asker),
+      )
     } catch (error) {
       const refusal = withCode('ACTOR_FAILED', `receive() of actor ${this.#name} threw`, error, 'always')
       for (const { answer } of batch) answer.refuse(refusal)
@@ -165,10 +176,18 @@ class ActorLoop {
     }
     for (const [index, { answer }] of batch.entries()) {
       const reply: unknown = replies[index]
-      if (reply instanceof Error) {
-        answer.refuse(withCode('ACTOR_FAILED', `Actor ${this.#name} refused the message`, reply))
-      } else answer.reply(reply)
+      if (reply instanceof Promise) {
+        reply.then(
+          (late: unknown) => answer.reply(late),
+          (error: unknown) => this.#refuse(answer, error),
+        )
+      } else if (reply instanceof Error) this.#refuse(answer, reply)
+      else answer.reply(reply)
     }
+  }
+
+  #refuse(answer: Answer<unknown>, error: unknown): void {
+    answer.refuse(withCode('ACTOR_FAILED', `Actor ${this.#name} refused the message`, error))
   }
 
   #wrongReplies(replies: unknown, needed: number): Error {

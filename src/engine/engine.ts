@@ -41,7 +41,7 @@ import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { Readings } from './readings.ts'
 import { SupervisorLink } from './supervisor-link.ts'
-import type { DefinitionsOf } from './typing.ts'
+import type { ProgramsOption, ServedBy } from './typing.ts'
 
 /** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
 const stopMarginMs = 10_000
@@ -98,11 +98,11 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws OPTION_INVALID, JOBS_MODULE_INVALID, START_FAILED, DATABASE_LOCKED naming the holder, DATABASE_NEWER,
    * DATABASE_FOREIGN, DATABASE_CORRUPT, DATABASE_READ_ONLY, DISK_FULL, MIGRATION_EDITED, MIGRATION_FAILED,
-   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID
+   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID, SUBPROCESS_INVALID
    */
-  static async start<const Jobs extends JobsOption>(
-    options: EngineOptions<Jobs>,
-  ): Promise<Engine<DefinitionsOf<Jobs>>> {
+  static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
+    options: EngineOptions<Jobs, Programs>,
+  ): Promise<Engine<ServedBy<Jobs, Programs>>> {
     const { tuning, definitions, start } = checkOptions(options)
     const actors = new Map<string, ActorClient>()
     const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
@@ -110,7 +110,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       if (known === undefined) actors.set(name, new ActorClient(name, port))
       else known.replacePort(port)
     }
-    let engine: Engine<DefinitionsOf<Jobs>> | undefined
+    let engine: Engine<ServedBy<Jobs, Programs>> | undefined
     let early: News[] | undefined = []
     const link = await SupervisorLink.start(
       start,

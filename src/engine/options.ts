@@ -3,8 +3,16 @@ import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import { readTuning, type Tuning } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
-import { type AnyJobDefinition, checkFields, isJobsModule, type JobsModule } from '../job/definition.ts'
+import {
+  type AnyJobDefinition,
+  checkFields,
+  isJobsModule,
+  isProgram,
+  type JobsModule,
+} from '../job/definition.ts'
+import { subprocessesName } from '../job/program.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
+import { checkSubprocess, type SubprocessOption, startSubprocesses } from './subprocess-option.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
 export type AnyJobsModule = JobsModule<any>
@@ -18,7 +26,10 @@ export interface ActorOption {
 }
 
 /** What `Engine.start` takes. Only `jobs` and `database` are needed. */
-export interface EngineOptions<Jobs extends JobsOption = JobsOption> extends Partial<Tuning> {
+export interface EngineOptions<
+  Jobs extends JobsOption = JobsOption,
+  Subprocess extends SubprocessOption | undefined = SubprocessOption | undefined,
+> extends Partial<Tuning> {
   /** The default export of a module made with `defineJobs`, or several of them with different job types. */
   readonly jobs: Jobs
   /** Path of the database file. It is made when it does not exist; its folder must exist. */
@@ -27,6 +38,8 @@ export interface EngineOptions<Jobs extends JobsOption = JobsOption> extends Par
   readonly actors?: Readonly<Record<string, ActorOption>>
   /** A module that each pool thread imports before the jobs: a path, or a file URL. Its exports are not used. */
   readonly setup?: string | URL
+  /** Serves the job type SUBPROCESS, whose payload names any program; and how programs run. `true`: with the defaults. */
+  readonly subprocess?: Subprocess
 }
 
 const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
@@ -34,6 +47,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'database',
   'actors',
   'setup',
+  'subprocess',
   'threads',
   'threadMemoryMb',
   'recycleAfterJobs',
@@ -67,22 +81,28 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   if (typeof database !== 'string' || database === '' || notAFile.test(database))
     throw invalidOption('database', describe(database), 'the path of a file')
   const tuning = readTuning(options)
-  const modules = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
+  const subprocess = checkSubprocess(options.subprocess)
+  const given = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
+  const modules = [...given, ...subprocess.modules]
   const definitions = mergeDefinitions(modules)
   const jobTypes: Record<string, JobTypeSettings> = {}
-  for (const [name, { retry, timeoutMs, graceMs, overlap }] of definitions) {
+  for (const [name, definition] of definitions) {
+    const { retry, timeoutMs, graceMs, overlap } = definition
     jobTypes[name] = {
+      ...(isProgram(definition) ? { isProgram: true } : {}),
       ...(retry === undefined ? {} : { retry }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(graceMs === undefined ? {} : { graceMs }),
       ...(overlap === undefined ? {} : { overlap }),
     }
   }
+  const file = resolve(database)
+  const actors = checkActors(options.actors === undefined ? {} : options.actors)
   return {
     tuning,
     definitions,
     start: {
-      database: resolve(database),
+      database: file,
       program: basename(process.argv[1] ?? 'node'),
       durability: tuning.durability,
       threads: tuning.threads,
@@ -93,7 +113,8 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,
-      actors: checkActors(options.actors === undefined ? {} : options.actors),
+      // First: what an engine before this one has left running ends before anything begins.
+      actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
     },
   }
 }
@@ -126,6 +147,8 @@ function checkActors(actors: Readonly<Record<string, ActorOption>>): ActorStart[
   return Object.entries(actors).map(([name, actor]) => {
     if (name === '')
       throw invalidOption('actors', 'given with an empty name', 'names of at least 1 character')
+    if (name === subprocessesName)
+      throw invalidOption('actors', `given with the name ${name}`, 'another name: this actor is built in')
     if (!isActorModule(actor?.module)) {
       throw engineError('JOBS_MODULE_INVALID', {
         found: `actors.${name}.module is ${describe(actor?.module)}`,

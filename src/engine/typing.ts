@@ -1,4 +1,5 @@
 import type { JobsModule } from '../job/definition.ts'
+import type { BuiltInOf, SubprocessOption } from './subprocess-option.ts'
 
 type Intersected<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
   member: infer Intersection,
@@ -7,9 +8,15 @@ type Intersected<Union> = (Union extends unknown ? (member: Union) => void : nev
   : never
 
 /** The definitions behind the `jobs` option: those of the module, or of all modules together. */
-export type DefinitionsOf<Jobs> =
+type DefinitionsOf<Jobs> =
   Jobs extends JobsModule<infer Definitions>
     ? Definitions
     : Jobs extends readonly JobsModule<infer Definitions>[]
       ? Intersected<Definitions>
       : never
+
+/** The `subprocess` option, or none. */
+export type ProgramsOption = SubprocessOption | undefined
+
+/** All that an engine serves. */
+export type ServedBy<Jobs, Programs extends ProgramsOption> = DefinitionsOf<Jobs> & BuiltInOf<Programs>

@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts'
 import { describe, engineError, toPlainError } from '../errors.ts'
-import type { ActorReference, JobContext } from '../job/context.ts'
+import type { ActorReference } from '../job/context.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import { encodePayload, maxJsonCharacters } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
+import type { ProgramContext } from '../job/run-program.ts'
 import { checkEnqueueOptions, copyOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { ArtifactData } from './artifacts.ts'
 import type { AbortReason, ControlBlock } from './control-block.ts'
@@ -31,7 +32,7 @@ export interface ThreadSurroundings {
 const maxChildren = 10_000
 
 /** One run of a handler, and the context that it is given. */
-export class Attempt implements JobContext {
+export class Attempt implements ProgramContext {
   readonly jobType: string
   readonly #surroundings: ThreadSurroundings
   readonly #seq: number
@@ -98,6 +99,14 @@ export class Attempt implements JobContext {
     if (controller !== undefined && !controller.signal.aborted) {
       controller.abort(abortError(this.jobId, this.#control.abortReason(this.#index)))
     }
+  }
+
+  waitForTurn(): void {
+    this.#control.restart(this.#index, Number.POSITIVE_INFINITY)
+  }
+
+  takeTurn(): void {
+    this.#control.restart(this.#index, this.#surroundings.clock.monotonicMs())
   }
 
   actor(name: string): ActorReference {

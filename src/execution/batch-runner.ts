@@ -2,7 +2,8 @@
  * Runs the batches of one pool thread, in order.
  *
  * The thread works on one job at a time, except that it begins the next job while earlier ones wait, up to the
- * smallest `overlap` among them. The next job may belong to the next batch: an overlap does not end where a message
+ * smallest `overlap` among them. Jobs that are programs only wait, so they are begun at once, and stand in nobody's way.
+ * The next job may belong to the next batch: an overlap does not end where a message
  * happened to end. A job is begun by compare-exchange in the batch's control block, so that one that the supervisor
  * has taken back is passed over.
  *
@@ -15,7 +16,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { hasCode, toPlainError } from '../errors.ts'
-import type { AnyJobDefinition } from '../job/definition.ts'
+import { type AnyJobDefinition, isProgram } from '../job/definition.ts'
 import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
@@ -40,6 +41,8 @@ interface RunningBatch {
 /** A job type that this thread serves. */
 interface ServedType {
   readonly definition: AnyJobDefinition
+  /** Its handlers do nothing but wait for a program. */
+  readonly isProgram: boolean
   /** How many of its handlers in a row have returned synchronously. */
   quietRuns: number
 }
@@ -70,6 +73,8 @@ export class BatchRunner {
   readonly #whenWaiting: (run: () => void) => void
   readonly #batches: RunningBatch[] = []
   readonly #running = new Set<RunningJob>()
+  /** How many of these are programs. */
+  #programs = 0
   #lastEndMs = 0
   #announcementIsPlanned = false
   /** Whether anything was laid down that no message has made known since. */
@@ -93,7 +98,7 @@ export class BatchRunner {
   ) {
     this.#surroundings = surroundings
     for (const [name, definition] of surroundings.handlers)
-      this.#types.set(name, { definition, quietRuns: 0 })
+      this.#types.set(name, { definition, isProgram: isProgram(definition), quietRuns: 0 })
     this.#outbox = ports.outbox
     this.#send = ports.send
     this.#announce = ports.announce
@@ -176,15 +181,15 @@ export class BatchRunner {
   }
 
   #mayBegin(batch: RunningBatch): boolean {
-    const running = this.#running.size
+    const next = this.#types.get(jobTypeAt(batch.task, batch.next))
+    const isNextProgram = next?.isProgram ?? false
+    const running = isNextProgram ? this.#programs : this.#running.size - this.#programs
     if (running === 0) return true
-    if (running >= this.#overlapOf(jobTypeAt(batch.task, batch.next))) return false
-    for (const job of this.#running) if (running >= (job.type.definition.overlap ?? 1)) return false
+    if (running >= (next?.definition.overlap ?? 1)) return false
+    if (isNextProgram) return true
+    for (const { type } of this.#running)
+      if (!type.isProgram && running >= (type.definition.overlap ?? 1)) return false
     return true
-  }
-
-  #overlapOf(jobType: string): number {
-    return this.#types.get(jobType)?.definition.overlap ?? 1
   }
 
   #begin(batch: RunningBatch, index: number): void {
@@ -217,6 +222,7 @@ export class BatchRunner {
     const job: RunningJob = { batch, index, attempt, type, isValid: false }
     batch.running++
     this.#running.add(job)
+    if (type.isProgram) this.#programs++
     let returned: unknown
     let pending: Promise<unknown> | undefined
     try {
@@ -295,8 +301,12 @@ export class BatchRunner {
   #end(job: RunningJob, end: AnyEnd): void {
     const { batch, index } = job
     const nowMs = this.#surroundings.clock.monotonicMs()
-    batch.control.spend(index, nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index)))
-    this.#lastEndMs = nowMs
+    if (job.type.isProgram) {
+      this.#programs--
+    } else {
+      batch.control.spend(index, nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index)))
+      this.#lastEndMs = nowMs
+    }
     const leavings = job.attempt.leavings()
     this.#layDown(batch, leavings === undefined ? end : withLeavings(end, leavings))
     batch.control.end(index)

@@ -49,6 +49,11 @@ export class ControlBlock {
     return before === jobStateWords.WAITING
   }
 
+  /** Thread side: counts from `nowMs` what the attempt takes; infinity while it only waits for its turn. */
+  restart(index: number, nowMs: number): void {
+    this.#startedAtMs[index] = nowMs
+  }
+
   /**
    * Thread side, before its outcome is laid down: the supervisor reads it with that. `costMs` is the time the job added
    * to its thread's work, which overlap makes less than its own time.

@@ -1,7 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, invalidOption } from '../errors.ts'
 import type { JobContext } from './context.ts'
+import {
+  findProgramFaults,
+  type NamedProgram,
+  type ProgramAdditions,
+  type ProgramPayload,
+  type ProgramResult,
+  programSchema,
+} from './program.ts'
 import { type RetryPolicy, retryBounds } from './retry.ts'
+import { runProgram } from './run-program.ts'
 
 /** The longest time limit of an attempt: one week. */
 export const maxTimeoutMs = 604_800_000
@@ -26,6 +35,24 @@ export interface JobDefinition<Payload = unknown, Result = unknown> {
   readonly overlap?: number
   /** Does the work. What it returns is stored as the job's result; what it throws fails the attempt. */
   run(payload: HandlerInput<Payload>, context: JobContext): Result
+  readonly execution?: undefined
+}
+
+/** A job type whose jobs are programs, each in a process of its own. No thread waits for them. */
+export interface ProgramDefinition {
+  readonly execution: 'subprocess'
+  readonly run?: undefined
+  /** The program of all these jobs. Their payload may add to it: `args`, `env`, `cwd`, `stdin`. Default: each names its own. */
+  readonly program?: NamedProgram
+  /** Retry policy; a job's own `retry` wins field by field. */
+  readonly retry?: Partial<RetryPolicy>
+  /** Time limit of one attempt in milliseconds, counted from when its program begins. Default: none. */
+  readonly timeoutMs?: number
+  /**
+   * How long the program may go on after SIGTERM (cancel, time limit, a newer generation, stop), in milliseconds, 0 to
+   * 3,600,000. Then it gets SIGKILL, with all of its process group. Default 5,000.
+   */
+  readonly graceMs?: number
 }
 
 type HandlerInput<Payload> = Payload extends StandardSchemaV1
@@ -34,6 +61,8 @@ type HandlerInput<Payload> = Payload extends StandardSchemaV1
 
 // biome-ignore lint/suspicious/noExplicitAny: the one place where definitions of every payload and result meet
 export type AnyJobDefinition = JobDefinition<any, any>
+/** As a user writes it. */
+type GivenDefinition = AnyJobDefinition | ProgramDefinition
 export type JobDefinitions = Readonly<Record<string, AnyJobDefinition>>
 
 /** Recognises a module made by any copy of this package. */
@@ -45,14 +74,26 @@ export interface JobsModule<Definitions = JobDefinitions> {
 }
 
 /** What `enqueue` takes for a job type: the input of its validator. */
-export type PayloadOf<Definition> = Definition extends {
+export type PayloadOf<Definition> = Definition extends ProgramDefinition
+  ? ProgramPayloadOf<Definition>
+  : ValidatedPayloadOf<Definition>
+
+type ProgramPayloadOf<Definition> = Definition extends { readonly program: NamedProgram }
+  ? ProgramAdditions | undefined
+  : ProgramPayload
+
+type ValidatedPayloadOf<Definition> = Definition extends {
   readonly payload: infer Payload extends StandardSchemaV1
 }
   ? StandardSchemaV1.InferInput<Payload>
   : unknown
 
 /** What `job.result()` resolves to. */
-export type ResultOf<Definition> = Definition extends { run(...parameters: never[]): infer Returned }
+export type ResultOf<Definition> = Definition extends ProgramDefinition
+  ? ProgramResult
+  : ReturnedBy<Definition>
+
+type ReturnedBy<Definition> = Definition extends { run(...parameters: never[]): infer Returned }
   ? Awaited<Returned>
   : unknown
 
@@ -69,10 +110,14 @@ export type ResultOf<Definition> = Definition extends { run(...parameters: never
  */
 export function defineJobs<
   Payloads,
-  Definitions extends { readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> },
+  Definitions extends {
+    readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> | ProgramDefinition
+  },
 >(
   url: string,
-  definitions: Definitions & { readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> },
+  definitions: Definitions & {
+    readonly [Type in keyof Payloads]: JobDefinition<Payloads[Type]> | ProgramDefinition
+  },
 ): JobsModule<Definitions> {
   if (!/^(file|data):/.test(url)) {
     throw invalidOption('defineJobs', describe(url), "the module's own `import.meta.url`")
@@ -80,9 +125,29 @@ export function defineJobs<
   if (typeof definitions !== 'object' || definitions === null) {
     throw invalidOption('defineJobs', describe(definitions), 'an object of job types')
   }
-  for (const [type, definition] of Object.entries<AnyJobDefinition>(definitions))
+  const completed: Record<string, unknown> = {}
+  for (const [type, definition] of Object.entries<GivenDefinition>(definitions)) {
     checkDefinition(type, definition)
-  return Object.freeze({ [moduleMark]: true, url, definitions: Object.freeze({ ...definitions }) })
+    completed[type] = isProgram(definition) ? withHandler(definition) : definition
+  }
+  // The boundary: whoever enqueues sees what was given, whoever runs a job finds a handler in each.
+  return Object.freeze({ [moduleMark]: true, url, definitions: Object.freeze(completed) as Definitions })
+}
+
+/** Whether the jobs are programs. */
+export function isProgram(definition: object): definition is ProgramDefinition {
+  return 'execution' in definition && definition.execution === 'subprocess'
+}
+
+/** What such a job needs in a thread: a validator, a handler, and that waiting costs it nothing. */
+function withHandler(definition: ProgramDefinition): object {
+  const { program, graceMs = defaultGraceMs } = definition
+  return {
+    ...definition,
+    payload: programSchema(program),
+    overlap: maxOverlap,
+    run: (payload: ProgramPayload, context: JobContext) => runProgram(payload, context, graceMs),
+  }
 }
 
 export function isJobsModule(value: unknown): value is JobsModule {
@@ -98,20 +163,28 @@ const fieldNames: ReadonlySet<string> = new Set<keyof JobDefinition>([
   'run',
 ])
 
+const programFieldNames: ReadonlySet<string> = new Set<keyof ProgramDefinition>([
+  'execution',
+  'program',
+  'retry',
+  'timeoutMs',
+  'graceMs',
+])
+
 const jobTypePattern = /^[^\0\s][^\0]{0,127}$/
 
-function checkDefinition(type: string, definition: AnyJobDefinition): void {
+function checkDefinition(type: string, definition: GivenDefinition): void {
   if (!jobTypePattern.test(type) || !type.isWellFormed()) {
     throw invalidOption('job type', describe(type), '1 to 128 characters, not beginning with a space')
   }
-  if (typeof definition?.run !== 'function') {
-    throw invalidOption(`${type}.run`, describe(definition?.run), 'a function')
+  if (definition?.execution !== undefined) {
+    checkProgramDefinition(type, definition)
+    return
   }
-  const unknown = Object.keys(definition).find((name) => !fieldNames.has(name))
-  if (unknown !== undefined) {
-    throw invalidOption(`${type}.${unknown}`, 'not a field of a job type', [...fieldNames].join(', '))
-  }
-  const { payload, timeoutMs, graceMs, overlap, retry } = definition
+  const run: unknown = definition?.run
+  if (typeof run !== 'function') throw invalidOption(`${type}.run`, describe(run), 'a function')
+  checkFieldNames(type, definition, fieldNames)
+  const { payload, overlap } = definition
   if (payload !== undefined && typeof payload?.['~standard']?.validate !== 'function') {
     throw invalidOption(
       `${type}.payload`,
@@ -119,9 +192,35 @@ function checkDefinition(type: string, definition: AnyJobDefinition): void {
       'a Standard Schema validator, such as a zod schema',
     )
   }
+  if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap, true)
+  checkLimits(type, definition)
+}
+
+function checkProgramDefinition(type: string, definition: ProgramDefinition): void {
+  const { execution }: { readonly execution: unknown } = definition
+  if (execution !== 'subprocess')
+    throw invalidOption(`${type}.execution`, describe(execution), "'subprocess', or nothing")
+  checkFieldNames(type, definition, programFieldNames)
+  const { program } = definition
+  if (program !== undefined) {
+    const [fault] = findProgramFaults(program, undefined)
+    if (fault !== undefined || 'stdin' in program) {
+      const path = [`${type}.program`, ...(fault?.path ?? ['stdin'])].join('.')
+      throw invalidOption(path, describe(program), fault?.message ?? 'nothing: it belongs to the payload')
+    }
+  }
+  checkLimits(type, definition)
+}
+
+function checkFieldNames(type: string, definition: object, known: ReadonlySet<string>): void {
+  const unknown = Object.keys(definition).find((name) => !known.has(name))
+  if (unknown !== undefined)
+    throw invalidOption(`${type}.${unknown}`, 'not a field of a job type', [...known].join(', '))
+}
+
+function checkLimits(type: string, { timeoutMs, graceMs, retry }: GivenDefinition): void {
   if (timeoutMs !== undefined) checkNumber(`${type}.timeoutMs`, timeoutMs, 1, maxTimeoutMs)
   if (graceMs !== undefined) checkNumber(`${type}.graceMs`, graceMs, 0, maxGraceMs)
-  if (overlap !== undefined) checkNumber(`${type}.overlap`, overlap, 1, maxOverlap, true)
   if (retry !== undefined) checkRetry(`${type}.retry`, retry)
 }
 

@@ -57,6 +57,15 @@ export function locateDatabase(path: string): string {
   return file
 }
 
+/**
+ * Where the list of programs is kept that run for a database; see process-file.ts.
+ *
+ * @throws as locateDatabase
+ */
+export function processFilePath(database: string): string {
+  return `${locateDatabase(database)}-processes.db`
+}
+
 /** @throws DATABASE_READ_ONLY when the file, or the folder where SQLite keeps its WAL, may not be written */
 export function assertWritable(file: string): void {
   for (const place of [dirname(file), file]) {

@@ -4,6 +4,8 @@ import type { Database } from 'better-sqlite3'
 export const databaseMark = 0x53_54_45_31
 /** The same of a lock file: "STL1". */
 export const lockMark = 0x53_54_4c_31
+/** The same of a list of programs: "STP1". */
+export const processMark = 0x53_54_50_31
 
 /**
  * Whose file this is, by its header and its list of tables alone, so that the size of the file does not matter.

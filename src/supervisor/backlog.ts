@@ -40,6 +40,9 @@ export function canAdvance(changes: Changes): boolean {
   if (queued === 0) return false
   if (exclusiveWaiting > 0) return claims.size === 0
   if (suspectsMayWait && claims.size === 0) return true
+  // Those that are programs do not keep a thread to themselves: more may be claimed while they run.
+  if (suspectsWaiting > 0 && !claims.hasSuspects(exclusiveSuspicion))
+    if (claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0) return true
   return queued > suspectsWaiting && claims.roomMs(changes.threads) > 0
 }
 

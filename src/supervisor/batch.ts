@@ -15,6 +15,8 @@ export class DispatchedBatch {
   readonly control: ControlBlock
   /** What its jobs were expected to take when it was made. */
   readonly estimatedMs: number
+  readonly #hasPrograms: boolean
+  #isOnlyPrograms = false
   /** The first job that may not have ended yet. */
   #cursor = 0
 
@@ -24,13 +26,24 @@ export class DispatchedBatch {
     this.claims = claims
     this.control = ControlBlock.forJobs(claims.length)
     let estimatedMs = 0
+    let hasPrograms = false
     for (const [index, claim] of claims.entries()) {
       claim.place = 'dispatched'
       claim.batch = this
       claim.index = index
       estimatedMs += claim.jobType.estimateMs
+      hasPrograms ||= claim.jobType.isProgram
     }
     this.estimatedMs = estimatedMs
+    this.#hasPrograms = hasPrograms
+  }
+
+  /** Whether nothing is left of it but programs that are waited for, which leaves its thread to others. */
+  get isOnlyPrograms(): boolean {
+    if (!this.#hasPrograms || this.#isOnlyPrograms) return this.#isOnlyPrograms
+    // Nothing is added to a batch: once so, it stays so.
+    this.#isOnlyPrograms = this.waiting().length === 0 && this.startedWork().length === 0
+    return this.#isOnlyPrograms
   }
 
   task(): BatchTask {
@@ -111,9 +124,17 @@ export class DispatchedBatch {
     return started
   }
 
+  /** Of these, the ones that do their work in the thread: all but programs. */
+  startedWork(): Claim[] {
+    const started = this.started()
+    return this.#hasPrograms ? started.filter((claim) => !claim.jobType.isProgram) : started
+  }
+
   /** Whether a handler has been running for so long that what waits behind it is better off elsewhere. */
   isStuck(nowMs: number): boolean {
-    return this.started().some((claim) => nowMs - this.control.startedAtMs(claim.index) > limits.stuckAfterMs)
+    return this.startedWork().some(
+      (claim) => nowMs - this.control.startedAtMs(claim.index) > limits.stuckAfterMs,
+    )
   }
 
   abort(claim: Claim, reason: AbortReason, nowMs: number): void {

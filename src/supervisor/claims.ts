@@ -94,6 +94,8 @@ export class Claims {
   #journal: Change[] = []
   #estimatedMs = 0
   #characters = 0
+  /** Claims of jobs that are programs: these take nothing of a thread's time. */
+  #programs = 0
   /** Claims by their degree of suspicion. */
   readonly #bySuspicion = [0, 0, 0]
 
@@ -117,9 +119,11 @@ export class Claims {
   /** How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may. */
   roomMs(threads: number): number {
     if (this.#characters >= maxClaimedCharacters) return 0
-    if (this.#claims.size >= threads * limits.batchesPerThread * limits.batchJobs) return 0
+    if (this.#programs >= threads * limits.programsPerThread) return 0
+    const others = this.#claims.size - this.#programs
+    if (others >= threads * limits.batchesPerThread * limits.batchJobs) return 0
     const room = threads * limits.batchesPerThread * limits.batchMs - this.#estimatedMs
-    return this.#claims.size < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
+    return others < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
   }
 
   make(source: ClaimSource, jobType: JobType, policy: JobPolicy | undefined): void {
@@ -132,7 +136,8 @@ export class Claims {
       payload: source.payload,
       attempt: source.attempt,
       failures: source.failures,
-      suspicion: source.suspicion,
+      // A program that waits in a thread does nothing to it: only the second time it is kept from all others.
+      suspicion: jobType.isProgram && source.suspicion < exclusiveSuspicion ? 0 : source.suspicion,
       subjectKey: source.subjectKey,
       generation: source.generation,
       policy,
@@ -288,6 +293,7 @@ export class Claims {
     this.#claims.add(claim)
     this.#blocks.add(claim.seq)
     this.#estimatedMs += claim.estimateMs
+    if (claim.jobType.isProgram) this.#programs++
     this.#characters += claim.payload.length
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) + 1
   }
@@ -297,6 +303,7 @@ export class Claims {
     this.#blocks.remove(claim.seq)
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) - 1
     this.#estimatedMs -= claim.estimateMs
+    if (claim.jobType.isProgram) this.#programs--
     this.#characters -= claim.payload.length
     if (this.#claims.size === 0) this.#estimatedMs = 0
     claim.place = 'gone'

@@ -4,7 +4,7 @@
  * Of the handlers that had begun, those whose grace was over are the reason, and end as they were asked to; one that
  * called for the end of the thread is charged with it; all others are not charged. Where neither is so, one that had
  * begun alone is the cause, and is charged; of several nobody knows which it was, so they run alone next. Handlers that had ended, but whose outcomes died with the thread, run
- * again.
+ * again. A program does nothing in its thread but be waited for: it is never the cause, and runs again.
  */
 import type { PlainError } from '../errors.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
@@ -24,13 +24,18 @@ export function judgeDeath(
 ): void {
   const now = changes.clock.wallMs()
   const nowMonotonicMs = changes.clock.monotonicMs()
-  const started = batches.flatMap((batch) => batch.started())
+  const started = batches.flatMap((batch) => batch.startedWork())
   const isBlamed = (claim: Claim) => claim.batch?.control.hasExited(claim.index) ?? false
-  const isKnown = started.some((claim) => claim.isCondemned || isBlamed(claim))
+  const isKnown = batches.some((batch) =>
+    batch.started().some((claim) => claim.isCondemned || isBlamed(claim)),
+  )
   for (const batch of batches) {
     for (const claim of batch.claims) {
       if (!batch.holds(claim)) continue
-      const startedAt = Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index))
+      const startedAt = Math.min(
+        now,
+        Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index)),
+      )
       const back = { runAt: undefined, startedAt, now }
       if (claim.isCondemned) endCondemned(changes, batch, claim, startedAt, now)
       else if (!started.includes(claim)) putBack(changes, claim, { ...back, suspicion: 0 })

@@ -5,6 +5,8 @@
  * It gets more only while all that it has begun waits, and may overlap. A batch holds up to 40 ms of work: hundreds
  * of tiny jobs, or one long one.
  *
+ * A job that is a program leaves its thread to others as soon as it has begun, so its batch is not counted then.
+ *
  * What was given too soon is taken back through the control block: what waits behind a handler that has run for long
  * (it is stuck), and what waits anywhere while a thread has nothing to do. A suspect gets a thread to itself; a job
  * that is suspect for the second time gets the whole engine to itself, so that a further death is its own.
@@ -14,7 +16,7 @@ import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { DispatchedBatch } from './batch.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
-import { batchesAtOnce, type Pool, type PoolThread } from './pool.ts'
+import type { Pool, PoolThread } from './pool.ts'
 
 /** Waiting work of less than this is done sooner than it is moved. */
 const worthSharingMs = 0.5
@@ -52,7 +54,7 @@ export class Dispatcher {
     const threads = this.#pool.ready()
     const takers = this.#dispatchSuspects(threads)
     if (takers.length > 0) this.#feedAwake(takers)
-    for (let busy = 0; busy < batchesAtOnce && takers.length > 0; busy++) this.#fill(takers, busy)
+    for (let busy = 0; busy < limits.batchesAtOnce && takers.length > 0; busy++) this.#fill(takers, busy)
     if (takers.length > 0) this.#shareOut(threads)
     this.#keepWatch()
   }
@@ -82,7 +84,8 @@ export class Dispatcher {
     const threads = this.#pool.ready()
     if (this.#closed || threads.length === 0) return false
     const untilLookMs = this.#lookDueMs - this.#clock.monotonicMs()
-    return threads.every(({ batches }) => {
+    return threads.every((thread) => {
+      const batches = workOf(thread)
       let aheadMs = 0
       for (let place = 1; place < batches.length; place++) aheadMs += batches[place]?.estimatedMs ?? 0
       return aheadMs > 0 && aheadMs >= untilLookMs
@@ -90,7 +93,7 @@ export class Dispatcher {
   }
 
   busyThreads(): number {
-    return this.#pool.running().filter((thread) => thread.batches.length > 0).length
+    return this.#pool.running().filter((thread) => workOf(thread).length > 0).length
   }
 
   /** Gives the threads that may be given something else now. */
@@ -103,7 +106,9 @@ export class Dispatcher {
     ) {
       const isExclusive = suspect.suspicion >= exclusiveSuspicion
       if (isExclusive && threads.some((thread) => thread.batches.length > 0)) return []
-      const thread = threads.find((candidate) => candidate.batches.length === 0)
+      const thread =
+        threads.find((candidate) => candidate.batches.length === 0) ??
+        threads.find((candidate) => workOf(candidate).length === 0)
       // A thread that always has something ahead of it never comes to be free: one is kept from having.
       if (thread === undefined) return without(threads, this.#soonestFree(threads))
       this.#claims.takeSuspect()
@@ -115,8 +120,10 @@ export class Dispatcher {
 
   #soonestFree(threads: readonly PoolThread[]): PoolThread | undefined {
     const nowMs = this.#clock.monotonicMs()
-    const rank = ({ batches }: PoolThread) =>
-      batches.length + (batches.some((batch) => batch.isStuck(nowMs)) ? batchesAtOnce : 0)
+    const rank = (thread: PoolThread) => {
+      const batches = workOf(thread)
+      return batches.length + (batches.some((batch) => batch.isStuck(nowMs)) ? limits.batchesAtOnce : 0)
+    }
     return threads.toSorted((one, other) => rank(one) - rank(other))[0]
   }
 
@@ -132,8 +139,8 @@ export class Dispatcher {
    * all the others would only compete with this thread and the host's for the cores.
    */
   #feedAwake(threads: readonly PoolThread[]): void {
-    const awake = threads.find(isAwakeWithLittle) ?? threads.find(({ batches }) => batches.length === 0)
-    while (awake !== undefined && awake.batches.length < 2) {
+    const awake = threads.find(isAwakeWithLittle) ?? threads.find((thread) => workOf(thread).length === 0)
+    while (awake !== undefined && workOf(awake).length < 2) {
       const next = this.#claims.peekReady()
       if (next === undefined || next.jobType.estimateMs * limits.batchJobs > worthWakingMs) return
       if (!this.#mayTake(awake, next)) return
@@ -144,7 +151,7 @@ export class Dispatcher {
   /** Gives one batch to each thread that has exactly `busy` of them. */
   #fill(threads: readonly PoolThread[], busy: number): void {
     for (const thread of threads) {
-      if (thread.batches.length !== busy) continue
+      if (workOf(thread).length !== busy) continue
       const next = this.#claims.peekReady()
       if (next === undefined) return
       if (this.#mayTake(thread, next)) this.#send(thread, this.#cutBatch())
@@ -152,14 +159,17 @@ export class Dispatcher {
   }
 
   /** Whether what is given to the thread now would be begun soon, and beside nothing that must be alone. */
-  #mayTake({ batches }: PoolThread, next: Claim): boolean {
+  #mayTake(thread: PoolThread, next: Claim): boolean {
+    // Programs that are waited for are counted by their batches: it may be more than that, and then it waits in the thread.
+    if (thread.batches.length >= limits.batchesOfThread) return false
+    const batches = workOf(thread)
     const [running] = batches
     if (running === undefined) return true
     if (running.claims.some((claim) => claim.suspicion > 0)) return false
     if (batches.length === 1 && !running.isStuck(this.#clock.monotonicMs())) return true
     // Handlers that wait leave their thread free for as many as their overlap allows.
     if (overlapOf(next) === 1 || batches.some((batch) => batch.waiting().length > 0)) return false
-    const started = batches.flatMap((batch) => batch.started())
+    const started = batches.flatMap((batch) => batch.startedWork())
     return [next, ...started].every((claim) => started.length < overlapOf(claim))
   }
 
@@ -186,7 +196,7 @@ export class Dispatcher {
   #shareOut(threads: readonly PoolThread[]): void {
     if (this.#claims.peekReady() !== undefined) return
     for (const idle of threads) {
-      if (idle.batches.length > 0) continue
+      if (workOf(idle).length > 0 || idle.batches.length >= limits.batchesOfThread) continue
       const richest = richestOf(threads)
       if (richest === undefined) return
       const nowMs = this.#clock.monotonicMs()
@@ -202,7 +212,7 @@ export class Dispatcher {
   }
 
   #keepWatch(): void {
-    if (this.#watch !== undefined || this.busyThreads() === 0) return
+    if (this.#watch !== undefined || !this.#pool.running().some(({ batches }) => batches.length > 0)) return
     this.#lookDueMs = this.#clock.monotonicMs() + limits.watchEveryMs
     this.#watch = this.#clock.startTimer(limits.watchEveryMs, () => {
       this.#watch = undefined
@@ -224,7 +234,7 @@ export class Dispatcher {
       for (const batch of thread.batches) {
         for (const claim of batch.started()) {
           const runningMs = nowMs - batch.control.startedAtMs(claim.index)
-          isStuck ||= runningMs > limits.stuckAfterMs
+          isStuck ||= runningMs > limits.stuckAfterMs && !claim.jobType.isProgram
           const timeoutMs = claim.jobType.timeoutMs(claim.policy)
           if (timeoutMs !== undefined && runningMs > timeoutMs) batch.abort(claim, 'timed-out', nowMs)
           if (isGraceOver(batch, claim, nowMs)) graceOver.push(claim)
@@ -250,8 +260,16 @@ function isGraceOver(batch: DispatchedBatch, claim: Claim, nowMs: number): boole
 }
 
 /** A thread with one batch that will not take long: what comes behind it does not wait. */
-function isAwakeWithLittle({ batches: [only, more] }: PoolThread): boolean {
+function isAwakeWithLittle(thread: PoolThread): boolean {
+  const [only, more] = workOf(thread)
   return only !== undefined && more === undefined && only.estimatedMs <= worthWakingMs
+}
+
+/** The batches of which something is left for the thread to do. */
+function workOf({ batches }: PoolThread): readonly DispatchedBatch[] {
+  return batches.some((batch) => batch.isOnlyPrograms)
+    ? batches.filter((batch) => !batch.isOnlyPrograms)
+    : batches
 }
 
 function overlapOf(claim: Claim): number {

@@ -30,6 +30,8 @@ export interface JobTypeSettings {
   readonly timeoutMs?: number
   readonly graceMs?: number
   readonly overlap?: number
+  /** Its handlers do nothing in their thread but wait for a program. */
+  readonly isProgram?: boolean
 }
 
 export interface ActorStart {

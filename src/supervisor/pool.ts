@@ -22,6 +22,7 @@ import { Piscina } from 'piscina'
 import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
 import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
 import { afterThisTurn, type Clock, withinMs } from '../clock.ts'
+import { limits } from '../config.ts'
 import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
 import type {
   AttemptNews,
@@ -39,9 +40,6 @@ import { createOutbox, OutboxReader } from '../execution/outbox.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { PoolSettings } from './pool-settings.ts'
-
-/** Batches that a thread may have at a time. Beyond two they are for handlers that wait and overlap. */
-export const batchesAtOnce = 8
 
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
@@ -171,8 +169,10 @@ export class Pool {
     if (thread.batches.length === 0) void this.end(thread)
   }
 
-  #isWornOut({ jobsRun }: PoolThread, { memoryMb = 0 }: BatchReply): boolean {
+  /** One in which programs are waited for is not: it would have nothing else to do until they end. */
+  #isWornOut({ jobsRun, batches }: PoolThread, { memoryMb = 0 }: BatchReply): boolean {
     const { recycleAfterJobs, recycleAboveMb } = this.#settings
+    if (batches.some((batch) => batch.isOnlyPrograms)) return false
     return (
       (recycleAfterJobs > 0 && jobsRun >= recycleAfterJobs) ||
       (recycleAboveMb > 0 && memoryMb > recycleAboveMb)
@@ -215,7 +215,7 @@ export class Pool {
       filename: fileURLToPath(threadEntryUrl('pool-thread')),
       minThreads: 1,
       maxThreads: 1,
-      concurrentTasksPerWorker: batchesAtOnce,
+      concurrentTasksPerWorker: limits.batchesOfThread,
       maxQueue: 0,
       recordTiming: false,
       workerHistogram: false,

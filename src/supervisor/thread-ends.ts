@@ -54,8 +54,8 @@ export class ThreadEnds {
     this.#claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
     if (!this.#surroundings.judges()) return
     const error = toPlainError(thrown)
-    const started = batches.flatMap((batch) => batch.started())
-    const condemned = started.filter((claim) => claim.isCondemned)
+    const started = batches.flatMap((batch) => batch.startedWork())
+    const condemned = batches.flatMap((batch) => batch.started()).filter((claim) => claim.isCondemned)
     const suspects = (condemned.length > 0 ? condemned : started).map((claim) => claim.seq)
     // One that had done enough was meant to end.
     if (!thread.isRetired || batches.length > 0)

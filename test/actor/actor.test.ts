@@ -65,6 +65,29 @@ function receivesLogged(): string[] {
 }
 
 describe('receive', () => {
+  test('may answer one message later than others', async () => {
+    const { client } = await startCounter()
+    const late = ask(client, { kind: 'later' })
+    expect(await ask(client, { kind: 'echo', value: 1 })).toBe(1)
+    await ask(client, { kind: 'settle', as: 'reply' })
+    expect(await late).toBe('late')
+    const refused = expect(ask(client, { kind: 'later' })).rejects.toMatchObject({
+      code: 'ACTOR_FAILED',
+      message: expect.stringContaining('not even late'),
+    })
+    await ask(client, { kind: 'settle', as: 'refusal' })
+    await refused
+  })
+
+  test('is told when an asker is gone', async () => {
+    const { host, client } = await startCounter()
+    const leaving = new ActorClient('counter', host.connect())
+    await leaving.ask({ kind: 'echo', value: 1 })
+    const gone = ask(client, { kind: 'when-another-is-gone' })
+    leaving.close(new Error('left'))
+    expect(await gone).toBe('gone')
+  })
+
   test('gets everything that waits, at most 1,000, never concurrently, and answers each by its place', async () => {
     const { client } = await startCounter({ logPath })
     const gate = newGate()

@@ -132,6 +132,13 @@ test('options are refused by name', async () => {
     { database, logLevel: 'loud' },
     { database, thread: 2 },
     { database, setup: 5 },
+    { database, subprocess: false },
+    { database, subprocess: { concurrency: 0 } },
+    { database, subprocess: { outputBytes: 1 } },
+    { database, subprocess: { allowedEnv: 'PATH' } },
+    { database, subprocess: { serveBuiltIn: 1 } },
+    { database, subprocess: { shell: true } },
+    { database, actors: { subprocesses: { module: counter } } },
   ]) {
     // @ts-expect-error some of them are not even of the right type
     await rejectionOf(engines.open(options), 'OPTION_INVALID')

@@ -46,7 +46,7 @@ export class DirectIndexer implements AsyncDisposable {
       ...messages.flatMap((message) => (message.kind === 'group' ? message.messages : [message])),
     )
     const writer = await this.#writer
-    return indexWriter.definition.receive(messages, writer)
+    return indexWriter.definition.receive(messages, writer, [])
   }
 
   /** One handler call; `attempt` and `generation` as an engine would give them. */

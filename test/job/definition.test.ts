@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { defineJobs, isJobsModule } from '../../src/job/definition.ts'
+import { type AnyJobDefinition, defineJobs, isJobsModule } from '../../src/job/definition.ts'
 
 const url = import.meta.url
 const run = () => 1
@@ -28,6 +28,18 @@ test.each([
   expect(() => defineJobs(url, { A: { payload, run } } as never)).not.toThrow()
 })
 
+test('a job type that is a program needs no handler: it gets one', async () => {
+  const { definitions } = defineJobs(url, {
+    A: { execution: 'subprocess', program: { command: 'a', args: ['b'], env: { C: 'd' } } },
+  })
+  // The boundary where threads look at it.
+  const [definition] = Object.values(definitions) as unknown as AnyJobDefinition[]
+  expect(definition).toMatchObject({ overlap: 1_000, run: expect.any(Function) })
+  expect(definition?.payload['~standard'].validate({ args: ['e'], env: { F: 'g' } })).toEqual({
+    value: { command: 'a', args: ['b', 'e'], env: { C: 'd', F: 'g' } },
+  })
+})
+
 describe('refused, naming the place', () => {
   test.each<[option: string, url: unknown, definitions: unknown]>([
     ['defineJobs', undefined, {}],
@@ -51,6 +63,14 @@ describe('refused, naming the place', () => {
     ['A.overlap', url, { A: { run, overlap: 0 } }],
     ['A.overlap', url, { A: { run, overlap: 1_001 } }],
     ['A.overlap', url, { A: { run, overlap: 1.5 } }],
+    ['A.execution', url, { A: { run, execution: 'thread' } }],
+    ['A.run', url, { A: { run, execution: 'subprocess' } }],
+    ['A.overlap', url, { A: { execution: 'subprocess', overlap: 2 } }],
+    ['A.graceMs', url, { A: { execution: 'subprocess', graceMs: -1 } }],
+    ['A.program', url, { A: { execution: 'subprocess', program: 'ls' } }],
+    ['A.program.command', url, { A: { execution: 'subprocess', program: {} } }],
+    ['A.program.args', url, { A: { execution: 'subprocess', program: { command: 'ls', args: '-l' } } }],
+    ['A.program.stdin', url, { A: { execution: 'subprocess', program: { command: 'ls', stdin: '' } } }],
     ['A.retry', url, { A: { run, retry: 5 } }],
     ['A.retry.maxAttempts', url, { A: { run, retry: { maxAttempts: 1_001 } } }],
     ['A.retry.times', url, { A: { run, retry: { times: 1 } } }],

@@ -1,7 +1,15 @@
 /** What a user's editor knows. The compiler checks this file; at run time there is nothing left to fail. */
 import { describe, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { defineJobs, type JobContext, type PayloadOf, type ResultOf } from '../../src/jobs.ts'
+import {
+  defineJobs,
+  type JobContext,
+  type PayloadOf,
+  type ProgramAdditions,
+  type ProgramPayload,
+  type ProgramResult,
+  type ResultOf,
+} from '../../src/jobs.ts'
 
 const jobs = defineJobs(import.meta.url, {
   INDEX_FILE: {
@@ -24,6 +32,11 @@ const jobs = defineJobs(import.meta.url, {
       expectTypeOf(payload).toEqualTypeOf<unknown>()
     },
   },
+})
+
+const programs = defineJobs(import.meta.url, {
+  ANY: { execution: 'subprocess', timeoutMs: 5 },
+  NAMED: { execution: 'subprocess', program: { command: 'ls' } },
 })
 
 type Definitions = (typeof jobs)['definitions']
@@ -54,10 +67,19 @@ describe('a job type', () => {
   })
 })
 
+test('a job type that is a program takes and gives what programs do', () => {
+  type Programs = (typeof programs)['definitions']
+  expectTypeOf<PayloadOf<Programs['ANY']>>().toEqualTypeOf<ProgramPayload>()
+  expectTypeOf<PayloadOf<Programs['NAMED']>>().toEqualTypeOf<ProgramAdditions | undefined>()
+  expectTypeOf<ResultOf<Programs['NAMED']>>().toEqualTypeOf<ProgramResult>()
+})
+
 test('mistakes do not compile', () => {
   const refused = () => [
     // @ts-expect-error a handler is missing
     defineJobs(import.meta.url, { A: { timeoutMs: 5 } }),
+    // @ts-expect-error a program has no handler
+    defineJobs(import.meta.url, { A: { execution: 'subprocess', run: () => 1 } }),
     // @ts-expect-error a time limit is a number
     defineJobs(import.meta.url, { A: { timeoutMs: '5s', run: () => 1 } }),
     // @ts-expect-error the retry policy has no such field

@@ -11,6 +11,7 @@ const floors: readonly (readonly [floor: number, place: string])[] = [
   [7, 'src/daemon/'],
   [6, 'src/engine/'],
   [5, 'src/maintenance/'],
+  [5, 'src/subprocess/'],
   [4, 'src/supervisor/'],
   [3, 'src/jobs.ts'],
   [3, 'src/execution/'],

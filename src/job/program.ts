@@ -1,0 +1,154 @@
+/**
+ * The words for jobs that are programs: what such a job is given, what comes out, and what its pool thread and the actor
+ * that runs programs tell each other. Pure.
+ */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
+/** The name of the built-in actor that starts and ends programs. */
+export const subprocessesName = 'subprocesses'
+/** The built-in job type whose payload names its program. */
+export const builtInProgramType = 'SUBPROCESS'
+
+/** The payload of a job that is a program. */
+export interface ProgramPayload {
+  /** A path, or a name that is looked for in the PATH that the program itself gets. */
+  readonly command: string
+  readonly args?: readonly string[]
+  /** Added to the allowed part of the engine's own environment; wins over it. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Folder in which it runs. Default: that of the engine's process. */
+  readonly cwd?: string
+  /** Text for its standard input, which is closed after it. Default: an empty input. */
+  readonly stdin?: string
+}
+
+/** The program that a job type names for all of its jobs. */
+export type NamedProgram = Omit<ProgramPayload, 'stdin'>
+
+/** The payload of a job type that names its program: `args` come after the type's own, `env` and `cwd` win over them. */
+export type ProgramAdditions = Omit<ProgramPayload, 'command'>
+
+/** What a program's job results in. */
+export interface ProgramResult {
+  readonly exitCode: 0
+  /**
+   * What it wrote, as JSON, to the file named in SEMANTICA_RESULT_FILE; or else the last line of its standard output, if
+   * that is a JSON object.
+   */
+  readonly result?: unknown
+  /** The last 4,000 characters of what it wrote. */
+  readonly stdoutTail: string
+  readonly stderrTail: string
+}
+
+/** A run of a program, as the pool thread asks for it. */
+export interface ProgramRequest extends ProgramPayload {
+  /** Unlike that of any other run, ever: the program and its children carry it in their environment. */
+  readonly runId: string
+  readonly jobId: string
+  readonly attempt: number
+  /** How long it may go on after SIGTERM, in milliseconds. */
+  readonly graceMs: number
+}
+
+export type SubprocessMessage =
+  /** Answered with a StartReply, once the program has begun; it waits for its turn before. */
+  | { readonly kind: 'start'; readonly request: ProgramRequest }
+  /** Answered with a ProgramEnd, once the program and its children are gone. */
+  | { readonly kind: 'wait'; readonly runId: string }
+  /** The program is to give way. Answered at once, with null. */
+  | { readonly kind: 'end'; readonly runId: string }
+
+export type StartReply =
+  | { readonly kind: 'begun' }
+  /** It was told to give way before its turn came. */
+  | { readonly kind: 'gave-way' }
+
+export interface ProgramEnd {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** Whether it was sent SIGTERM by us before it ended. */
+  readonly wasSignalled: boolean
+  readonly stdoutTail: string
+  readonly stderrTail: string
+  /** JSON texts. */
+  readonly fileResult: string | undefined
+  readonly lineResult: string | undefined
+}
+
+const additionFields: ReadonlySet<string> = new Set<keyof ProgramAdditions>(['args', 'env', 'cwd', 'stdin'])
+const payloadFields: ReadonlySet<string> = new Set(['command', ...additionFields])
+
+/** What is wrong with the parts of a program, by place; empty: nothing. `named` is what its job type gives. */
+export function findProgramFaults(
+  value: unknown,
+  named: NamedProgram | undefined,
+): { readonly path: readonly string[]; readonly message: string }[] {
+  if (named !== undefined && (value === null || value === undefined)) return []
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return [{ path: [], message: 'must be an object' }]
+  const faults: { path: readonly string[]; message: string }[] = []
+  const fields = named === undefined ? payloadFields : additionFields
+  for (const name of Object.keys(value)) {
+    if (fields.has(name)) continue
+    const known = [...fields].join(', ')
+    const message =
+      name === 'command' ? 'is given by the job type already' : `is not a field of a program: ${known}`
+    faults.push({ path: [name], message })
+  }
+  // The boundary where the payload's fields are looked at one by one.
+  const { command, args, env, cwd, stdin } = value as Readonly<Record<string, unknown>>
+  if (named === undefined && (!isText(command) || command === ''))
+    faults.push({ path: ['command'], message: 'must be a text of at least 1 character, without NUL' })
+  if (args !== undefined && !(Array.isArray(args) && args.every(isText)))
+    faults.push({ path: ['args'], message: 'must be an array of texts without NUL' })
+  if (env !== undefined && !isEnvironment(env))
+    faults.push({ path: ['env'], message: 'must be an object of texts, with names without = and NUL' })
+  if (cwd !== undefined && (!isText(cwd) || cwd === ''))
+    faults.push({ path: ['cwd'], message: 'must be the path of a folder' })
+  if (stdin !== undefined && typeof stdin !== 'string')
+    faults.push({ path: ['stdin'], message: 'must be a text' })
+  return faults
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+function isEnvironment(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([name, text]) => /^[^=\0]+$/.test(name) && isText(text))
+  )
+}
+
+/** The validator of a program's payload; its output is the whole program. */
+export function programSchema(named: NamedProgram | undefined): StandardSchemaV1<unknown, ProgramPayload> {
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'semantica-task-engine',
+      validate(value) {
+        const issues = findProgramFaults(value, named)
+        if (issues.length > 0) return { issues }
+        // The boundary: nothing was found that is not as the types say.
+        return { value: withNamed(named, value as ProgramPayload | null | undefined) }
+      },
+    },
+  }
+}
+
+function withNamed(
+  named: NamedProgram | undefined,
+  given: Partial<ProgramPayload> | null | undefined,
+): ProgramPayload {
+  const program = { ...named, ...given }
+  return {
+    ...program,
+    command: program.command ?? '',
+    args: [...(named?.args ?? []), ...(given?.args ?? [])],
+    env: { ...named?.env, ...given?.env },
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The handler of every job type that is a program: it asks the actor that runs programs, and waits. Meanwhile its thread
+ * is free for others.
+ */
+import { randomUUID } from 'node:crypto'
+import { engineError, hasCode } from '../errors.ts'
+import type { JobContext } from './context.ts'
+import {
+  type ProgramEnd,
+  type ProgramPayload,
+  type ProgramResult,
+  type StartReply,
+  type SubprocessMessage,
+  subprocessesName,
+} from './program.ts'
+
+/** What such a handler is given beside what every handler gets. */
+export interface ProgramContext extends JobContext {
+  /** From now on the attempt only waits for its turn: its time limit does not run. */
+  waitForTurn(): void
+  /** Its turn has come: what it takes is counted from now on. */
+  takeTurn(): void
+}
+
+export async function runProgram(
+  program: ProgramPayload,
+  context: JobContext,
+  graceMs: number,
+): Promise<ProgramResult> {
+  // The boundary: the engine calls this handler, with what it gives to such handlers.
+  const own = context as ProgramContext
+  const { jobId, attempt, signal } = own
+  const runId = `${jobId}.${attempt}.${randomUUID()}`
+  const actor = context.actor(subprocessesName)
+  const ask = (message: SubprocessMessage): Promise<unknown> => actor.ask(message)
+  // It is heard even when the actor is down: then the question itself is rejected.
+  const giveWay = (): void => void ask({ kind: 'end', runId }).catch(() => {})
+  own.waitForTurn()
+  const started = ask({ kind: 'start', request: { ...program, runId, jobId, attempt, graceMs } })
+  signal.addEventListener('abort', giveWay, { once: true })
+  if (signal.aborted) giveWay()
+  try {
+    // The boundary where the actor's replies get their types.
+    const reply = (await started.catch(refuseForGood)) as StartReply
+    if (reply.kind === 'gave-way') throw signal.reason
+    own.takeTurn()
+    return resultOf(program, (await ask({ kind: 'wait', runId })) as ProgramEnd)
+  } finally {
+    signal.removeEventListener('abort', giveWay)
+  }
+}
+
+/** What is wrong with the job itself will be so the next time. */
+function refuseForGood(error: unknown): never {
+  if (hasCode(error, 'SUBPROCESS_INVALID') && error instanceof Error)
+    throw Object.assign(error, { verdict: 'fatal' as const })
+  throw error
+}
+
+function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
+  const { exitCode, signal, wasSignalled, stdoutTail, stderrTail } = end
+  if (exitCode !== 0 || wasSignalled) {
+    const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`
+    const why = wasSignalled ? ', after it was asked to give way' : ''
+    const last = stderrTail.trim().split('\n').at(-1) ?? ''
+    throw engineError('SUBPROCESS_FAILED', {
+      found: `${program.command} ended ${how}${why}${last === '' ? '' : `; its last words: ${last}`}`,
+      action: "Look at the end of its stderr in the error's details, or at its logs beside the database.",
+      details: { exitCode, signal, stderrTail },
+    })
+  }
+  const text = end.fileResult ?? end.lineResult
+  return {
+    exitCode,
+    ...(text === undefined ? {} : { result: parseResult(program, text) }),
+    stdoutTail,
+    stderrTail,
+  }
+}
+
+function parseResult({ command }: ProgramPayload, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    throw engineError('SUBPROCESS_FAILED', {
+      found: `What ${command} wrote to its result file is not JSON`,
+      action: 'Write one JSON value to the file that SEMANTICA_RESULT_FILE names, or leave it alone.',
+      cause: error,
+      details: { exitCode: 0, signal: null },
+    })
+  }
+}

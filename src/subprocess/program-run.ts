@@ -1,0 +1,278 @@
+/**
+ * One run of a program.
+ *
+ *   waiting ──its turn──▶ starting ──gate opened──▶ running ──exit, or SIGTERM and grace──▶ ending ──all gone──▶ over
+ *      │                     └── could not start ─────────────────────────────────────────────────────────────▲
+ *      └── told to give way ─────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * `giveWay` sends SIGTERM to all of its processes, and SIGKILL after the grace; `end` sends SIGKILL at once. Whatever the
+ * program leaves behind when it ends is ended too. Both may come at any time, more than once.
+ */
+import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { type Clock, delay, type Timer, withinMs } from '../clock.ts'
+import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
+import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
+import { checkFolder, findCommand, startFailed } from './find-program.ts'
+import { type GatedProcess, spawnBehindGate } from './gate.ts'
+import { OutputLog } from './output-log.ts'
+import { readProcess } from './process-table.ts'
+import { ResultFile } from './result-file.ts'
+import { RunMembers, runIdVariable, signalGroup } from './sweep.ts'
+
+/** What all runs of an engine share. */
+export interface RunSurroundings {
+  readonly clock: Clock
+  readonly file: ProcessFile
+  readonly bootId: string
+  /** What programs get of the engine's own environment. */
+  readonly env: Readonly<Record<string, string>>
+  readonly logsFolder: string
+  readonly runsFolder: string
+  readonly outputBytes: number
+}
+
+const tailCharacters = 4_000
+/** How long an output may stay open after all its writers that can be found are gone. */
+const outputCloseMs = 1_000
+/** Where the processes of a group cannot be seen, this long is waited for what was asked to give way. */
+const unseenGraceMs = 100
+
+interface Outputs {
+  readonly stdout: OutputLog
+  readonly stderr: OutputLog
+}
+
+export class ProgramRun {
+  readonly request: ProgramRequest
+  readonly #surroundings: RunSurroundings
+  readonly #started = Promise.withResolvers<StartReply>()
+  readonly #over = Promise.withResolvers<ProgramEnd>()
+  readonly #gone = Promise.withResolvers<void>()
+  #state: 'waiting' | 'starting' | 'running' | 'ending' | 'over' = 'waiting'
+  #process: GatedProcess | undefined
+  #members: RunMembers | undefined
+  #wish: 'go-on' | 'give-way' | 'end' = 'go-on'
+  #graceEndsMs = 0
+  #graceTimer: Timer | undefined
+
+  constructor(request: ProgramRequest, surroundings: RunSurroundings) {
+    this.request = request
+    this.#surroundings = surroundings
+    // Whoever asked may be gone by then.
+    this.#started.promise.catch(() => {})
+    this.#over.promise.catch(() => {})
+  }
+
+  /** Resolves when the program has begun, or will not. */
+  get started(): Promise<StartReply> {
+    return this.#started.promise
+  }
+
+  /** Resolves when the program and all that it left behind are gone. */
+  get over(): Promise<ProgramEnd> {
+    return this.#over.promise
+  }
+
+  /** The same, and of a run that never began as well. Never rejects. */
+  get gone(): Promise<void> {
+    return this.#gone.promise
+  }
+
+  giveWay(): void {
+    if (this.#wish !== 'go-on') return
+    this.#wish = 'give-way'
+    if (this.#state === 'waiting') this.#passOver()
+    else if (this.#state === 'running') this.#askToGiveWay()
+  }
+
+  end(): void {
+    this.#wish = 'end'
+    this.#graceEndsMs = 0
+    if (this.#state === 'waiting') this.#passOver()
+    else if (this.#state === 'running') this.#kill()
+  }
+
+  /** Its turn has come. Resolves when it is over. Never rejects. */
+  async live(): Promise<void> {
+    if (this.#state !== 'waiting') return
+    this.#state = 'starting'
+    let outputs: Outputs | undefined
+    let result: ResultFile | undefined
+    let row: ProcessRow | undefined
+    const { runsFolder, file } = this.#surroundings
+    try {
+      result = new ResultFile(runsFolder, this.request.runId)
+      outputs = this.#openOutputs()
+      row = await this.#start(result, outputs)
+      this.#started.resolve({ kind: 'begun' })
+      this.#over.resolve(await this.#runToEnd(row, outputs, result))
+    } catch (error) {
+      // One that has begun is over: then only the other hears it.
+      this.#started.reject(error)
+      this.#over.reject(error)
+    } finally {
+      this.#state = 'over'
+      outputs?.stdout.close()
+      outputs?.stderr.close()
+      result?.remove()
+      if (row !== undefined) removeQuietly(file, row.runId)
+      this.#gone.resolve()
+    }
+  }
+
+  #passOver(): void {
+    this.#state = 'over'
+    this.#started.resolve({ kind: 'gave-way' })
+    this.#gone.resolve()
+  }
+
+  /** From here to the opening of the gate the process is nothing but a shell that waits. */
+  async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow> {
+    const { request } = this
+    const { file } = this.#surroundings
+    const { cwd = process.cwd(), args = [], stdin } = request
+    const env = this.#environment(result)
+    checkFolder(cwd)
+    const command = findCommand(request.command, cwd, env.PATH)
+    const started = await spawnBehindGate({ command, args, env, cwd, stdin }).catch((error: unknown) => {
+      throw startFailed(request.command, error)
+    })
+    try {
+      keep(started.stdout, outputs.stdout)
+      keep(started.stderr, outputs.stderr)
+      const row = this.#rowOf(started.pid)
+      file.add(row)
+      this.#process = started
+      this.#members = new RunMembers([row])
+      this.#state = 'running'
+      started.open()
+      if (this.#wish === 'give-way') this.#askToGiveWay()
+      if (this.#wish === 'end') this.#kill()
+      return row
+    } catch (error) {
+      started.dismiss()
+      await started.exited
+      throw error
+    }
+  }
+
+  async #runToEnd(row: ProcessRow, outputs: Outputs, result: ResultFile): Promise<ProgramEnd> {
+    const started = this.#process
+    const members = this.#members
+    if (started === undefined || members === undefined) throw new Error('A run ends after it has begun')
+    const { exitCode, signal } = await started.exited
+    const wasSignalled = this.#wish !== 'go-on'
+    this.#state = 'ending'
+    this.#graceTimer?.cancel()
+    await this.#endMembers(row, members)
+    await withinMs(Promise.all([closed(started.stdout), closed(started.stderr)]), outputCloseMs)
+    started.stdout.destroy()
+    started.stderr.destroy()
+    const lastLine = outputs.stdout.lastLine()
+    return {
+      exitCode,
+      signal,
+      wasSignalled,
+      stdoutTail: outputs.stdout.tail(tailCharacters),
+      stderrTail: outputs.stderr.tail(tailCharacters),
+      fileResult: result.read(),
+      lineResult: isJsonObject(lastLine) ? lastLine : undefined,
+    }
+  }
+
+  /** Of those that were asked to give way, the others have their grace too. */
+  async #endMembers(row: ProcessRow, members: RunMembers): Promise<void> {
+    const { clock } = this.#surroundings
+    const leftMs = () => this.#graceEndsMs - clock.monotonicMs()
+    if (process.platform !== 'linux') {
+      if (leftMs() > 0) await delay(Math.min(leftMs(), unseenGraceMs))
+      signalGroup(row.processGroup, 'SIGKILL')
+      return
+    }
+    await members.goneUnless(() => leftMs() <= 0)
+    await members.end()
+  }
+
+  #askToGiveWay(): void {
+    const { clock } = this.#surroundings
+    this.#graceEndsMs = clock.monotonicMs() + this.request.graceMs
+    this.#signal('SIGTERM')
+    this.#graceTimer = clock.startTimer(this.request.graceMs, () => this.#kill())
+  }
+
+  #kill(): void {
+    this.#signal('SIGKILL')
+  }
+
+  /** While it has not ended its number, and that of its group, are its own. */
+  #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.#state !== 'running' || this.#process === undefined) return
+    signalGroup(this.#process.pid, signal)
+    this.#members?.signal(signal, this.#process.pid)
+  }
+
+  #rowOf(pid: number): ProcessRow {
+    const facts = readProcess(pid)
+    return {
+      runId: this.request.runId,
+      pid,
+      bootId: this.#surroundings.bootId,
+      startTicks: facts?.startTicks ?? 0,
+      processGroup: facts?.processGroup ?? pid,
+      session: facts?.session ?? pid,
+    }
+  }
+
+  #environment(result: ResultFile): Record<string, string> {
+    const { runId, jobId, attempt, env } = this.request
+    return {
+      ...this.#surroundings.env,
+      ...env,
+      [runIdVariable]: runId,
+      SEMANTICA_JOB_ID: jobId,
+      SEMANTICA_ATTEMPT: String(attempt),
+      SEMANTICA_RESULT_FILE: result.path,
+    }
+  }
+
+  #openOutputs(): Outputs {
+    const { logsFolder, outputBytes } = this.#surroundings
+    const pathOf = (name: string) => `${logsFolder}/${this.request.jobId}.${name}.log`
+    const stdout = new OutputLog(pathOf('out'), outputBytes)
+    try {
+      return { stdout, stderr: new OutputLog(pathOf('err'), outputBytes) }
+    } catch (error) {
+      stdout.close()
+      throw error
+    }
+  }
+}
+
+function keep(stream: Readable, log: OutputLog): void {
+  stream.on('data', (chunk: Buffer) => log.write(chunk))
+  stream.on('error', () => {})
+}
+
+async function closed(stream: Readable): Promise<void> {
+  await finished(stream).catch(() => {})
+}
+
+/** What stays in the file is looked for at the next start, and not found. */
+function removeQuietly(file: ProcessFile, runId: string): void {
+  try {
+    file.remove(runId)
+  } catch {
+    // A full disk, most likely.
+  }
+}
+
+function isJsonObject(line: string): boolean {
+  if (!line.startsWith('{')) return false
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
+}

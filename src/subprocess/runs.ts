@@ -1,0 +1,151 @@
+/** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
+import { mkdirSync, rmSync } from 'node:fs'
+import PQueue from 'p-queue'
+import { systemClock } from '../clock.ts'
+import { readAllowedEnv } from '../config.ts'
+import { engineError, unreachable } from '../errors.ts'
+import type { ProgramEnd, ProgramRequest, StartReply, SubprocessMessage } from '../job/program.ts'
+import { locateDatabase } from '../store/file-system.ts'
+import { ProcessFile } from '../store/process-file.ts'
+import { readBootId } from './process-table.ts'
+import { ProgramRun, type RunSurroundings } from './program-run.ts'
+import type { SubprocessesOptions } from './subprocesses.ts'
+import { RunMembers } from './sweep.ts'
+
+type Reply = StartReply | ProgramEnd | null
+
+export class Runs {
+  readonly #surroundings: RunSurroundings
+  readonly #queue: PQueue
+  readonly #runs = new Map<string, ProgramRun>()
+  readonly #byAsker = new Map<AbortSignal, Set<ProgramRun>>()
+  /** Nobody waits for these any more, but their jobs may run again: nothing begins before they are gone. */
+  readonly #orphans = new Set<ProgramRun>()
+
+  /** Opens the file of processes, and ends what still runs of those that an engine before this one had started. */
+  static async start(options: SubprocessesOptions): Promise<Runs> {
+    const file = new ProcessFile(options.database)
+    try {
+      await endLeftovers(file)
+      return new Runs(options, file)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    { database, concurrency, allowedEnv, outputBytes }: SubprocessesOptions,
+    file: ProcessFile,
+  ) {
+    const folder = `${locateDatabase(database)}-files`
+    this.#queue = new PQueue({ concurrency })
+    this.#surroundings = {
+      clock: systemClock,
+      file,
+      bootId: readBootId(),
+      env: readAllowedEnv(allowedEnv),
+      logsFolder: `${folder}/logs`,
+      runsFolder: `${folder}/runs`,
+      outputBytes,
+    }
+    rmSync(this.#surroundings.runsFolder, { recursive: true, force: true })
+    mkdirSync(this.#surroundings.logsFolder, { recursive: true })
+  }
+
+  receive(message: SubprocessMessage, asker: AbortSignal): Promise<Reply> | null {
+    switch (message.kind) {
+      case 'start':
+        return this.#start(message.request, asker)
+      case 'wait':
+        return this.#wait(message.runId, asker)
+      case 'end':
+        this.#runs.get(message.runId)?.giveWay()
+        return null
+      default:
+        return unreachable(message)
+    }
+  }
+
+  /** Ends every program at once. */
+  async stop(): Promise<void> {
+    const runs = [...this.#runs.values()]
+    for (const run of runs) run.end()
+    await Promise.all(runs.map((run) => run.gone))
+    rmSync(this.#surroundings.runsFolder, { recursive: true, force: true })
+    this.#surroundings.file.close()
+  }
+
+  #start(request: ProgramRequest, asker: AbortSignal): Promise<StartReply> {
+    const run = new ProgramRun(request, this.#surroundings)
+    this.#runs.set(request.runId, run)
+    this.#askedBy(asker).add(run)
+    if (asker.aborted) this.#orphan(run)
+    void this.#queue.add(async () => {
+      await Promise.all(Array.from(this.#orphans, (one) => one.gone))
+      await run.live()
+    })
+    return run.started.then(
+      (reply) => {
+        if (reply.kind !== 'begun') this.#forget(run, asker)
+        return reply
+      },
+      (error: unknown) => {
+        this.#forget(run, asker)
+        throw error
+      },
+    )
+  }
+
+  #wait(runId: string, asker: AbortSignal): Promise<ProgramEnd> {
+    const run = this.#runs.get(runId)
+    return run === undefined
+      ? Promise.reject(unknown(runId))
+      : run.over.finally(() => this.#forget(run, asker))
+  }
+
+  #askedBy(asker: AbortSignal): Set<ProgramRun> {
+    let asked = this.#byAsker.get(asker)
+    if (asked === undefined) {
+      const runs = new Set<ProgramRun>()
+      asked = runs
+      this.#byAsker.set(asker, runs)
+      asker.addEventListener('abort', () => {
+        this.#byAsker.delete(asker)
+        for (const run of runs) this.#orphan(run)
+      })
+    }
+    return asked
+  }
+
+  /** Who asked for it is gone. */
+  #orphan(run: ProgramRun): void {
+    this.#orphans.add(run)
+    run.end()
+    void run.gone.then(() => {
+      this.#orphans.delete(run)
+      this.#runs.delete(run.request.runId)
+    })
+  }
+
+  #forget(run: ProgramRun, asker: AbortSignal): void {
+    this.#runs.delete(run.request.runId)
+    this.#byAsker.get(asker)?.delete(run)
+  }
+}
+
+function unknown(runId: string): Error {
+  return engineError('SUBPROCESS_FAILED', {
+    found: `There is no run ${runId}`,
+    action: 'Report this: a program is waited for that was not started.',
+  })
+}
+
+async function endLeftovers(file: ProcessFile): Promise<void> {
+  const bootId = readBootId()
+  const rows = file.all()
+  // After another start of the machine their numbers mean nothing, and none of them lives.
+  const recent = rows.filter((row) => row.bootId === bootId && bootId !== '')
+  if (recent.length > 0) await new RunMembers(recent).end()
+  for (const { runId } of rows) file.remove(runId)
+}

@@ -1,0 +1,74 @@
+/**
+ * Goal: of programs that ran when the engine was killed nothing is left after its next start, in whatever session and
+ * group, and each of their jobs runs again, once nothing is left of it. Method: hosts are killed while programs with
+ * children run, or are just being started, and processes are found by their arguments.
+ */
+import { expect, test } from 'vitest'
+import { livingWith, uniqueSeconds, useVoices } from '../engine/program-voices.ts'
+import { usePlace } from '../store/folder.ts'
+import { checkDatabase } from './check-database.ts'
+import { isFull, randomFrom, seed } from './effort.ts'
+import { EngineProcess } from './engine-process.ts'
+
+const place = usePlace()
+const voices = useVoices()
+
+function begin(database: string): EngineProcess {
+  return EngineProcess.host({ database, threads: 2, programs: true })
+}
+
+test('a killed engine leaves its programs to the next one, which ends them before it runs any job', async () => {
+  const database = place.pathOf('tasks.db')
+  const voice = voices.hear(place.pathOf('voice'))
+  const seconds = uniqueSeconds()
+  const script = `if [ "$SEMANTICA_ATTEMPT" = 1 ]; then
+      sleep ${seconds} & setsid sleep ${seconds} & env -i sleep ${seconds} &
+      echo "up" > "$VOICE"; trap "" TERM; while :; do sleep ${seconds}; done
+    fi
+    echo "again $(pgrep -fc '^sleep ${seconds}')" > "$VOICE"`
+  await using killed = begin(database)
+  await killed.line('ready')
+  const jobs: string[] = []
+  for (let count = 0; count < 3; count++)
+    jobs.push(await killed.enqueue('SHELL', { args: [script], env: { VOICE: voice.path } }))
+  await voice.said('up', 3)
+  await killed.kill()
+  // Nobody is there to end them.
+  expect(livingWith(seconds).length).toBeGreaterThanOrEqual(9)
+  await using next = begin(database)
+  await next.ask({ kind: 'idle' })
+  expect(livingWith(seconds)).toEqual([])
+  expect(await voice.said('again', 3)).toEqual(['again 0', 'again 0', 'again 0'])
+  for (const jobId of jobs)
+    expect(await next.ask({ kind: 'get', jobId })).toMatchObject({ state: 'DONE', attempt: 2, causes: [] })
+  await next.leave()
+  expect(checkDatabase(database)).toEqual([])
+})
+
+test('at whatever moment the engine is killed, no process is left and every job is done', async () => {
+  const database = place.pathOf('tasks.db')
+  const voice = voices.hear(place.pathOf('voice'))
+  const random = randomFrom(seed)
+  const seconds = uniqueSeconds()
+  const script = `setsid sleep ${seconds} & echo "ran" > "$VOICE"`
+  const rounds = isFull ? 30 : 4
+  const jobs: string[] = []
+  for (let round = 0; round < rounds; round++) {
+    await using host = begin(database)
+    await host.line('ready')
+    for (let count = 0; count < 12; count++)
+      jobs.push(await host.enqueue('SHELL', { args: [script], env: { VOICE: voice.path } }))
+    await voice.said('ran', voice.lines.length + 1 + Math.floor(random() * 10))
+    await host.kill()
+  }
+  await using last = begin(database)
+  await last.ask({ kind: 'idle' })
+  expect(livingWith(seconds), `seed ${seed}`).toEqual([])
+  for (const jobId of jobs)
+    expect(await last.ask({ kind: 'get', jobId })).toMatchObject({
+      state: expect.stringMatching(/DONE|FAILED/),
+    })
+  await last.leave()
+  expect(livingWith(seconds)).toEqual([])
+  expect(checkDatabase(database)).toEqual([])
+})
