@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
-import { readTuning, type Tuning } from '../config.ts'
+import { readThrottle, readTuning, type ThrottleOptions, type Tuning } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
 import { type AnyJobDefinition, checkFields, isJobsModule, type JobsModule } from '../job/definition.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
@@ -27,6 +27,11 @@ export interface EngineOptions<Jobs extends JobsOption = JobsOption> extends Par
   readonly actors?: Readonly<Record<string, ActorOption>>
   /** A module that each pool thread imports before the jobs: a path, or a file URL. Its exports are not used. */
   readonly setup?: string | URL
+  /**
+   * When jobs of low priority are held back; `false`: never. By default those below 0 are, while other things take more
+   * than 90 % of the CPU, or 95 % of the memory is taken.
+   */
+  readonly throttle?: ThrottleOptions | false
 }
 
 const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
@@ -34,6 +39,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'database',
   'actors',
   'setup',
+  'throttle',
   'threads',
   'threadMemoryMb',
   'recycleAfterJobs',
@@ -51,6 +57,8 @@ export interface CheckedOptions {
   readonly tuning: Tuning
   readonly definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly start: SupervisorStart
+  /** The host's own measure of the load: it stays on this thread. */
+  readonly measure: ThrottleOptions['measure']
 }
 
 /** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
@@ -81,6 +89,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   return {
     tuning,
     definitions,
+    measure: options.throttle === false ? undefined : options.throttle?.measure,
     start: {
       database: resolve(database),
       program: basename(process.argv[1] ?? 'node'),
@@ -94,6 +103,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       setupUrl: setupUrl(options.setup),
       jobTypes,
       actors: checkActors(options.actors === undefined ? {} : options.actors),
+      throttle: readThrottle(options.throttle),
     },
   }
 }
