@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpus } from 'node:os'
 import { expect, test } from 'vitest'
 import type { LoadMeasure } from '../../src/config.ts'
 import type { EngineEventMap } from '../../src/telemetry/events.ts'
-import { useEngines } from './open-engine.ts'
+import { rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -125,6 +128,25 @@ test('an engine that holds all its work rests, and is not idle', async () => {
   expect(await held.result()).toBe('held')
 })
 
+test('an engine with nothing to do measures nothing', async () => {
+  const machine = new Machine()
+  const engine = await engines.open({ throttle: machine.options() })
+  let asked = 0
+  const measure = machine.measured(1)
+  await engine.enqueue('GATE', { gate: 'keeper' })
+  await measure
+  const count = () => {
+    asked++
+    void machine.measured(1).then(count)
+  }
+  engines.stage.open('keeper')
+  await engine.idle()
+  void machine.measured(1).then(count)
+  for (let request = 0; request < 300; request++) await engine.stats()
+  // One may have been on its way.
+  expect(asked).toBeLessThanOrEqual(1)
+})
+
 test('the bound is an option: jobs without a priority can be held as well', async () => {
   const machine = new Machine()
   const { engine } = await openHeld(machine, { cpuPercent: 95 }, { belowPriority: 10 })
@@ -179,6 +201,40 @@ test('what is put back while jobs are held waits with them, and runs after a new
   const next = await engines.open()
   await next.idle()
   expect(await next.get(low.id)).toMatchObject({ state: 'FAILED', attempt: 2 })
+})
+
+test('a suspect runs although its priority is low: others may have to wait for it', async () => {
+  const machine = new Machine()
+  const { stage } = engines
+  const engine = await engines.open({ throttle: machine.options() })
+  await engine.enqueue('GATE', { gate: 'keeper' })
+  await stage.waits('keeper')
+  const low = await engine.enqueue('DEAF', { gate: 'low', ending: 'exit' }, { priority: -1 })
+  await stage.waits('low')
+  const throttled = nextEvent(engine, 'throttled')
+  machine.load = { cpuPercent: 95 }
+  await throttled
+  stage.open('low')
+  // Twice alone: it is found out, and not held back before.
+  await rejectionOf(low.result(), 'JOB_FAILED')
+  expect((await engine.stats()).throttled).toBeDefined()
+  expect(stage.attemptsOf(low.id)).toEqual([1, 2])
+})
+
+test('load of other processes is found', async () => {
+  const { stage } = engines
+  const hogs = cpus().map(() => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }))
+  try {
+    const engine = await engines.open({ throttle: { cpuPercent: 20, memoryPercent: 100, everyMs: 100 } })
+    await engine.enqueue('GATE', { gate: 'keeper' })
+    await stage.waits('keeper')
+    const event = await nextEvent(engine, 'throttled')
+    expect(event).toMatchObject({ reason: 'cpu', limitPercent: 20 })
+    expect(event.foundPercent).toBeGreaterThan(20)
+  } finally {
+    for (const hog of hogs) hog.kill('SIGKILL')
+    await Promise.all(hogs.map((hog) => (hog.exitCode ?? hog.signalCode) === null && once(hog, 'exit')))
+  }
 })
 
 test('whatever the load does, every job ends', async () => {
