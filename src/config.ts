@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { describe, invalidOption } from './errors.ts'
-import { checkNumber } from './job/definition.ts'
+import { checkFields, checkNumber } from './job/definition.ts'
 
 /** What survives what. `process`: an acknowledged job survives SIGKILL. `power`: it survives loss of power as well. */
 export type Durability = 'process' | 'power'
@@ -31,6 +31,48 @@ export interface Tuning {
   readonly jobLogBytes: number
   /** What the engine's own log, one JSON line an event on stderr, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
   readonly logLevel: LogLevel
+}
+
+/** How much of what this process may use is taken, in percent; what is left out is not known, and holds nothing. */
+export interface LoadMeasure {
+  /** Of the CPU, by everything but this process. */
+  readonly cpuPercent?: number | undefined
+  /** Of the memory, by this process too. */
+  readonly memoryPercent?: number | undefined
+}
+
+/**
+ * When jobs of low priority are held back: nothing more of them is begun while the machine is busy with other things, or
+ * short of memory. Limits of control groups are respected.
+ */
+export interface ThrottleOptions {
+  /**
+   * Taken CPU above which they are held, 1 to 100 (never). Twice in a row; they go on when it was below this by 15 points
+   * (and by half of it at the most) three times in a row. Default 90. `SEMANTICA_THROTTLE_CPU_PERCENT`
+   */
+  readonly cpuPercent?: number
+  /** Taken memory, likewise; they go on below it by 5 points. Default 95. `SEMANTICA_THROTTLE_MEMORY_PERCENT` */
+  readonly memoryPercent?: number
+  /** Jobs of a lower priority are held, -99 to 100. Default 0. `SEMANTICA_THROTTLE_BELOW_PRIORITY` */
+  readonly belowPriority?: number
+  /** How often the load is measured, in milliseconds, 10 to 60,000, while there is something to run. Default 1,000. `SEMANTICA_THROTTLE_EVERY_MS` */
+  readonly everyMs?: number
+  /**
+   * Your own measure in place of the engine's: for machines that tell nothing of themselves, or for another reason to
+   * hold jobs, such as a battery. Called on the thread of the host. One that throws counts as not known, and so does one
+   * that has not answered when the next is due, but for a second at least.
+   */
+  readonly measure?: () => LoadMeasure | Promise<LoadMeasure>
+}
+
+/** The effective options of the throttle. */
+export interface ThrottleSettings {
+  readonly cpuPercent: number
+  readonly memoryPercent: number
+  readonly belowPriority: number
+  readonly everyMs: number
+  /** Whether the host is asked, instead of the machine. */
+  readonly asksHost: boolean
 }
 
 /** The longest grace of a stop: one hour. */
@@ -87,6 +129,33 @@ const numberOptions = {
     minimum: 4_096,
     maximum: 1_000_000_000,
     fallback: () => 1_000_000,
+  },
+} as const satisfies Record<string, NumberOption>
+
+const throttleOptions = {
+  cpuPercent: {
+    variable: 'SEMANTICA_THROTTLE_CPU_PERCENT',
+    minimum: 1,
+    maximum: 100,
+    fallback: () => 90,
+  },
+  memoryPercent: {
+    variable: 'SEMANTICA_THROTTLE_MEMORY_PERCENT',
+    minimum: 1,
+    maximum: 100,
+    fallback: () => 95,
+  },
+  belowPriority: {
+    variable: 'SEMANTICA_THROTTLE_BELOW_PRIORITY',
+    minimum: -99,
+    maximum: 100,
+    fallback: () => 0,
+  },
+  everyMs: {
+    variable: 'SEMANTICA_THROTTLE_EVERY_MS',
+    minimum: 10,
+    maximum: 60_000,
+    fallback: () => 1_000,
   },
 } as const satisfies Record<string, NumberOption>
 
@@ -149,19 +218,8 @@ export function readTuning(
   given: Partial<Tuning>,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Tuning {
-  const number = (name: keyof typeof numberOptions): number => {
-    const option: NumberOption = numberOptions[name]
-    const text = environment[option.variable]
-    const fromCode = given[name]
-    if (fromCode !== undefined) {
-      checkNumber(name, fromCode, option.minimum, option.maximum, true)
-      return fromCode
-    }
-    if (text === undefined || text === '') return option.fallback()
-    const value = Number(text)
-    checkNumber(option.variable, Number.isNaN(value) ? text : value, option.minimum, option.maximum, true)
-    return value
-  }
+  const number = (name: keyof typeof numberOptions): number =>
+    readNumber(name, given[name], numberOptions[name], environment)
   return {
     threads: number('threads'),
     threadMemoryMb: number('threadMemoryMb'),
@@ -181,6 +239,53 @@ export function readTuning(
     ),
     logLevel: choice('logLevel', logLevels, given.logLevel, 'SEMANTICA_LOG_LEVEL', environment, 'warn'),
   }
+}
+
+/**
+ * The effective throttle: undefined when it is off, or may never hold anything.
+ *
+ * @throws OPTION_INVALID
+ */
+export function readThrottle(
+  given: ThrottleOptions | false | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ThrottleSettings | undefined {
+  if (given === false) return undefined
+  const options: ThrottleOptions = given === undefined ? {} : given
+  checkFields('throttle', options)
+  const names = [...Object.keys(throttleOptions), 'measure']
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    throw invalidOption(`throttle.${unknown}`, 'not an option of throttle', names.join(', '))
+  if (options.measure !== undefined && typeof options.measure !== 'function')
+    throw invalidOption('throttle.measure', describe(options.measure), 'a function')
+  const number = (name: keyof typeof throttleOptions): number =>
+    readNumber(`throttle.${name}`, options[name], throttleOptions[name], environment)
+  const settings = {
+    cpuPercent: number('cpuPercent'),
+    memoryPercent: number('memoryPercent'),
+    belowPriority: number('belowPriority'),
+    everyMs: number('everyMs'),
+    asksHost: options.measure !== undefined,
+  }
+  return settings.cpuPercent === 100 && settings.memoryPercent === 100 ? undefined : settings
+}
+
+function readNumber(
+  name: string,
+  fromCode: number | undefined,
+  { variable, minimum, maximum, fallback }: NumberOption,
+  environment: Readonly<Record<string, string | undefined>>,
+): number {
+  if (fromCode !== undefined) {
+    checkNumber(name, fromCode, minimum, maximum, true)
+    return fromCode
+  }
+  const text = environment[variable]
+  if (text === undefined || text === '') return fallback()
+  const value = Number(text)
+  checkNumber(variable, Number.isNaN(value) ? text : value, minimum, maximum, true)
+  return value
 }
 
 function choice<Value extends string>(

@@ -4,7 +4,7 @@
  */
 import type { IndexOptions, IndexSummary } from './indexer/index-directory.ts'
 
-export type { Durability, LogLevel } from './config.ts'
+export type { Durability, LoadMeasure, LogLevel, ThrottleOptions } from './config.ts'
 export type { BulkJob, BulkReport } from './engine/bulk.ts'
 export { Engine } from './engine/engine.ts'
 export type { Job } from './engine/job.ts'

@@ -1,5 +1,6 @@
 import { systemClock } from '../../src/clock.ts'
 import type { Durability } from '../../src/config.ts'
+import { lowestPriority } from '../../src/job/spec.ts'
 import { closeWriter } from '../../src/store/close.ts'
 import { openWriter } from '../../src/store/open.ts'
 import { BlockRanges } from '../../src/store/ranges.ts'
@@ -54,7 +55,7 @@ function claim(writer: JobWriter, jobs: number): ClaimedRow[] {
   writer.begin()
   const rows: ClaimedRow[] = []
   const claims = new BlockRanges()
-  writer.backlogClaim(0, maxCharacters, (row, claimed) => {
+  writer.backlogClaim(0, maxCharacters, lowestPriority, (row, claimed) => {
     rows.push(row)
     claims.add(row.seq)
     return claimed < jobs

@@ -1,9 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
 import { afterThisTurn, withinMs } from '../clock.ts'
-import { maxStopGraceMs, type Tuning } from '../config.ts'
+import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
 import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
-import { unknownJobType } from '../execution/attempt.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { JobCriteria } from '../job/criteria.ts'
@@ -37,8 +36,10 @@ import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
 import { checkListFilter, decodeCursor, encodeCursor, type JobPage, type ListFilter } from './list.ts'
+import { notRetried } from './not-retried.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
+import { OwnMeasure } from './own-measure.ts'
 import { Readings } from './readings.ts'
 import { SupervisorLink } from './supervisor-link.ts'
 import type { ProgramsOption, ServedBy } from './typing.ts'
@@ -71,6 +72,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #readings: Readings
   readonly #actors: ReadonlyMap<string, ActorClient>
   readonly #handles: JobSurroundings
+  readonly #measure: OwnMeasure
   #stopping: Promise<StopReport> | undefined
 
   private constructor(parts: EngineParts) {
@@ -88,6 +90,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       watch: (seqs) => link.ask('watch', seqs),
       read: (seqs) => this.#readings.ask('get', seqs),
     })
+    this.#measure = new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load }))
     this.#handles = { databaseId: this.#databaseId, outcomes: this.#outcomes }
     this.#enqueuer = new Enqueuer((request) => link.ask('enqueue', request), this.#handles, parts.tuning)
   }
@@ -103,7 +106,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start } = checkOptions(options)
+    const { tuning, definitions, start, measure } = checkOptions(options)
     const actors = new Map<string, ActorClient>()
     const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
       const known = actors.get(name)
@@ -129,7 +132,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
     })
-    engine = new Engine({ tuning, definitions, link, facts, events, actors })
+    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure })
     logEvents(events, tuning.logLevel)
     // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
     const started = engine
@@ -261,25 +264,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   async retry(jobId: string): Promise<Job> {
     this.#enqueuer.flush()
     const reply = await this.#link.ask('retry', this.#seqOf(jobId))
-    switch (reply.kind) {
-      case 'retried':
-        return new Job(this.#handles, reply.seq, reply.jobType, true)
-      case 'unknown':
-        throw engineError('JOB_UNKNOWN', {
-          found: `${jobId} does not exist`,
-          action: 'It may have been pruned.',
-        })
-      case 'not-finished':
-        throw engineError('JOB_NOT_FINISHED', {
-          found: `${jobId} is ${reply.state}`,
-          allowed: 'a job that has ended',
-          action: 'Wait for its result, or cancel it first.',
-        })
-      case 'no-handler':
-        throw unknownJobType(reply.jobType, this.#definitions.keys())
-      default:
-        return unreachable(reply)
-    }
+    if (reply.kind === 'retried') return new Job(this.#handles, reply.seq, reply.jobType, true)
+    throw notRetried(jobId, reply, this.#definitions.keys())
   }
 
   /** Numbers about now. Takes the same time whatever the number of jobs. */
@@ -372,6 +358,9 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       case 'event':
         emitEvent(this.events, this.#idOf, notice.event)
         return
+      case 'measure':
+        void this.#measure.answer()
+        return
       case 'actor-failed':
         this.#actors.get(notice.name)?.fail(fromPlainError(notice.error))
         return
@@ -397,4 +386,5 @@ interface EngineParts {
   readonly facts: DatabaseFacts
   readonly events: EngineEvents
   readonly actors: ReadonlyMap<string, ActorClient>
+  readonly measure: ThrottleOptions['measure']
 }

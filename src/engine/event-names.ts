@@ -70,6 +70,17 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'commit-failed':
       events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
       return
+    case 'throttled':
+      events.emit(event.kind, {
+        reason: event.reason,
+        foundPercent: event.foundPercent,
+        limitPercent: event.limitPercent,
+        belowPriority: event.belowPriority,
+      })
+      return
+    case 'resumed':
+      events.emit(event.kind, { reason: event.reason, heldForMs: event.heldForMs })
+      return
     default:
       unreachable(event)
   }

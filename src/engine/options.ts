@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
-import { readTuning, type Tuning } from '../config.ts'
+import { readThrottle, readTuning, type ThrottleOptions, type Tuning } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
 import {
   type AnyJobDefinition,
@@ -40,6 +40,11 @@ export interface EngineOptions<
   readonly setup?: string | URL
   /** Serves the job type SUBPROCESS, whose payload names any program; and how programs run. `true`: with the defaults. */
   readonly subprocess?: Subprocess
+  /**
+   * When jobs of low priority are held back; `false`: never. By default those below 0 are, while other things take more
+   * than 90 % of the CPU, or 95 % of the memory is taken.
+   */
+  readonly throttle?: ThrottleOptions | false
 }
 
 const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
@@ -48,6 +53,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'actors',
   'setup',
   'subprocess',
+  'throttle',
   'threads',
   'threadMemoryMb',
   'recycleAfterJobs',
@@ -65,6 +71,8 @@ export interface CheckedOptions {
   readonly tuning: Tuning
   readonly definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly start: SupervisorStart
+  /** The host's own measure of the load: it stays on this thread. */
+  readonly measure: ThrottleOptions['measure']
 }
 
 /** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
@@ -101,6 +109,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
   return {
     tuning,
     definitions,
+    measure: options.throttle === false ? undefined : options.throttle?.measure,
     start: {
       database: file,
       program: basename(process.argv[1] ?? 'node'),
@@ -115,6 +124,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       jobTypes,
       // First: what an engine before this one has left running ends before anything begins.
       actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
+      throttle: readThrottle(options.throttle),
     },
   }
 }

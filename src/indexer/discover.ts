@@ -38,18 +38,31 @@ const ownFolders = /(?:^|\/)\.(?:git|semantica)(?:\/|$)/
  * is itself ignored, it is walked with the same rules. Links are left out.
  *
  * @param stateFolder left out when it lies inside the directory: nobody but SQLite may open what is in there
+ * @param signal ends the search; the promise rejects with its reason
  */
-export async function discoverFiles(directory: string, stateFolder: string): Promise<Discovery> {
+export async function discoverFiles(
+  directory: string,
+  stateFolder: string,
+  signal?: AbortSignal,
+): Promise<Discovery> {
   const inside = relative(directory, stateFolder).split(sep).join('/')
   const stateIsInside = inside !== '' && !inside.startsWith('..')
   const isOwn = (path: string) =>
     ownFolders.test(path) || (stateIsInside && (path === inside || path.startsWith(`${inside}/`)))
 
   const inodes = inodesIn(stateFolder)
-  const listed = await listWithGit(directory)
+  const listed = await listWithGit(directory, signal)
+  // A Ctrl-C reaches git too, which is no reason to walk then.
+  signal?.throwIfAborted()
   if (listed === undefined) {
-    const walked = await walkFiles(directory, (path) => !isOwn(path))
-    return lookAt(directory, walked.paths, inodes, { unnameable: 0, failures: [...walked.unreadable] })
+    const walked = await walkFiles(directory, (path) => !isOwn(path), signal)
+    return lookAt(
+      directory,
+      walked.paths,
+      inodes,
+      { unnameable: 0, failures: [...walked.unreadable] },
+      signal,
+    )
   }
   const paths: string[] = []
   let unnameable = 0
@@ -58,7 +71,7 @@ export async function discoverFiles(directory: string, stateFolder: string): Pro
     if (!isUtf8(bytes)) unnameable++
     else if (!isOwn(path)) paths.push(path)
   }
-  return lookAt(directory, paths, inodes, { unnameable, failures: [] })
+  return lookAt(directory, paths, inodes, { unnameable, failures: [] }, signal)
 }
 
 async function lookAt(
@@ -66,11 +79,15 @@ async function lookAt(
   paths: readonly string[],
   ownInodes: ReadonlySet<string>,
   found: { unnameable: number; failures: PathFailure[] },
+  signal: AbortSignal | undefined,
 ): Promise<Discovery> {
   const files: FoundFile[] = []
   let count = 0
   for (const path of paths) {
-    if (++count % filesPerTurn === 0) await nextTurn()
+    if (++count % filesPerTurn === 0) {
+      await nextTurn()
+      signal?.throwIfAborted()
+    }
     let stats: Stats | undefined
     try {
       stats = lstatSync(`${directory}/${path}`, { throwIfNoEntry: false })

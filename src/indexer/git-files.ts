@@ -5,16 +5,16 @@ import { spawn } from 'node:child_process'
  * repository, not trusted) or when `folder` itself is ignored, so that the caller walks instead. May hold deleted
  * files, links and submodules.
  */
-export async function listWithGit(folder: string): Promise<readonly Buffer[] | undefined> {
-  const listing = runGit(folder, [
-    'ls-files',
-    '-z',
-    '--cached',
-    '--others',
-    '--exclude-standard',
-    '--deduplicate',
-  ])
-  const check = runGit(folder, ['check-ignore', '-q', '--', folder])
+export async function listWithGit(
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly Buffer[] | undefined> {
+  const listing = runGit(
+    folder,
+    ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'],
+    signal,
+  )
+  const check = runGit(folder, ['check-ignore', '-q', '--', folder], signal)
   const [listed, ignored] = await Promise.all([listing, check])
   if (listed.exitCode !== 0 || ignored.exitCode === 0) return undefined
   return splitAtNul(listed.output)
@@ -30,17 +30,18 @@ export async function gitFolders(
 }
 
 interface GitAnswer {
-  /** null when git could not be started or was killed. */
+  /** null when git could not be started or was ended. */
   readonly exitCode: number | null
   readonly output: Buffer
 }
 
-function runGit(folder: string, commandLine: readonly string[]): Promise<GitAnswer> {
+function runGit(folder: string, commandLine: readonly string[], signal?: AbortSignal): Promise<GitAnswer> {
   return new Promise((resolve) => {
     // A repository's own fsmonitor hook is a program: indexing a tree must not run what the tree brings.
     const git = spawn('git', ['-c', 'core.fsmonitor=false', ...commandLine], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'ignore'],
+      signal,
     })
     const chunks: Buffer[] = []
     git.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))

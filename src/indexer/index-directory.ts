@@ -113,9 +113,10 @@ class IndexRun {
     const needsEngine = isLeftOpen || !existsSync(this.#paths.index)
     // Listing goes on while threads start: they take longer. A failure of either is reported once both have settled.
     const starting = needsEngine ? this.#startWith(await loadEngine()) : undefined
-    const listing = discoverFiles(this.#directory, this.#paths.folder)
+    const listing = discoverFiles(this.#directory, this.#paths.folder, this.#options.signal)
     const [listed, started] = await Promise.allSettled([listing, starting])
     if (started.status === 'rejected') throw started.reason
+    if (this.#isAborted) return
     if (listed.status === 'rejected') throw listed.reason
     // Jobs of an earlier run first: the plan is made from what they leave in the index.
     if (isLeftOpen) await this.#finishLeftovers()

@@ -42,6 +42,9 @@ export interface EnqueueOptions {
 }
 
 export const defaultQueue = 'default'
+export const defaultPriority = 0
+export const lowestPriority = -100
+const highestPriority = 100
 const maxKeyCharacters = 512
 const maxLabelCharacters = 128
 /** One year. */
@@ -78,7 +81,7 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
   const { queue, priority, subjectKey, generation, onConflict, onRunning, idempotencyKey } = options
   const { userTag, chainGroupId, retry, timeoutMs } = options
   if (queue !== undefined) checkQueue(queue)
-  if (priority !== undefined) checkNumber('priority', priority, -100, 100, true)
+  if (priority !== undefined) checkNumber('priority', priority, lowestPriority, highestPriority, true)
   if (subjectKey !== undefined) checkKey('subjectKey', subjectKey)
   if (idempotencyKey !== undefined) checkKey('idempotencyKey', idempotencyKey)
   if (userTag !== undefined) checkLabel('userTag', userTag)

@@ -28,6 +28,12 @@ export class Counters {
   #changes = new Map<string, QueueCounts>()
   /** Of all queues together, the open transaction included. */
   #totals = noJobs()
+  #everQueued = 0
+
+  /** How many times a job came to wait for its turn since the start; never less, not even after a rollback. */
+  get everQueued(): number {
+    return this.#everQueued
+  }
 
   load(rows: Iterable<{ readonly queue: string; readonly state: JobState; readonly jobs: number }>): void {
     for (const { queue, state, jobs } of rows) countsOf(this.#committed, queue)[state] += jobs
@@ -37,6 +43,7 @@ export class Counters {
   add(queue: string, state: JobState, jobs: number): void {
     countsOf(this.#changes, queue)[state] += jobs
     this.#totals[state] += jobs
+    if (state === 'QUEUED') this.#everQueued += jobs
   }
 
   move(queue: string, from: JobState, to: JobState, jobs = 1): void {
@@ -45,6 +52,7 @@ export class Counters {
     counts[to] += jobs
     this.#totals[from] -= jobs
     this.#totals[to] += jobs
+    if (to === 'QUEUED') this.#everQueued += jobs
   }
 
   /** Calls `write` with each number that the open transaction changed. */

@@ -198,17 +198,21 @@ export class JobWriter {
 
   /**
    * Claims jobs of the backlog, at least one if there is any: each is given to `take`, which says whether to go on. Ends
-   * also when their payloads come to `maxCharacters`. While it reads nothing else may be written, so what `take` finds
-   * to do in the database comes afterwards. What `skipped` skips is not claimed, and none of it is given to `take`.
+   * also when their payloads come to `maxCharacters`, and before a job of less than `leastPriority`. While it reads
+   * nothing else may be written, so what `take` finds to do in the database comes afterwards. What `skipped` skips is
+   * not claimed, and none of it is given to `take`.
    *
    * A row at a time and not a list: many together outlive two garbage collections, and then take memory for long.
+   *
+   * @returns whether it came to a job of too low a priority: nothing else is left then
    */
   backlogClaim(
     suspicion: number,
     maxCharacters: number,
+    leastPriority: number,
     take: (row: ClaimedRow, claimed: number) => boolean,
     skipped?: SkippedClaims,
-  ): void {
+  ): boolean {
     const peek = this.#sql.backlogPeek[suspicion]
     assert(peek !== undefined, `${suspicion} is a degree of suspicion`)
     const runs: ClaimRun[] = []
@@ -216,7 +220,12 @@ export class JobWriter {
     let claimed = 0
     let characters = 0
     const rows = skipped === undefined ? peek.iterate() : this.cancels.backlogWithout(suspicion, skipped)
+    let isBelow = false
     for (const row of rows) {
+      if (row.priority < leastPriority) {
+        isBelow = true
+        break
+      }
       if (run !== undefined && row.seq === run.lastSeq + 1 && row.queue === run.queue) {
         run.lastSeq = row.seq
       } else {
@@ -230,6 +239,7 @@ export class JobWriter {
       this.#sql.jobsClaim.run(firstSeq, lastSeq)
       this.counters.move(queue, 'QUEUED', 'RUNNING', lastSeq - firstSeq + 1)
     }
+    return isBelow
   }
 
   backlogCount(minimumSuspicion: number): number {

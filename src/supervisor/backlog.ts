@@ -3,6 +3,7 @@
  * claims, as far as the threads can use them soon.
  */
 import { limits } from '../config.ts'
+import { lowestPriority } from '../job/spec.ts'
 import type { ClaimedRow } from '../store/rows.ts'
 import { cancelSlice, SkippedRows } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
@@ -43,7 +44,7 @@ export function canAdvance(changes: Changes): boolean {
   // Those that are programs do not keep a thread to themselves: more may be claimed while they run.
   if (suspectsWaiting > 0 && !claims.hasSuspects(exclusiveSuspicion))
     if (claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0) return true
-  return queued > suspectsWaiting && claims.roomMs(changes.threads) > 0
+  return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
 }
 
 function claimBacklog(changes: Changes): void {
@@ -56,13 +57,15 @@ function claimBacklog(changes: Changes): void {
   const most = limits.batchesPerThread * changes.threads * limits.batchJobs
   let leftMs = roomMs
   // Costs differ by type, and the types are seen while the backlog is read.
-  claimWhile(changes, 0, (jobType, claimed) => {
+  const isRestHeld = claimWhile(changes, 0, (jobType, claimed) => {
     // One that nobody serves takes no thread's time: it is parked.
     if (jobType.isServed) leftMs -= jobType.estimateMs
     return leftMs > 0 && claimed < most
   })
+  if (isRestHeld) changes.foundAllHeld()
 }
 
+/** Whatever their priority: others wait for what they will show, and they are few. */
 function claimSuspects(changes: Changes): void {
   if (!changes.suspectsMayWait) return
   const { claims } = changes
@@ -85,9 +88,10 @@ function claimWhile(
   changes: Changes,
   suspicion: number,
   wantsMore: (jobType: JobType, claimed: number) => boolean,
-): void {
+): boolean {
   const { writer, claims } = changes
   const unserved: ClaimedRow[] = []
+  const leastPriority = suspicion === 0 ? changes.leastPriority : lowestPriority
   const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes) : undefined
   const take = (row: ClaimedRow, claimed: number) => {
     const jobType = changes.jobTypes.get(row.jobType)
@@ -95,11 +99,12 @@ function claimWhile(
     else unserved.push(row)
     return wantsMore(jobType, claimed)
   }
-  writer.backlogClaim(suspicion, charactersPerClaim, take, skipped)
+  const isRestHeld = writer.backlogClaim(suspicion, charactersPerClaim, leastPriority, take, skipped)
   skipped?.end()
   for (const row of unserved) {
     writer.jobPark(row.seq, row.attempt, row.queue)
     changes.parked++
     changes.report({ kind: 'job-without-handler', seq: row.seq, jobType: row.jobType })
   }
+  return isRestHeld
 }

@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
+import { lowestPriority } from '../job/spec.ts'
 import type { FinalState } from '../job/state.ts'
 import type { EndOfWaiting, JobHead, JobPolicy, NewJob, WaitingRow } from '../store/rows.ts'
 import type { JobWriter } from '../store/writer.ts'
@@ -63,6 +64,10 @@ export class Changes {
   cancelRequests: readonly CancelRequest[] = []
   /** Wall time at which the next job that waits for a time may run; undefined: there is none. */
   dueAt: number | undefined
+  /** Jobs of a lower priority are not begun: the throttle holds them. */
+  #leastPriority = lowestPriority
+  /** How often a job had come to wait for its turn when nothing but held ones was left; undefined: not known to be so. */
+  #heldAt: number | undefined
 
   constructor(surroundings: ChangeSurroundings) {
     this.#surroundings = surroundings
@@ -85,6 +90,7 @@ export class Changes {
   /** Remembers what is known of the tables; the answer recalls it, for when a transaction is rolled back. */
   mark(): () => void {
     const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt, cancelRequests } = this
+    const heldAt = this.#heldAt
     return () => {
       this.suspectsMayWait = suspectsMayWait
       this.exclusiveWaiting = exclusiveWaiting
@@ -92,17 +98,39 @@ export class Changes {
       this.parked = parked
       this.dueAt = dueAt
       this.cancelRequests = cancelRequests
+      this.#heldAt = heldAt
     }
   }
 
+  get leastPriority(): number {
+    return this.#leastPriority
+  }
+
+  /** Begins no jobs below this priority from now on. Not inside a transaction. */
+  holdBelow(priority: number): void {
+    this.#leastPriority = priority
+    this.#heldAt = undefined
+  }
+
+  /** To be called when a look at the backlog came to a held job: whatever waits is held, until another comes to wait. */
+  foundAllHeld(): void {
+    this.#heldAt = this.writer.counters.everQueued
+  }
+
+  /** Whether all that waits for its turn is held, but for suspects. */
+  get isAllHeld(): boolean {
+    return this.#heldAt === this.writer.counters.everQueued
+  }
+
   /** Whether a new job may be inserted already running: there is room, and nothing waits that would go before it. */
-  mayRunNow(jobType: JobType): boolean {
+  mayRunNow(jobType: JobType, priority: number): boolean {
     return (
       this.admits &&
       this.exclusiveWaiting === 0 &&
       !(this.suspectsMayWait && this.claims.hasSuspects(exclusiveSuspicion)) &&
       jobType.isServed &&
-      this.writer.counters.total('QUEUED') <= this.suspectsWaiting &&
+      priority >= this.#leastPriority &&
+      (this.writer.counters.total('QUEUED') <= this.suspectsWaiting || this.isAllHeld) &&
       this.claims.roomMs(this.threads) > 0
     )
   }
@@ -111,7 +139,7 @@ export class Changes {
   insertReady(seq: JobSeq, job: NewJobFacts, createdAt: number): void {
     const row: NewJob = { seq, createdAt, ...job }
     const jobType = this.jobTypes.get(job.jobType)
-    if (!this.mayRunNow(jobType)) {
+    if (!this.mayRunNow(jobType, job.priority)) {
       this.writer.jobInsert(row, { state: 'QUEUED' })
       return
     }

@@ -3,7 +3,7 @@
  */
 import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
-import { defaultQueue, type EnqueueOptions } from '../job/spec.ts'
+import { defaultPriority, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import { type Changes, type NewJobFacts, parsePolicy } from './changes.ts'
 import { expireLater } from './expire.ts'
@@ -66,17 +66,17 @@ function addRun(
   const { writer, claims } = changes
   const jobType = changes.jobTypes.get(name)
   const firstSeq = writer.nextSeqs(jobs)
-  if (!changes.mayRunNow(jobType)) {
+  if (!changes.mayRunNow(jobType, defaultPriority)) {
     writer.jobsInsertPlain('QUEUED', firstSeq, jobs, name, payloads, now)
     return firstSeq
   }
   const texts = known ?? textsOf(payloads)
   let running = 0
-  while (running < jobs && changes.mayRunNow(jobType)) {
+  while (running < jobs && changes.mayRunNow(jobType, defaultPriority)) {
     const source = {
       seq: toJobSeq(firstSeq + running),
       queue: defaultQueue,
-      priority: 0,
+      priority: defaultPriority,
       payload: texts[running] ?? '',
       attempt: 1,
       failures: 0,
@@ -189,7 +189,7 @@ export function factsOf(
     jobType,
     payload,
     queue: options?.queue ?? defaultQueue,
-    priority: options?.priority ?? 0,
+    priority: options?.priority ?? defaultPriority,
     subjectKey: options?.subjectKey ?? null,
     generation: null,
     policy: policyOf(options, now),

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Durability } from '../config.ts'
+import type { Durability, LoadMeasure, ThrottleSettings } from '../config.ts'
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
@@ -22,6 +22,8 @@ export interface SupervisorStart {
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
   readonly actors: readonly ActorStart[]
+  /** Undefined: jobs of low priority are never held back. */
+  readonly throttle: ThrottleSettings | undefined
 }
 
 /** What the supervisor needs to know of a job type; the handler itself is known to pool threads only. */
@@ -115,6 +117,19 @@ export interface SupervisorStats {
   readonly mailbox: number
   readonly commits: number
   readonly walBytes: number
+  /** Why jobs of low priority are held back now; undefined: they are not. */
+  readonly throttled: Throttled | undefined
+}
+
+export interface Throttled {
+  /** What is taken: the CPU by other things than this engine, or the memory. */
+  readonly reason: 'cpu' | 'memory'
+  readonly since: Date
+  /** How much of it was taken at the last measure, and above how much jobs are held, in percent. */
+  readonly foundPercent: number
+  readonly limitPercent: number
+  /** Jobs of a lower priority are held. */
+  readonly belowPriority: number
 }
 
 export interface StopReport {
@@ -129,7 +144,13 @@ export interface StopReport {
 }
 
 /** One way, from the host. */
-export interface HostNotice {
+export type HostNotice =
+  | EventInterest
+  /** The answer to 'measure'. */
+  | { readonly kind: 'measured'; readonly load: LoadMeasure }
+
+/** Whether anybody listens to events that are many. */
+export interface EventInterest {
   readonly kind: 'subscribe'
   readonly event: 'job-settled' | 'job-progress'
   readonly isWanted: boolean
@@ -142,6 +163,8 @@ export type SupervisorNotice =
   /** JSON of an array of SettledJob. */
   | { readonly kind: 'settled'; readonly jobs: string }
   | { readonly kind: 'event'; readonly event: EngineEvent }
+  /** Asks for the host's own measure of the load. */
+  | { readonly kind: 'measure' }
   | { readonly kind: 'actor-port'; readonly name: string; readonly port: MessagePort }
   | { readonly kind: 'actor-failed'; readonly name: string; readonly error: PlainError }
 
@@ -227,3 +250,5 @@ export type EngineEvent =
     }
   | { readonly kind: 'checkpointer-died'; readonly error: PlainError; readonly willRestart: boolean }
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
+  | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
+  | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }

@@ -3,6 +3,8 @@ import { type Incoming, servePort } from '../actor/port.ts'
 import type { ThreadStart } from '../actor/thread-start.ts'
 import { systemClock } from '../clock.ts'
 import { unreachable } from '../errors.ts'
+import { toJobSeq } from '../job/id.ts'
+import { isFinal } from '../job/state.ts'
 import { closeWriter } from '../store/close.ts'
 import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
@@ -44,7 +46,7 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
       thread.port,
       (incoming) => serve(serving, facts, release, incoming),
       // The boundary where the host's notices get their type.
-      (message) => serving.subscriptions.heed(message as HostNotice),
+      (message) => heed(serving, message as HostNotice),
     )
     await supervisor.start()
     thread.ready()
@@ -53,6 +55,28 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
     if (database !== undefined) closeWriter(database)
     lock?.release()
     thread.failed(isSchemaError(error) ? schemaDamaged(error, start.database) : error)
+  }
+}
+
+/** Reports the job's outcome when it has one. False: it has ended already, or does not exist. */
+function watch({ changes, subscriptions }: Supervisor, seq: number): boolean {
+  const { claims, writer } = changes
+  const state = claims.get(seq) === undefined ? writer.jobHead(toJobSeq(seq))?.state : 'RUNNING'
+  if (state === undefined || isFinal(state)) return false
+  subscriptions.watch(seq)
+  return true
+}
+
+function heed({ subscriptions, throttle }: Supervisor, notice: HostNotice): void {
+  switch (notice.kind) {
+    case 'subscribe':
+      subscriptions.heed(notice)
+      return
+    case 'measured':
+      throttle.measured(notice.load)
+      return
+    default:
+      unreachable(notice)
   }
 }
 
@@ -103,7 +127,7 @@ function serve(
       commit(incoming.answer, () => applyRetry(changes, incoming.request, changes.clock.wallMs()))
       return
     case 'watch':
-      afterEarlier(() => incoming.answer.reply(incoming.request.filter((seq) => !supervisor.watch(seq))))
+      afterEarlier(() => incoming.answer.reply(incoming.request.filter((seq) => !watch(supervisor, seq))))
       return
     case 'stats':
       afterEarlier(() => incoming.answer.reply(supervisor.stats()))

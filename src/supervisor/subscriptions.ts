@@ -1,5 +1,5 @@
 import { unreachable } from '../errors.ts'
-import type { HostNotice, JobOutcome, SettledJob, SupervisorNotice } from './messages.ts'
+import type { EventInterest, JobOutcome, SettledJob, SupervisorNotice } from './messages.ts'
 
 /** Who wants to hear how jobs ended: of one job (`job.result()`), or of all (`engine.events`). One message a cycle. */
 export class Subscriptions {
@@ -18,7 +18,7 @@ export class Subscriptions {
     this.#watched.add(seq)
   }
 
-  heed({ event, isWanted }: HostNotice): void {
+  heed({ event, isWanted }: EventInterest): void {
     switch (event) {
       case 'job-settled':
         this.#wantsAll = isWanted

@@ -3,8 +3,6 @@ import { afterThisTurn, type Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { engineError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
-import { toJobSeq } from '../job/id.ts'
-import { isFinal } from '../job/state.ts'
 import { JobWriter } from '../store/writer.ts'
 import { Actors } from './actors.ts'
 import { advance, canAdvance } from './backlog.ts'
@@ -29,6 +27,7 @@ import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
 import { ThreadEnds } from './thread-ends.ts'
+import { ThrottleWatch } from './throttle-watch.ts'
 
 /** Commands that are taken out of the mailbox at a time: enough for each lane to get its share of them. */
 const commandsPerTake = 8
@@ -55,6 +54,7 @@ export class Supervisor {
   readonly #news: News
   readonly #checkpoints: Checkpoints
   readonly subscriptions: Subscriptions
+  readonly throttle: ThrottleWatch
   /** Taken out of the mailbox and not applied yet, the next one last. */
   #taken: Command[] = []
   #isWoken = false
@@ -121,6 +121,7 @@ export class Supervisor {
       submit: (apply) => this.#lasting.submit(apply),
       emit: (event) => this.#emit(event),
     })
+    this.throttle = new ThrottleWatch(surroundings, this.#changes, () => this.wake())
   }
 
   #makePool(surroundings: SupervisorSurroundings): Pool {
@@ -200,15 +201,6 @@ export class Supervisor {
     this.#commit.afterCommit(effect)
   }
 
-  /** Reports the job's outcome when it has one. False: it has ended already, or does not exist. */
-  watch(seq: number): boolean {
-    const state =
-      this.#claims.get(seq) === undefined ? this.#changes.writer.jobHead(toJobSeq(seq))?.state : 'RUNNING'
-    if (state === undefined || isFinal(state)) return false
-    this.subscriptions.watch(seq)
-    return true
-  }
-
   whenIdle(answer: () => void): void {
     this.#idle.add(answer)
     this.#idle.answer(this.#changes)
@@ -224,6 +216,7 @@ export class Supervisor {
       mailbox: this.#waiting,
       commits: this.#commit.commits,
       walBytes: this.#checkpoints.walBytes,
+      throttled: this.throttle.throttled,
     }
   }
 
@@ -271,6 +264,7 @@ export class Supervisor {
     this.#dispatcher.dispatch()
     this.#idle.answer(this.#changes)
     if (this.#state === 'serving') this.#dueTimer.plan(this.#changes.dueAt)
+    this.throttle.keep()
     if (this.#claims.size === 0) this.#drained?.()
     if (isBlocked) return false
     if (this.#waiting > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
@@ -347,6 +341,7 @@ export class Supervisor {
     this.#state = 'draining'
     this.#changes.admits = false
     this.#dueTimer.cancel()
+    this.throttle.stop()
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
     if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))
@@ -391,6 +386,7 @@ export class Supervisor {
   /** Ends what a failed start has begun. */
   async abandon(): Promise<void> {
     this.#state = 'ended'
+    this.throttle.stop()
     await this.#pool.close()
     await this.#actors.stop(1_000).catch(() => {})
     await this.#checkpoints.stop(1_000)

@@ -16,6 +16,8 @@
  * | `actor-died` | an actor's thread ended by itself | error |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
+ * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
+ * | `resumed` | they are begun again | info |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 
@@ -62,6 +64,15 @@ export interface EngineEventMap {
   'actor-died': { readonly name: string; readonly error: PlainError; readonly willRestart: boolean }
   'checkpointer-died': { readonly error: PlainError; readonly willRestart: boolean }
   'commit-failed': { readonly error: PlainError; readonly retryInMs: number }
+  throttled: {
+    readonly reason: 'cpu' | 'memory'
+    /** How much was taken, and above how much jobs are held. */
+    readonly foundPercent: number
+    readonly limitPercent: number
+    /** Jobs of a lower priority are held. */
+    readonly belowPriority: number
+  }
+  resumed: { readonly reason: 'cpu' | 'memory'; readonly heldForMs: number }
   'engine-failed': { readonly error: PlainError }
 }
 
@@ -90,6 +101,8 @@ export const eventLevels = {
   'actor-died': 'error',
   'checkpointer-died': 'error',
   'commit-failed': 'error',
+  throttled: 'warn',
+  resumed: 'info',
   'engine-failed': 'error',
 } as const satisfies Record<EngineEventName, 'debug' | 'info' | 'warn' | 'error'>
 

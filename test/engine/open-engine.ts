@@ -13,8 +13,16 @@ import { type StageMessage, stageName } from '../fixtures/jobs/stage.ts'
 
 type Scripted = Awaited<ReturnType<typeof startScripted>>
 
+/** Without the throttle: what runs must not hang on what else the machine does. */
 function startScripted(options: Omit<EngineOptions, 'jobs'>) {
-  return Engine.start({ jobs: scripted, threads: 2, logLevel: 'silent', stopGraceMs: 5_000, ...options })
+  return Engine.start({
+    jobs: scripted,
+    threads: 2,
+    logLevel: 'silent',
+    stopGraceMs: 5_000,
+    throttle: false,
+    ...options,
+  })
 }
 
 interface Engines {
