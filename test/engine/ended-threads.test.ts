@@ -101,9 +101,9 @@ test('who calls for the end of its thread is known among those that share it', a
 test('what throws where nobody can catch it fails the job that had begun it, and no other', async () => {
   const engine = await engines.open({ threads: 1 })
   const innocent = await beginThree(engine)
-  const culprit = await engine.enqueue('THROWS_LATER_OVERLAP')
   // Its second attempt needs a thread: the old one gets nothing new, and is replaced when it has nothing left.
   const retried = new Promise((resolve) => engine.events.once('job-retried', resolve))
+  const culprit = await engine.enqueue('THROWS_LATER_OVERLAP')
   expect(await retried).toMatchObject({ jobId: culprit.id, cause: 'THREW', error: { message: 'later' } })
   engines.stage.open('g')
   for (const job of innocent) {
