@@ -1,7 +1,8 @@
 /**
  * How much of the CPU and of the memory that this process may use is taken.
  *
- * Of the CPU that is what others have used since the last reading: what everybody used, less what this process did.
+ * Of the CPU that is what others have used since the last reading: what everybody used, less what this process did, and
+ * what children of it that have ended meanwhile. One that runs is told by nobody in time, and counts as another.
  * Whoever shares a limited group with it takes from the group's limit, whoever is outside takes from the machine; what
  * is left is the least that one of them leaves. Memory is asked of the same limits, this process's own included, since
  * more jobs would need more of it.
@@ -29,6 +30,8 @@ export interface MemoryReading {
 export interface MachineSource {
   cpu(): readonly CpuReading[]
   memory(): readonly MemoryReading[]
+  /** CPU that children of this process have used, as far as they have ended. */
+  endedChildrenMs(): number
 }
 
 interface Reading {
@@ -51,7 +54,11 @@ export class MachineLoad {
 
   /** Of the CPU nothing is told at the first time: its load is that of the time since the last. */
   read(): LoadMeasure {
-    const reading = { atMs: this.#clock.monotonicMs(), ownMs: this.#ownCpuMs(), limits: this.#source.cpu() }
+    const reading = {
+      atMs: this.#clock.monotonicMs(),
+      ownMs: this.#ownCpuMs() + this.#source.endedChildrenMs(),
+      limits: this.#source.cpu(),
+    }
     const last = this.#last
     this.#last = reading
     const cpuPercent = last === undefined ? undefined : takenByOthers(last, reading)
@@ -105,6 +112,7 @@ const otherMachine: MachineSource = {
     return [{ name: 'machine', cores: cores.length, usedMs }]
   },
   memory: () => [{ totalBytes: totalmem(), availableBytes: freemem() }],
+  endedChildrenMs: () => 0,
 }
 
 function cpuMsOfProcess(): number {

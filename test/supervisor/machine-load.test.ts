@@ -50,6 +50,16 @@ test('of the machine: what others used of the cores, and what is not available o
   expect(rig.second(0).cpuPercent).toBeUndefined()
 })
 
+test('what children used counts as ours once they have ended', () => {
+  const process = (ticks: number) => `7 (a) (b) c) S 1 2 3 4 5 6 7 8 9 10 11 12 ${ticks} ${ticks} 20 0`
+  const rig = new Rig({ '/proc/stat': stat(0, 0), '/proc/self/stat': process(500) })
+  rig.load.read()
+  const running = rig.second(0, { '/proc/stat': stat(1, 0) })
+  expect(running.cpuPercent).toBeCloseTo(50)
+  const ended = rig.second(0, { '/proc/stat': stat(2, 1), '/proc/self/stat': process(550) })
+  expect(ended.cpuPercent).toBeCloseTo(50)
+})
+
 test('only the cores count that this process may use', () => {
   const rig = new Rig({
     '/proc/stat': stat(0, 0, 0, 0),
