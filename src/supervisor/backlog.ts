@@ -40,10 +40,12 @@ export function canAdvance(changes: Changes): boolean {
   const queued = writer.counters.total('QUEUED')
   if (queued === 0) return false
   if (exclusiveWaiting > 0) return claims.size === 0
+  // One that runs alone is waited for: its end is a command.
+  if (claims.hasSuspects(exclusiveSuspicion)) return false
   if (suspectsMayWait && claims.size === 0) return true
   // Those that are programs do not keep a thread to themselves: more may be claimed while they run.
-  if (suspectsWaiting > 0 && !claims.hasSuspects(exclusiveSuspicion))
-    if (claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0) return true
+  if (suspectsWaiting > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
+    return true
   return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
 }
 
