@@ -4,7 +4,8 @@
  * Of the handlers that had begun, those whose grace was over are the reason, and end as they were asked to; one that
  * called for the end of the thread is charged with it; all others are not charged. Where neither is so, one that had
  * begun alone is the cause, and is charged; of several nobody knows which it was, so they run alone next. Handlers that
- * had ended, but whose outcomes died with the thread, run again. A program does nothing in its thread but be waited for: it is never the cause, and runs again.
+ * had ended, but whose outcomes died with the thread, run again. A program does nothing in its thread but be waited for:
+ * it is never the cause, and runs again.
  */
 import type { PlainError } from '../errors.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
