@@ -1,5 +1,5 @@
 -- When jobs have to have begun: at the latest at expires_at, by their time to live (kind 'ttl', for the first attempt) or
--- their deadline ('deadline', for every attempt). A row stays until its time comes, whatever became of the job.
+-- their deadline ('deadline', for every attempt). A row goes with the end of its job, or when its time comes.
 CREATE TABLE expirations (
   expires_at INTEGER NOT NULL,
   seq INTEGER NOT NULL,

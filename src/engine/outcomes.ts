@@ -129,9 +129,9 @@ export class Outcomes {
       case 'SKIPPED_TTL':
       case 'SKIPPED_DEADLINE':
         return engineError('JOB_SKIPPED', {
-          found: `${jobId} ended as ${state}`,
-          action: 'Enqueue it with more time.',
-          details: { jobId },
+          found: `${jobId} ended as ${state}: its time was over before its handler could begin`,
+          action: 'Enqueue it with more time, or see why the queue is slow.',
+          details: { jobId, state },
         })
       case 'DONE':
         break

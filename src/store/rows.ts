@@ -1,16 +1,14 @@
+import type { ExpiryTimes } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { FinalState, JobState, WaitsFor } from '../job/state.ts'
 
 /** What a job overrides of its type's defaults; the `policy` column, as JSON. */
-export interface JobPolicy {
+export interface JobPolicy extends ExpiryTimes {
   readonly retry?: Partial<RetryPolicy>
   readonly timeoutMs?: number
-  /** Wall time after which no attempt begins. */
-  readonly deadline?: number
-  /** Longest wait for the first attempt, and the wall time at which it is over. */
+  /** Longest wait for the first attempt. */
   readonly ttlMs?: number
-  readonly ttlEndsAt?: number
 }
 
 /** Why a job that waits may have to end: see migrations/006_expirations. */
@@ -94,6 +92,7 @@ export interface JobHead {
   readonly state: JobState
   readonly queue: string
   readonly generation: number | null
+  readonly policy: string | null
 }
 
 /** What a recovery looks at: a job that was RUNNING when the process died. */
@@ -114,6 +113,8 @@ export interface Settlement {
   readonly result: string | null
   readonly failures: number
   readonly supersededBy: JobSeq | null
+  /** Attempts that count: one that has not begun may not. */
+  readonly countedAttempt: number
 }
 
 /** How a claim is given back. */

@@ -89,7 +89,7 @@ export const writeSql = {
   jobSettleDoneWithResult:
     "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
   jobSettle: `UPDATE jobs SET state = @state, started_at = @startedAt, finished_at = @finishedAt,
-      result = @result, failures = @failures, superseded_by = @supersededBy
+      result = @result, failures = @failures, superseded_by = @supersededBy, attempt = @countedAttempt
       WHERE seq = @seq AND state = 'RUNNING' AND attempt = @attempt`,
   jobPutBack: `UPDATE jobs SET state = @state, run_at = @runAt, waits_for = @waitsFor,
       attempt = @attempt, failures = @failures, suspicion = @suspicion
@@ -104,7 +104,7 @@ export const writeSql = {
   attemptInsert: `INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
       VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
       ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,
-  jobHead: 'SELECT seq, state, queue, generation FROM jobs WHERE seq = ?',
+  jobHead: 'SELECT seq, state, queue, generation, policy FROM jobs WHERE seq = ?',
   jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
   jobEndWaiting: `UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ?, run_at = NULL, waits_for = NULL
     WHERE seq = ?`,
@@ -118,6 +118,8 @@ export const writeSql = {
   expirationNext: 'SELECT MIN(expires_at) AS expiresAt FROM expirations',
   expirationsDue: `SELECT expires_at AS expiresAt, seq, kind FROM expirations WHERE expires_at <= ?
     ORDER BY expires_at, seq LIMIT ?`,
+  expirationFind: "SELECT kind FROM expirations WHERE expires_at = ? AND seq = ? AND kind = 'ttl'",
+  expirationsDelete: 'DELETE FROM expirations WHERE expires_at IN (?, ?) AND seq = ?',
   expirationDelete: 'DELETE FROM expirations WHERE expires_at = ? AND seq = ? AND kind = ?',
   cancelRequestInsert:
     'INSERT INTO cancel_requests (criteria, created_at, last_seq) VALUES (?, ?, ?) RETURNING id',
@@ -143,7 +145,7 @@ export const writeSql = {
   jobSummarySet: 'UPDATE jobs SET result_summary = ? WHERE seq = ?',
   jobArtifactsGet: 'SELECT artifacts FROM jobs WHERE seq = ?',
   jobArtifactsSet: 'UPDATE jobs SET artifacts = ? WHERE seq = ?',
-  interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, attempt, failures, suspicion,
+  interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, policy, attempt, failures, suspicion,
       subject_key AS subjectKey, cancel_requested AS cancelRequested
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
 } as const
@@ -212,6 +214,8 @@ export function prepareWrites(database: Database) {
     expirationInsert: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationInsert),
     expirationNext: prepare<[], { expiresAt: number | null }>(writeSql.expirationNext),
     expirationsDue: prepare<[number, number], ExpirationRow>(writeSql.expirationsDue),
+    expirationFind: prepare<[number, JobSeq], { kind: 'ttl' }>(writeSql.expirationFind),
+    expirationsDelete: prepare<[number, number, JobSeq]>(writeSql.expirationsDelete),
     expirationDelete: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationDelete),
     progressSet: prepare<[JobSeq, number, string | null, number]>(writeSql.progressSet),
     jobSummarySet: prepare<[string, JobSeq]>(writeSql.jobSummarySet),

@@ -12,6 +12,7 @@ import { defaultQueue } from '../job/spec.ts'
 import { isFinal, type JobState } from '../job/state.ts'
 import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
+import { Expirations } from './expirations.ts'
 import { LeavingsWriter } from './leavings-writer.ts'
 import { decodeRanges } from './ranges.ts'
 import type {
@@ -19,7 +20,6 @@ import type {
   Birth,
   ClaimedRow,
   EndOfWaiting,
-  ExpirationRow,
   InterruptedRow,
   JobHead,
   JobRow,
@@ -39,6 +39,7 @@ interface ClaimRun {
 
 export class JobWriter {
   readonly counters = new Counters()
+  readonly expirations: Expirations
   readonly cancels: CancelWriter
   readonly leavings: LeavingsWriter
   readonly #database: Database
@@ -50,6 +51,7 @@ export class JobWriter {
   constructor(database: Database) {
     this.#database = database
     this.#sql = prepareWrites(database)
+    this.expirations = new Expirations(this.#sql)
     this.cancels = new CancelWriter(database, this.counters)
     this.leavings = new LeavingsWriter(this.#sql)
     this.counters.load(this.#sql.countersAll.all())
@@ -366,21 +368,10 @@ export class JobWriter {
     return due.length
   }
 
-  expirationAdd(expiresAt: number, seq: JobSeq, kind: ExpirationRow['kind']): void {
-    this.#sql.expirationInsert.run(expiresAt, seq, kind)
-  }
-
-  /** The first `limit` of those whose time has come, taken out of the table. */
-  expirationsTake(now: number, limit: number): readonly ExpirationRow[] {
-    const due = this.#sql.expirationsDue.all(now, limit)
-    for (const { expiresAt, seq, kind } of due) this.#sql.expirationDelete.run(expiresAt, seq, kind)
-    return due
-  }
-
   /** When the next job that waits for a time may run, or has to end. */
   dueNext(): number | undefined {
     const runAt = this.#sql.dueNext.get()?.runAt ?? Number.POSITIVE_INFINITY
-    const expiresAt = this.#sql.expirationNext.get()?.expiresAt ?? Number.POSITIVE_INFINITY
+    const expiresAt = this.expirations.next() ?? Number.POSITIVE_INFINITY
     const next = Math.min(runAt, expiresAt)
     return Number.isFinite(next) ? next : undefined
   }

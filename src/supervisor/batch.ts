@@ -2,9 +2,9 @@ import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { ControlBlock } from '../execution/control-block.ts'
 import type { BatchTask, JobDetails } from '../execution/messages.ts'
+import { notAfter } from '../job/expiration.ts'
 import { defaultQueue } from '../job/spec.ts'
 import type { Claim } from './claims.ts'
-import { notAfter } from './expire.ts'
 import type { PoolThread } from './pool.ts'
 
 /** A batch that was given to a thread, as the supervisor sees it. */

@@ -164,7 +164,7 @@ export class Changes {
   }
 
   /** Tells who waits for it how a claimed job ended. */
-  reportSettled(claim: Claim, outcomeOf: () => Omit<JobOutcome, 'seq'>): void {
+  reportSettled(claim: Claim, outcomeOf: () => Omit<JobOutcome, 'seq'>, attempt = claim.attempt): void {
     const { listener } = this.#surroundings
     if (!listener.wants(claim.seq)) return
     const outcome = outcomeOf()
@@ -174,9 +174,14 @@ export class Changes {
       jobType: claim.jobType.name,
       queue: claim.queue,
       subjectKey: claim.subjectKey,
-      attempt: claim.attempt,
+      attempt,
     }
     this.afterCommit(() => listener.onSettled(job))
+  }
+
+  /** A job that has ended runs out of time no more. */
+  forgetTimes(seq: JobSeq, policy: JobPolicy | undefined): void {
+    if (policy !== undefined) this.writer.expirations.remove(seq, policy)
   }
 
   /** Ends a job that is not claimed. */
@@ -184,6 +189,7 @@ export class Changes {
     const mayBeParked = this.parked > 0 && head.state === 'SCHEDULED'
     if (mayBeParked && this.writer.jobGet(head.seq)?.waitsFor === 'handler') this.parked--
     this.writer.jobEndWaiting(head, state, now, supersededBy)
+    this.forgetTimes(head.seq, parsePolicy(head.policy))
     this.reportEndedWaiting(head, state, { supersededBy: supersededBy ?? undefined })
   }
 

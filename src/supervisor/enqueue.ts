@@ -5,8 +5,8 @@ import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultPriority, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import type { JobPolicy } from '../store/rows.ts'
-import { type Changes, type NewJobFacts, parsePolicy } from './changes.ts'
-import { expireLater } from './expire.ts'
+import type { Changes, NewJobFacts } from './changes.ts'
+import { endIfExpired, expireLater } from './expire.ts'
 import { settleSuperseded } from './finish.ts'
 import type { EnqueueReply, EnqueueRequest, ExistingJob } from './messages.ts'
 
@@ -115,7 +115,7 @@ export function addJob(changes: Changes, job: NewJobFacts, options: EnqueueOptio
     job.subjectKey === null
       ? addWithoutSubject(changes, job, now)
       : addForSubject(changes, job, job.subjectKey, options, now)
-  if (added.isNew) expireLater(changes, added.seq, parsePolicy(job.policy))
+  if (added.isNew && job.policy !== null) expireLater(changes, added.seq, job.policy)
   // Also where an existing job stands for this one: the same key is to give the same job again.
   if (idempotencyKey !== undefined) changes.writer.idempotencyKeyInsert(idempotencyKey, added.seq)
   return added
@@ -144,11 +144,14 @@ function addForSubject(
     const row = { ...job, seq, generation, createdAt: now }
     writer.jobInsert(row, { state: 'SUPERSEDED', supersededBy: subject.latestSeq })
     writer.subjectTouch(subjectKey, seq)
-    const head = { seq, state: 'SUPERSEDED' as const, queue: job.queue, generation }
+    const head = { seq, state: 'SUPERSEDED' as const, queue: job.queue, generation, policy: null }
     changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: subject.latestSeq })
     return { seq, isNew: true }
   }
-  const live = subject === undefined ? [] : writer.subjectLiveJobs(subject)
+  // What has run out of time by now is neither kept nor superseded.
+  const live = (subject === undefined ? [] : writer.subjectLiveJobs(subject)).filter(
+    (head) => !endIfExpired(changes, head, now),
+  )
   if (options.onConflict === 'keep') {
     const waiting = live.find((head) => {
       const claim = claims.get(head.seq)

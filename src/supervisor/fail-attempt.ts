@@ -1,3 +1,4 @@
+import { skippedStateAt } from '../job/expiration.ts'
 import { backoffDelayMs } from '../job/retry.ts'
 import type { Verdict } from '../job/verdict.ts'
 import type { Changes } from './changes.ts'
@@ -27,7 +28,7 @@ export function failAttempt(
   }
   const delayMs =
     verdict.kind === 'retry-after' ? verdict.delayMs : backoffDelayMs(policy, failures, changes.random())
-  if (now + delayMs > (claim.policy?.deadline ?? Number.POSITIVE_INFINITY)) {
+  if (skippedStateAt(claim.policy, claim.attempt + 1, now + delayMs) !== undefined) {
     finish(changes, claim, 'FAILED', startedAt, now, failure)
     return
   }

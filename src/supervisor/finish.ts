@@ -1,11 +1,11 @@
 /**
- * The two ways in which a claim ends without success: for good, or put back.
+ * The ways in which a claim ends without success: for good, or put back.
  *
  * Everything that returns a job (retry, death of its thread, an actor's restart, stop) goes through `putBack`, which
- * ends an older generation as SUPERSEDED and a cancelled job as CANCELLED instead.
+ * ends an older generation as SUPERSEDED, a cancelled job as CANCELLED, and one that is out of time as skipped instead.
  */
+import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
-import type { EndOfWaiting } from '../store/rows.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import type { JobFailure } from './messages.ts'
@@ -17,7 +17,7 @@ const maxDeaths = 2
 export function finish(
   changes: Changes,
   claim: Claim,
-  state: 'FAILED' | EndOfWaiting,
+  state: 'FAILED' | 'CANCELLED' | 'SUPERSEDED',
   startedAt: number | null,
   now: number,
   failure?: JobFailure,
@@ -30,8 +30,10 @@ export function finish(
     result: null,
     failures: claim.failures + (state === 'FAILED' ? 1 : 0),
     supersededBy: state === 'SUPERSEDED' ? supersededBy : null,
+    countedAttempt: claim.attempt,
   })
   changes.claims.end(claim)
+  changes.forgetTimes(claim.seq, claim.policy)
   if (!settled) return
   changes.reportSettled(claim, () => ({
     state,
@@ -57,6 +59,36 @@ export function settleSuperseded(changes: Changes, claim: Claim, supersededBy: J
   finish(changes, claim, 'SUPERSEDED', null, now)
 }
 
+/**
+ * Ends a claimed job that runs out of time before its handler has begun, or begun once more.
+ *
+ * @param startedAt when its last handler began; null: it has not, and the attempt is not counted
+ */
+export function skip(
+  changes: Changes,
+  claim: Claim,
+  state: SkippedState,
+  startedAt: number | null,
+  now: number,
+): void {
+  const countedAttempt = startedAt === null ? claim.attempt - 1 : claim.attempt
+  const settled = changes.writer.jobSettle(claim.seq, claim.attempt, claim.queue, {
+    state,
+    startedAt,
+    finishedAt: now,
+    result: null,
+    failures: claim.failures,
+    supersededBy: null,
+    countedAttempt,
+  })
+  changes.claims.end(claim)
+  changes.forgetTimes(claim.seq, claim.policy)
+  if (!settled) return
+  const outcome = { state, result: undefined, failure: undefined, supersededBy: undefined }
+  changes.reportSettled(claim, () => outcome, countedAttempt)
+  changes.releaseNext(claim.fate.supersededBy)
+}
+
 interface Return {
   /** When it may run again; undefined: at once. */
   readonly runAt: number | undefined
@@ -68,8 +100,8 @@ interface Return {
 }
 
 /**
- * Returns a claimed job that did not end. True: it will run again. One that was cancelled, or whose subject has a
- * newer generation, ends instead.
+ * Returns a claimed job that did not end. True: it will run again. One that was cancelled, whose subject has a newer
+ * generation, or that will have run out of time by then, ends instead.
  */
 export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   if (claim.fate.cancelRequested || claim.fate.supersededBy !== null) {
@@ -77,6 +109,15 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
     finish(changes, claim, state, back.startedAt, back.now)
     return false
   }
+  const hasBegun = back.startedAt !== null
+  const nextAttempt = hasBegun ? claim.attempt + 1 : claim.attempt
+  const skipped = skippedStateAt(claim.policy, nextAttempt, back.runAt ?? back.now)
+  if (skipped !== undefined) {
+    skip(changes, claim, skipped, back.startedAt, back.now)
+    return false
+  }
+  const ttlEndsAt = claim.policy?.ttlEndsAt
+  if (hasBegun && ttlEndsAt !== undefined) changes.writer.expirations.remove(claim.seq, { ttlEndsAt })
   const isBack = changes.writer.jobPutBack(claim.seq, claim.attempt, claim.queue, {
     runAt: back.runAt,
     attempt: back.startedAt === null ? claim.attempt - 1 : claim.attempt,

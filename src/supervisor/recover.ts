@@ -5,10 +5,11 @@
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
  * is charged. A job that dies alone twice is given up as poison.
  */
+import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
 import type { InterruptedRow } from '../store/rows.ts'
 import { resumeCancels } from './cancel-matching.ts'
-import type { Changes } from './changes.ts'
+import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
 import type { JobFailure } from './messages.ts'
@@ -34,7 +35,11 @@ export function recover(changes: Changes): void {
 /** True: the job was given up. */
 function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean {
   const { writer } = changes
-  const end = (state: 'CANCELLED' | 'SUPERSEDED' | 'FAILED', supersededBy: InterruptedRow['seq'] | null) =>
+  const end = (
+    state: 'CANCELLED' | 'SUPERSEDED' | 'FAILED' | SkippedState,
+    supersededBy: InterruptedRow['seq'] | null,
+  ) => {
+    changes.forgetTimes(row.seq, parsePolicy(row.policy))
     writer.jobSettle(row.seq, row.attempt, row.queue, {
       state,
       startedAt: null,
@@ -42,12 +47,17 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       result: null,
       failures: row.failures,
       supersededBy,
+      countedAttempt: row.attempt,
     })
+  }
   const newer = newerGeneration(changes, row)
+  const skipped = expiredMeanwhile(changes, row, now)
   if (row.cancelRequested !== null) {
     end('CANCELLED', null)
   } else if (newer !== undefined) {
     end('SUPERSEDED', newer)
+  } else if (skipped !== undefined) {
+    end(skipped, null)
   } else if (row.suspicion >= exclusiveSuspicion && diedAlone(changes, row, now)) {
     end('FAILED', null)
     changes.report({
@@ -69,6 +79,17 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
   }
   changes.releaseNext(newer ?? null)
   return false
+}
+
+/**
+ * Nobody can say whether its handler had begun, either: so a time to live goes on to count unless an earlier attempt is
+ * known to have begun, and with that its row has gone.
+ */
+function expiredMeanwhile(changes: Changes, row: InterruptedRow, now: number): SkippedState | undefined {
+  const policy = parsePolicy(row.policy)
+  const ttlEndsAt = policy?.ttlEndsAt
+  const isFirst = ttlEndsAt !== undefined && changes.writer.expirations.hasTtl(row.seq, ttlEndsAt)
+  return skippedStateAt(policy, isFirst ? 1 : row.attempt + 1, now)
 }
 
 function diedAlone(changes: Changes, row: InterruptedRow, now: number): boolean {

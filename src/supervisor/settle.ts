@@ -10,7 +10,6 @@ import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { addJob, factsOf } from './enqueue.ts'
-import { skip } from './expire.ts'
 import { failAttempt } from './fail-attempt.ts'
 import { finish, putBack } from './finish.ts'
 import { keepLeavings } from './leavings.ts'
@@ -40,7 +39,8 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
   for (const end of outcomes.others) {
     const claim = batch.claims[end.index]
     if (claim === undefined || !batch.holds(claim)) continue
-    claim.jobType.observe(batch.control.costMs(end.index))
+    // One that has not run says nothing of what the others take.
+    if (end.kind !== 'expired') claim.jobType.observe(batch.control.costMs(end.index))
     if (end.leavings !== undefined) keepLeavings(changes, claim, end.leavings)
     applyEnd(changes, claim, end, startedAt(end.index), now)
   }
@@ -113,7 +113,7 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
       failAttempt(changes, claim, { cause: end.cause, error: end.error }, end.verdict, startedAt, now)
       return
     case 'expired':
-      skip(changes, claim, now)
+      putBack(changes, claim, { runAt: undefined, startedAt: null, now, suspicion: claim.suspicion })
       return
     case 'interrupted':
       putBack(changes, claim, { runAt: now + interruptedDelayMs, startedAt, now, suspicion: 0 })
@@ -166,6 +166,7 @@ function settleDone(
 /** The job is recorded as DONE. */
 function endDone(changes: Changes, claim: Claim, result: string | undefined): void {
   changes.claims.end(claim)
+  changes.forgetTimes(claim.seq, claim.policy)
   changes.reportSettled(claim, () => ({ state: 'DONE', result, failure: undefined, supersededBy: undefined }))
   changes.releaseNext(claim.fate.supersededBy)
 }

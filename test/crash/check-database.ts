@@ -44,6 +44,8 @@ const rules: Readonly<Record<string, string>> = {
     WHERE last_seq <> (SELECT max(seq) FROM jobs WHERE subject_key = subject.subject_key)`,
   'attempts are those of existing jobs':
     'SELECT seq, attempt FROM attempts AS one WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE seq = one.seq AND attempt >= one.attempt)',
+  'who has ended runs out of time no more, unless it was cancelled in bulk': `SELECT seq FROM expirations AS one
+    WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE seq = one.seq AND (${live} OR state = 'CANCELLED'))`,
   'idempotency keys are those of existing jobs':
     'SELECT idempotency_key FROM idempotency_keys AS one WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE seq = one.seq)',
   'no number is above the highest ever given':

@@ -32,6 +32,8 @@ interface Engines {
   open(options?: Partial<Omit<EngineOptions, 'jobs'>>): Promise<Scripted>
   /** Has another engine stopped, and its database checked, after the test. */
   keep<Kept extends AnyEngine>(engine: Kept, name?: string): Kept
+  /** Changes the database `tasks.db`, which no engine has open. */
+  change(sql: string): void
   /** A new listener to what handlers announce. */
   readonly stage: Stage
 }
@@ -77,6 +79,11 @@ export function useEngines(): Engines {
     keep(engine, name = 'tasks.db') {
       opened.push({ engine, path: pathOf(name) })
       return engine
+    },
+    change(sql) {
+      const database = new Connection(pathOf('tasks.db'))
+      database.exec(sql)
+      database.close()
     },
     get stage() {
       stage ??= new Stage()

@@ -1,5 +1,6 @@
 /**
- * The life of jobs, as plainly as it can be said: lists and maps, no store, no threads, no time.
+ * The life of jobs, as plainly as it can be said: lists and maps, no store, no threads, and of time only that it
+ * passes.
  *
  * One job, the plug, holds up the only thread; behind it jobs are added, superseded, cancelled and retried, and none of
  * them begins. When the plug is pulled all of them run to their end. So at each step it is known what every job is.
@@ -14,6 +15,8 @@ export interface NewModelJob {
   readonly onRunning?: 'finish'
   readonly key?: string
   readonly priority?: number
+  /** A deadline that is past; or so short a time to live that it ends before the plug does. */
+  readonly time?: 'none-left' | 'short'
 }
 
 export type ModelState =
@@ -26,6 +29,8 @@ export type ModelState =
   | 'FAILED'
   | 'CANCELLED'
   | 'SUPERSEDED'
+  | 'SKIPPED_TTL'
+  | 'SKIPPED_DEADLINE'
 
 export interface ModelJob {
   readonly number: number
@@ -36,6 +41,7 @@ export interface ModelJob {
   readonly generation: number | undefined
   readonly priority: number
   readonly retriedFrom: number | undefined
+  readonly isShort: boolean
   state: ModelState
   supersededBy: number | undefined
   failures: number
@@ -79,8 +85,16 @@ export class QueueModel {
     const first = job.key === undefined ? undefined : this.#keys.get(job.key)
     if (first !== undefined) return { job: first, isNew: false }
     const added = this.#add(job, undefined)
+    if (added.isNew && isWaiting(added.job) && job.time === 'none-left') added.job.state = 'SKIPPED_DEADLINE'
     if (job.key !== undefined) this.#keys.set(job.key, added.job)
     return added
+  }
+
+  /** Gives the jobs whose time runs out now. */
+  passTime(): ModelJob[] {
+    const expired = this.jobs.filter((job) => isWaiting(job) && job.isShort)
+    for (const job of expired) job.state = 'SKIPPED_TTL'
+    return expired
   }
 
   retry(job: ModelJob): ModelJob {
@@ -139,6 +153,7 @@ export class QueueModel {
         generation,
         priority: job.priority ?? (job.script === 'plug' ? 100 : 0),
         retriedFrom: retried?.number,
+        isShort: job.time === 'short',
         state: 'waiting',
         supersededBy: undefined,
         failures: 0,

@@ -39,6 +39,7 @@ class Add implements Step {
       if (isNew && handle !== undefined) real.follow(job, handle)
       else expect(handle?.id).toBe(real.ids[job.number])
     }
+    await real.outcomesOf(model.passTime())
     await real.expectLike(model)
   }
 
@@ -160,6 +161,7 @@ const spec: fc.Arbitrary<NewModelJob> = fc.record(
     onRunning: fc.constant('finish'),
     key: fc.constantFrom('k1', 'k2', 'k3', 'k4'),
     priority: fc.integer({ min: -3, max: 3 }),
+    time: fc.constantFrom('none-left', 'short'),
   },
   { requiredKeys: ['script'] },
 )

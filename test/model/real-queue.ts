@@ -69,6 +69,11 @@ export class RealQueue implements AsyncDisposable {
     this.#follow(job, handle as Followed)
   }
 
+  /** Comes back once the engine has told how these jobs ended. */
+  async outcomesOf(jobs: readonly ModelJob[]): Promise<void> {
+    await Promise.all(jobs.map(({ number }) => this.#outcomes.get(number)))
+  }
+
   async pull(): Promise<void> {
     this.#channel.postMessage('pull')
     await this.#engine.idle()
@@ -126,6 +131,8 @@ export class RealQueue implements AsyncDisposable {
       FAILED: count('FAILED'),
       CANCELLED: count('CANCELLED'),
       SUPERSEDED: count('SUPERSEDED'),
+      SKIPPED_TTL: count('SKIPPED_TTL'),
+      SKIPPED_DEADLINE: count('SKIPPED_DEADLINE'),
     })
   }
 
@@ -192,6 +199,9 @@ function outcomeOf({ state, script, number, payload }: ModelJob): Outcome {
       return { code: 'JOB_CANCELLED' }
     case 'SUPERSEDED':
       return { code: 'SUPERSEDED' }
+    case 'SKIPPED_TTL':
+    case 'SKIPPED_DEADLINE':
+      return { code: 'JOB_SKIPPED' }
     case 'waiting':
     case 'behind':
     case 'plugging':
@@ -199,7 +209,7 @@ function outcomeOf({ state, script, number, payload }: ModelJob): Outcome {
   }
 }
 
-function optionsOf({ subject, generation, onConflict, onRunning, key, priority }: NewModelJob) {
+function optionsOf({ subject, generation, onConflict, onRunning, key, priority, time }: NewModelJob) {
   return {
     ...(subject === undefined ? {} : { subjectKey: subject }),
     ...(subject === undefined || generation === undefined ? {} : { generation }),
@@ -207,5 +217,6 @@ function optionsOf({ subject, generation, onConflict, onRunning, key, priority }
     ...(onRunning === undefined ? {} : { onRunning }),
     ...(key === undefined ? {} : { idempotencyKey: key }),
     ...(priority === undefined ? {} : { priority }),
+    ...(time === undefined ? {} : time === 'short' ? { ttlMs: 1 } : { deadline: 0 }),
   }
 }
