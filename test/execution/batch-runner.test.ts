@@ -202,6 +202,27 @@ test('overlapping jobs run across the end of a batch, up to the smallest overlap
   expect(scene.laidDown).toEqual([0, 0, 1])
 })
 
+test('a job whose time has run out when its turn comes is not begun', async () => {
+  const scene = stage({ SLOW: () => scene.passMs(50) })
+  const details = (notAfter: number | undefined) => ({
+    attempt: 1,
+    queue: 'default',
+    subjectKey: undefined,
+    generation: undefined,
+    notAfter,
+  })
+  const task = batch(1, 'SLOW', 'SLOW', 'SLOW', 'SLOW')
+  // The clock stands at 1,000 when the first one begins.
+  const rest = await scene.runner.run({
+    ...task,
+    details: [details(1_000), details(1_049), details(1_050), details(undefined)],
+  })
+  const outcomes = [...scene.sent, rest]
+  expect(outcomes.flatMap(({ succeeded }) => succeeded)).toEqual([0, 2, 3])
+  expect(outcomes.flatMap(({ others }) => others)).toMatchObject([{ kind: 'expired', index: 1 }])
+  expect([task.block.isWaiting(1), task.block.isStarted(1)]).toEqual([false, false])
+})
+
 test('a job that was taken back is passed over', async () => {
   const ran: string[] = []
   const scene = stage({
