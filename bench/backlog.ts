@@ -3,7 +3,7 @@ import { defaultQueue } from '../src/job/spec.ts'
 import { closeWriter } from '../src/store/close.ts'
 import { type Database, openWriter } from '../src/store/open.ts'
 import { writeSql } from '../src/store/write-statements.ts'
-import { stampJobType } from './workload.ts'
+import { spinJobType, stampJobType } from './workload.ts'
 
 export interface BacklogSizes {
   /** The first numbers. */
@@ -15,18 +15,33 @@ export interface BacklogSizes {
 /** Some time in the past. */
 const firstCreatedAt = 1_700_000_000_000
 
-/** A path as payload: the rows are about as long as those of real work. */
-const rowsSql = (columns: string, values: string): string => `
+/** A path in the payload: the rows are about as long as those of real work. */
+const rowsSql = (jobType: string, columns: string, values: string): string => `
   INSERT INTO jobs (seq, job_type, payload, created_at, ${columns})
   WITH RECURSIVE numbers (seq) AS (SELECT @first UNION ALL SELECT seq + 1 FROM numbers WHERE seq < @last)
-  SELECT seq, '${stampJobType}', printf('{"path":"packages/package-%d/src/module-%d.ts"}', seq % 97, seq),
+  SELECT seq, '${jobType}', printf('{"ms":2,"path":"packages/package-%d/src/module-%d.ts"}', seq % 97, seq),
     ${firstCreatedAt} + seq, ${values} FROM numbers`
 
-const finishedSql = rowsSql(
-  'state, attempt, started_at, finished_at',
-  `'DONE', 1, ${firstCreatedAt} + seq + 2, ${firstCreatedAt} + seq + 7`,
-)
-const queuedSql = rowsSql('state, waits_for', "'QUEUED', 'turn'")
+/** What the rows are that are added. Of `tagged` a share has the tag; all of them are queued, and take two milliseconds each. */
+export type RowKind = 'finished' | 'queued' | 'tagged'
+
+export const sharedTag = 'feature-x'
+/** So many of so many have the tag, spread among the others. */
+export const taggedShare = { tagged: 7, of: 60 } as const
+
+const insertSql: Readonly<Record<RowKind, string>> = {
+  finished: rowsSql(
+    stampJobType,
+    'state, attempt, started_at, finished_at',
+    `'DONE', 1, ${firstCreatedAt} + seq + 2, ${firstCreatedAt} + seq + 7`,
+  ),
+  queued: rowsSql(stampJobType, 'state, waits_for', "'QUEUED', 'turn'"),
+  tagged: rowsSql(
+    spinJobType,
+    'state, waits_for, user_tag',
+    `'QUEUED', 'turn', CASE WHEN seq % ${taggedShare.of} < ${taggedShare.tagged} THEN '${sharedTag}' END`,
+  ),
+}
 
 /** Only those that have run since: the others are as they were. */
 const queuedAgainSql = `UPDATE jobs SET state = 'QUEUED', waits_for = 'turn', attempt = 0, started_at = NULL,
@@ -34,19 +49,12 @@ const queuedAgainSql = `UPDATE jobs SET state = 'QUEUED', waits_for = 'turn', at
   WHERE seq > @finished AND (state <> 'QUEUED' OR attempt > 0)`
 
 /** Adds `rows` rows after those that are there. */
-export function addRows(
-  path: string,
-  state: 'DONE' | 'QUEUED',
-  { finished, queued }: BacklogSizes,
-  rows: number,
-): void {
+export function addRows(path: string, kind: RowKind, { finished, queued }: BacklogSizes, rows: number): void {
   const first = finished + queued + 1
   const last = finished + queued + rows
-  change(
-    path,
-    { finished: finished + (state === 'DONE' ? rows : 0), queued: queued + (state === 'QUEUED' ? rows : 0) },
-    (database) => database.prepare(state === 'DONE' ? finishedSql : queuedSql).run({ first, last }),
-  )
+  const added =
+    kind === 'finished' ? { finished: finished + rows, queued } : { finished, queued: queued + rows }
+  change(path, added, (database) => database.prepare(insertSql[kind]).run({ first, last }))
 }
 
 /** Makes the backlog what it was before jobs of it were run. */

@@ -7,6 +7,7 @@ import { type Scenario, toFigure } from './scenario.ts'
 import { backlog } from './scenarios/backlog.ts'
 import { burst } from './scenarios/burst.ts'
 import { cancel } from './scenarios/cancel.ts'
+import { cancelMany } from './scenarios/cancel-many.ts'
 import { cpu } from './scenarios/cpu.ts'
 import { enqueue } from './scenarios/enqueue.ts'
 import { floor } from './scenarios/floor.ts'
@@ -24,6 +25,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   latency,
   burst,
   cancel,
+  'cancel-many': cancelMany,
   supersede,
   backlog,
   index,

@@ -30,6 +30,7 @@ export const trials = {
   'engine-backlog': () => import('./trials/engine-backlog.ts'),
   'engine-burst': () => import('./trials/engine-burst.ts'),
   'engine-cancel': () => import('./trials/engine-cancel.ts'),
+  'engine-cancel-many': () => import('./trials/engine-cancel-many.ts'),
   'engine-enqueue': () => import('./trials/engine-enqueue.ts'),
   'engine-hash': () => import('./trials/engine-hash.ts'),
   'engine-latency': () => import('./trials/engine-latency.ts'),

@@ -6,6 +6,9 @@ import { hashFor } from './hash.ts'
 /** Its result is when its handler began, by the monotonic clock. */
 export const stampJobType = 'STAMP'
 
+/** Uses its thread for as many milliseconds as its payload says. */
+export const spinJobType = 'SPIN'
+
 /** What POLL and DEAF tell, and over which channel. */
 export interface CancelMark {
   readonly kind: 'began' | 'saw'
@@ -53,7 +56,7 @@ export default defineJobs(import.meta.url, {
       for (;;);
     },
   },
-  SPIN: {
+  [spinJobType]: {
     // The same.
     run(payload) {
       const endMs = systemClock.monotonicMs() + (payload as SpinPayload).ms

@@ -79,13 +79,13 @@ async function fill(
   { finished, queued }: BacklogSizes,
 ): Promise<void> {
   for (let done = 0; done < finished; done += rowsAtOnce) {
-    const add = { state: 'DONE', rows: Math.min(rowsAtOnce, finished - done) } as const
+    const add = { kind: 'finished', rows: Math.min(rowsAtOnce, finished - done) } as const
     await runTrial('backlog-rows', { path, sizes: { finished: done, queued: 0 }, add })
     tell(
       `${(done + add.rows).toLocaleString('en')} of ${finished.toLocaleString('en')} finished jobs are there`,
     )
   }
-  const add = { state: 'QUEUED', rows: queued } as const
+  const add = { kind: 'queued', rows: queued } as const
   await runTrial('backlog-rows', { path, sizes: { finished, queued: 0 }, add })
 }
 
@@ -126,7 +126,7 @@ function claimEmpty(settings: ScenarioSettings, claims: ClaimParameters) {
     await runTrial('backlog-rows', {
       path,
       sizes: { finished: 0, queued: 0 },
-      add: { state: 'QUEUED', rows },
+      add: { kind: 'queued', rows },
     })
     return runTrial('claim-backlog', { ...claims, path })
   })
