@@ -19,6 +19,8 @@ export interface Tuning {
   readonly recycleAfterJobs: number
   /** The same for one that holds more MB of heap and buffers after a batch, 0 (never) to 65,536. Default 0. `SEMANTICA_RECYCLE_ABOVE_MB` */
   readonly recycleAboveMb: number
+  /** By how much a pool thread lets others go before it where cores are short (Linux), 0 to 19. Default 5. `SEMANTICA_THREAD_NICENESS` */
+  readonly threadNiceness: number
   /** Default `process`. `SEMANTICA_DURABILITY` */
   readonly durability: Durability
   /** How long `stop` waits for running jobs, in milliseconds, 0 to 3,600,000. Default 10,000. `SEMANTICA_STOP_GRACE_MS` */
@@ -105,6 +107,13 @@ const numberOptions = {
     minimum: 0,
     maximum: 65_536,
     fallback: () => 0,
+  },
+  threadNiceness: {
+    variable: 'SEMANTICA_THREAD_NICENESS',
+    minimum: 0,
+    maximum: 19,
+    // Enough for the host and the supervisor to be heard at once beside as many busy threads as there are cores.
+    fallback: () => 5,
   },
   stopGraceMs: {
     variable: 'SEMANTICA_STOP_GRACE_MS',
@@ -225,6 +234,7 @@ export function readTuning(
     threadMemoryMb: number('threadMemoryMb'),
     recycleAfterJobs: number('recycleAfterJobs'),
     recycleAboveMb: number('recycleAboveMb'),
+    threadNiceness: number('threadNiceness'),
     stopGraceMs: number('stopGraceMs'),
     maxPendingJobs: number('maxPendingJobs'),
     maxPendingCharacters: number('maxPendingCharacters'),

@@ -63,6 +63,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'maxPendingJobs',
   'maxPendingCharacters',
   'jobLogBytes',
+  'threadNiceness',
   'logLevel',
 ])
 
@@ -119,6 +120,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       recycleAfterJobs: tuning.recycleAfterJobs,
       recycleAboveMb: tuning.recycleAboveMb,
       jobLogBytes: tuning.jobLogBytes,
+      threadNiceness: tuning.threadNiceness,
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,

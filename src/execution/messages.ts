@@ -25,6 +25,8 @@ export interface GreetTask {
   readonly database: string
   /** Size of a job's log, from which it goes on in a new file. */
   readonly jobLogBytes: number
+  /** By so much it lets other threads of the machine go before it. */
+  readonly niceness: number
 }
 
 export type GreetReply =

@@ -6,6 +6,7 @@
 import { getHeapStatistics } from 'node:v8'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
+import { makeThreadNicer } from '../actor/thread-priority.ts'
 import { afterThisTurn, systemClock } from '../clock.ts'
 import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
@@ -43,6 +44,7 @@ export async function runTask(task: PoolTask): Promise<GreetReply | BatchReply> 
 }
 
 async function greet(task: GreetTask): Promise<GreetReply> {
+  makeThreadNicer(task.niceness)
   try {
     captureConsole(() => greeted?.runner.current()?.log)
     await loadSetup(task.setupUrl)

@@ -18,6 +18,7 @@ export interface SupervisorStart {
   readonly recycleAfterJobs: number
   readonly recycleAboveMb: number
   readonly jobLogBytes: number
+  readonly threadNiceness: number
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>

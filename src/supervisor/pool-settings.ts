@@ -14,6 +14,8 @@ export interface PoolSettings {
   readonly recycleAfterJobs: number
   /** The same for one that holds more memory after a batch. */
   readonly recycleAboveMb: number
+  /** By so much it lets other threads of the machine go before it. */
+  readonly threadNiceness: number
   /** Real path of the database: the files of jobs lie beside it. */
   readonly database: string
   /** Size of a job's log, from which it goes on in a new file. */
@@ -35,6 +37,7 @@ export function poolSettings(
     threadMemoryMb: start.threadMemoryMb,
     recycleAfterJobs: start.recycleAfterJobs,
     recycleAboveMb: start.recycleAboveMb,
+    threadNiceness: start.threadNiceness,
     database: database.name,
     jobLogBytes: start.jobLogBytes,
     connectActors,

@@ -246,6 +246,7 @@ export class Pool {
       actorPorts,
       database: this.#settings.database,
       jobLogBytes: this.#settings.jobLogBytes,
+      niceness: this.#settings.threadNiceness,
     }
     let reply: GreetReply | BatchReply
     try {

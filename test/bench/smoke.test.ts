@@ -50,6 +50,14 @@ describe('scenarios', () => {
     ],
     ['burst', { others_of_100_ms: figure('ms'), others_of_1000_ms: figure('ms') }],
     ['cancel', { saw_flag_p99_ms: plainFigure('ms'), ended_after_grace_ms: plainFigure('ms') }],
+    [
+      'cancel-many',
+      {
+        cancelled_in_s: plainFigure('s'),
+        acknowledged_p99_ms: plainFigure('ms'),
+        acknowledged_max_ms: plainFigure('ms'),
+      },
+    ],
     ['supersede', { never_ran: plainFigure('%') }],
     ['backlog', { claim_cost: figure('µs/job'), first_job_ms: plainFigure('ms'), rss_mb: plainFigure('MB') }],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
@@ -101,6 +109,7 @@ test('--help lists the scenarios and options', async () => {
     'latency',
     'burst',
     'cancel',
+    'cancel-many',
     'supersede',
     'backlog',
     'index',
@@ -116,7 +125,7 @@ test('--help lists the scenarios and options', async () => {
 test.each([
   [
     [],
-    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, supersede, backlog, index.',
+    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, index.',
   ],
   [['bogus'], 'There is no scenario bogus. Scenarios: floor,'],
   [['toString'], 'There is no scenario toString.'],
