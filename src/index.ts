@@ -12,7 +12,7 @@ export type { FailedAttempt, JobArtifact, JobDetails, JobProgress, JobRecord } f
 export type { JobPage, ListFilter } from './engine/list.ts'
 export type { ActorOption, EngineOptions } from './engine/options.ts'
 export type { SubprocessOptions } from './engine/subprocess-option.ts'
-export type { JobCriteria } from './job/criteria.ts'
+export type { GivenCriteria, JobCriteria } from './job/criteria.ts'
 export type { FinalState, JobState, WaitsFor } from './job/state.ts'
 export * from './jobs.ts'
 export type {

@@ -1,5 +1,5 @@
 import { describe, invalidOption } from '../errors.ts'
-import { checkCancelCriteria, type JobCriteria } from '../job/criteria.ts'
+import { checkCancelCriteria, type GivenCriteria, type JobCriteria } from '../job/criteria.ts'
 import { type DatabaseId, decodeJobId } from '../job/id.ts'
 
 type Wanted =
@@ -7,7 +7,7 @@ type Wanted =
   | { readonly kind: 'matching'; readonly criteria: JobCriteria }
 
 /** What is to be cancelled. @throws OPTION_INVALID, JOB_ID_INVALID */
-export function checkCancel(database: DatabaseId, jobs: string | readonly string[] | JobCriteria): Wanted {
+export function checkCancel(database: DatabaseId, jobs: string | readonly string[] | GivenCriteria): Wanted {
   if (typeof jobs === 'string') return { kind: 'one', seqs: [decodeJobId(database, jobs)] }
   if (isList(jobs)) return { kind: 'several', seqs: jobs.map((jobId) => decodeJobId(database, jobId)) }
   if (typeof jobs !== 'object' || jobs === null)
@@ -16,6 +16,6 @@ export function checkCancel(database: DatabaseId, jobs: string | readonly string
 }
 
 /** Told apart in a way that narrows a readonly array. */
-function isList(jobs: readonly string[] | JobCriteria): jobs is readonly string[] {
+function isList(jobs: readonly string[] | GivenCriteria): jobs is readonly string[] {
   return Array.isArray(jobs)
 }

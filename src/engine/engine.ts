@@ -5,7 +5,7 @@ import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
 import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
-import type { JobCriteria } from '../job/criteria.ts'
+import type { GivenCriteria } from '../job/criteria.ts'
 import {
   type AnyJobDefinition,
   checkFields,
@@ -244,9 +244,9 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    */
   cancel(jobId: string): Promise<CancelAnswer>
   cancel(jobIds: readonly string[]): Promise<CancelAnswer[]>
-  cancel(criteria: JobCriteria): Promise<CancelReport>
+  cancel(criteria: GivenCriteria): Promise<CancelReport>
   async cancel(
-    jobs: string | readonly string[] | JobCriteria,
+    jobs: string | readonly string[] | GivenCriteria,
   ): Promise<CancelAnswer | CancelAnswer[] | CancelReport> {
     const wanted = checkCancel(this.#databaseId, jobs)
     this.#enqueuer.flush()

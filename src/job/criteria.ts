@@ -14,6 +14,14 @@ export interface JobCriteria {
   readonly jobType?: string
 }
 
+/** The same as callers may write it, with the short names of the command line. */
+export interface GivenCriteria extends JobCriteria {
+  /** Short for `userTag`. */
+  readonly tag?: string
+  /** Short for `chainGroupId`. */
+  readonly group?: string
+}
+
 /** What criteria look at. A job keeps it for life, so that who matches once matches always. */
 export interface MatchedFacts {
   readonly userTag: string | null
@@ -37,8 +45,9 @@ const checks: Readonly<Record<keyof JobCriteria, (value: unknown) => void>> = {
  *
  * @throws OPTION_INVALID naming the field
  */
-export function checkCancelCriteria(criteria: JobCriteria): JobCriteria {
-  checkFields('criteria', criteria)
+export function checkCancelCriteria(given: GivenCriteria): JobCriteria {
+  checkFields('criteria', given)
+  const criteria = withFullNames(given)
   const names = Object.keys(criteria)
   if (names.length === 0)
     throw invalidOption('criteria', 'an object without fields', `at least one of ${allowedNames}`)
@@ -49,6 +58,22 @@ export function checkCancelCriteria(criteria: JobCriteria): JobCriteria {
     checks[name](criteria[name])
   }
   return { ...criteria }
+}
+
+const shortNames = [
+  ['tag', 'userTag'],
+  ['group', 'chainGroupId'],
+] as const
+
+/** @throws OPTION_INVALID when something is given by both of its names */
+function withFullNames(given: GivenCriteria): JobCriteria {
+  const { tag: _tag, group: _group, ...criteria } = given
+  for (const [short, name] of shortNames) {
+    if (!Object.hasOwn(given, short)) continue
+    if (Object.hasOwn(given, name)) throw invalidOption(short, `given beside ${name}`, 'one of the two')
+    Object.assign(criteria, { [name]: given[short] })
+  }
+  return criteria
 }
 
 export function matchesCriteria(criteria: JobCriteria, job: MatchedFacts): boolean {

@@ -1,7 +1,15 @@
-/** Thousands of jobs of which many do what no job should: each ends as its script says, and harms no other. */
+/**
+ * Goal: thousands of jobs of which many do what no job should. Each ends as its script says, harms no other, and leaves
+ * nothing: no thread, no process, no open file, no log beyond its bound. Method: handlers and programs that misbehave in
+ * every way there is, mixed at random, over real threads and processes.
+ */
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
+import type { JobDetails } from '../../src/engine/job-record.ts'
 import { expectFullPool, useEngines } from '../engine/open-engine.ts'
+import { livingWith, uniqueSeconds } from '../engine/program-voices.ts'
 import misbehaving from '../fixtures/jobs/misbehaving.ts'
 import { isFull, randomFrom, seed } from './effort.ts'
 
@@ -10,38 +18,67 @@ const engines = useEngines()
 type Type = keyof typeof misbehaving.definitions
 
 interface Script {
+  readonly type: Type
   /** Of a thousand jobs. */
   readonly share: number
   readonly state: 'DONE' | 'FAILED' | 'CANCELLED'
   /** Of its failed attempts, in order. */
   readonly causes: readonly string[]
+  /** What a program is to do. */
+  readonly shell?: string
+  readonly timeoutMs?: number
 }
 
-const scripts: Readonly<Record<Type, Script>> = {
-  SUCCEEDS: { share: 780, state: 'DONE', causes: [] },
-  FAILS_ONCE: { share: 60, state: 'DONE', causes: ['THREW'] },
-  THROWS: { share: 60, state: 'FAILED', causes: ['THREW'] },
-  RETURNS_JUNK: { share: 30, state: 'FAILED', causes: ['INVALID_RESULT'] },
-  HEEDS_CANCEL: { share: 20, state: 'CANCELLED', causes: [] },
-  THROWS_LATER: { share: 10, state: 'FAILED', causes: ['THREW'] },
-  THROWS_AFTER_ITS_END: { share: 10, state: 'DONE', causes: [] },
-  SPINS: { share: 8, state: 'FAILED', causes: ['TIMED_OUT'] },
-  HANGS: { share: 8, state: 'FAILED', causes: ['TIMED_OUT'] },
-  IGNORES_CANCEL: { share: 8, state: 'CANCELLED', causes: ['CANCELLED'] },
-  EXITS: { share: 4, state: 'FAILED', causes: ['EXITED', 'EXITED'] },
-  EXHAUSTS: { share: 2, state: 'FAILED', causes: ['OUT_OF_MEMORY', 'OUT_OF_MEMORY'] },
+/** What the programs sleep for; their children are known by it. */
+const seconds = uniqueSeconds()
+
+const scripts: readonly Script[] = [
+  { type: 'SUCCEEDS', share: 700, state: 'DONE', causes: [] },
+  { type: 'FAILS_ONCE', share: 60, state: 'DONE', causes: ['THREW'] },
+  { type: 'THROWS', share: 60, state: 'FAILED', causes: ['THREW'] },
+  { type: 'RETURNS_JUNK', share: 30, state: 'FAILED', causes: ['INVALID_RESULT'] },
+  { type: 'HEEDS_CANCEL', share: 20, state: 'CANCELLED', causes: [] },
+  { type: 'FLOODS_ITS_LOG', share: 20, state: 'DONE', causes: [] },
+  { type: 'THROWS_LATER', share: 10, state: 'FAILED', causes: ['THREW'] },
+  { type: 'THROWS_AFTER_ITS_END', share: 10, state: 'DONE', causes: [] },
+  { type: 'SPINS', share: 8, state: 'FAILED', causes: ['TIMED_OUT'] },
+  { type: 'HANGS', share: 8, state: 'FAILED', causes: ['TIMED_OUT'] },
+  { type: 'IGNORES_CANCEL', share: 8, state: 'CANCELLED', causes: ['CANCELLED'] },
+  { type: 'EXITS', share: 4, state: 'FAILED', causes: ['EXITED', 'EXITED'] },
+  { type: 'EXHAUSTS', share: 2, state: 'FAILED', causes: ['OUT_OF_MEMORY', 'OUT_OF_MEMORY'] },
+  { ...program('echo done'), share: 20 },
+  { ...program('exit 3'), share: 10, state: 'FAILED', causes: ['THREW'] },
+  { ...program(`sleep ${seconds} & (sleep ${seconds} &)`), share: 10 },
+  { ...program(`setsid sleep ${seconds} & (setsid sh -c 'trap "" TERM; sleep ${seconds}' &)`), share: 10 },
+  {
+    ...program(`trap "" TERM; setsid sleep ${seconds} & while :; do sleep ${seconds}; done`),
+    share: 6,
+    state: 'FAILED',
+    causes: ['TIMED_OUT'],
+    timeoutMs: 100,
+  },
+  { ...program('yes "a line of the flood" | head -c 200000; echo; yes | head -c 200000 >&2'), share: 4 },
+]
+
+function program(shell: string): Omit<Script, 'share'> {
+  return { type: 'PROGRAM', state: 'DONE', causes: [], shell }
 }
 
 const jobsInAll = isFull ? 10_000 : 600
 const atOnce = 200
+const logBytes = 4_096
+const threads = 2
 
-test(`${jobsInAll} jobs that behave as they like (seed ${seed})`, { timeout: 600_000 }, async () => {
+test(`${jobsInAll} jobs that behave as they like (seed ${seed})`, { timeout: 900_000 }, async () => {
+  const database = engines.pathOf('tasks.db')
   const engine = engines.keep(
     await Engine.start({
       jobs: misbehaving,
-      database: engines.pathOf('tasks.db'),
-      threads: 2,
+      database,
+      threads,
       threadMemoryMb: 48,
+      jobLogBytes: logBytes,
+      subprocess: { outputBytes: logBytes },
       logLevel: 'silent',
     }),
   )
@@ -53,43 +90,101 @@ test(`${jobsInAll} jobs that behave as they like (seed ${seed})`, { timeout: 600
     const isToCancel = message.jobType === 'IGNORES_CANCEL' || message.jobType === 'HEEDS_CANCEL'
     if (isToCancel) cancelled.push(engine.cancel(message.jobId))
   })
-  const jobs: { readonly id: string; readonly type: Type }[] = []
-  for (const types of inGroups(shuffledTypes())) {
-    const added = await engine.enqueueMany(types.map((type) => ({ type })))
-    for (const [index, type] of types.entries()) jobs.push({ id: added[index]?.id ?? '', type })
+  const enqueue = async (group: readonly Script[]) => {
+    const added = await engine.enqueueMany(
+      group.map(({ type, shell, timeoutMs }) =>
+        shell === undefined
+          ? { type }
+          : {
+              type,
+              payload: { args: [shell] },
+              options: timeoutMs === undefined ? {} : { timeoutMs },
+            },
+      ),
+    )
     await Promise.allSettled(added.map((job) => job.result()))
+    return group.map((script, index) => ({ id: added[index]?.id ?? '', script }))
+  }
+  // What is opened once and kept is there before anything is counted: by one of each, a look at a job, and as much as
+  // makes the checkpointer begin.
+  const [one] = await enqueue(scripts)
+  await engine.get(one?.id ?? '')
+  const payload = 'x'.repeat(50_000)
+  await engine.enqueueMany(
+    Array.from({ length: 500 }, () => ({ type: 'SUCCEEDS', payload }) as const).values(),
+  )
+  await engine.idle()
+  await expectFullPool(engine, threads)
+  const before = countOwn()
+
+  const jobs: { readonly id: string; readonly script: Script }[] = []
+  let memoryMb = 0
+  for (const group of inGroups(shuffled())) {
+    jobs.push(...(await enqueue(group)))
+    // Threads have died of everything by then, and their memory may have come and gone.
+    if (jobs.length <= jobsInAll / 2) memoryMb = Math.max(memoryMb, process.memoryUsage.rss() / 1e6)
   }
   await engine.idle()
   await Promise.all(cancelled)
 
-  for (const { id, type } of jobs) {
-    const details = await engine.get(id)
-    const { state, causes } = scripts[type]
-    const found = { type, state: details?.state, causes: details?.failedAttempts.map(({ cause }) => cause) }
-    expect(found).toEqual({ type, state, causes })
-    // Each attempt began once, and none after the one that its outcome names. One may have gone with a thread that others
-    // had ended: it is not charged, and counted.
-    const begun = attempts.get(id) ?? []
-    expect(new Set(begun).size).toBe(begun.length)
-    expect(Math.max(...begun)).toBe(details?.attempt)
-  }
-  // The pool is whole again, and works.
-  await expectFullPool(engine, 2)
+  for (const { id, script } of jobs) checkEnd(script, await engine.get(id), attempts.get(id) ?? [])
+  // The pool is whole again, and works; everything else is as it was.
+  await expectFullPool(engine, threads)
   expect(await (await engine.enqueue('SUCCEEDS')).result()).toBe('done')
+  expect(livingWith(seconds)).toEqual([])
+  await expectNoMoreThan(before)
+  expect(process.memoryUsage.rss() / 1e6).toBeLessThan(memoryMb + 50)
+  for (const size of logSizes(`${database}-files`)) expect(size).toBeLessThanOrEqual(logBytes + 1_000)
 })
 
-function shuffledTypes(): Type[] {
-  const random = randomFrom(seed)
-  const types = Object.entries(scripts).flatMap(([type, { share }]) =>
-    // The boundary: the table has these keys.
-    new Array<Type>(Math.max(1, Math.round((share * jobsInAll) / 1_000))).fill(type as Type),
-  )
-  return types
-    .map((type) => ({ type, order: random() }))
-    .sort((one, other) => one.order - other.order)
-    .map(({ type }) => type)
+function checkEnd(script: Script, details: JobDetails | undefined, begun: readonly number[]): void {
+  const { type, shell, state, causes } = script
+  const found = { state: details?.state, causes: details?.failedAttempts.map(({ cause }) => cause) }
+  expect({ type, shell, ...found }).toEqual({ type, shell, state, causes })
+  if (shell !== undefined) return
+  // Each attempt began once, and none after the one that its outcome names. One may have gone with a thread that others
+  // had ended: it is not charged, and counted.
+  expect(new Set(begun).size).toBe(begun.length)
+  expect(Math.max(...begun)).toBe(details?.attempt)
 }
 
-function* inGroups(types: readonly Type[]): Generator<Type[]> {
-  for (let first = 0; first < types.length; first += atOnce) yield types.slice(first, first + atOnce)
+/** Threads, open files and handles of this process. */
+function countOwn() {
+  return {
+    threads: readdirSync('/proc/self/task').length,
+    openFiles: readdirSync('/proc/self/fd').length,
+    handles: process.getActiveResourcesInfo().filter((kind) => kind !== 'Immediate').length,
+  }
+}
+
+/** A thread that has been ended closes its files a little later. */
+async function expectNoMoreThan(before: ReturnType<typeof countOwn>): Promise<void> {
+  for (let turn = 0; turn < 20_000; turn++) {
+    const now = countOwn()
+    if (now.threads <= before.threads && now.openFiles <= before.openFiles && now.handles <= before.handles)
+      return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(countOwn()).toEqual(before)
+}
+
+function logSizes(folder: string): number[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => statSync(join(entry.parentPath, entry.name)).size)
+}
+
+function shuffled(): Script[] {
+  const random = randomFrom(seed)
+  return scripts
+    .flatMap((script) =>
+      new Array<Script>(Math.max(1, Math.round((script.share * jobsInAll) / 1_000))).fill(script),
+    )
+    .map((script) => ({ script, order: random() }))
+    .sort((one, other) => one.order - other.order)
+    .map(({ script }) => script)
+}
+
+function* inGroups(all: readonly Script[]): Generator<Script[]> {
+  for (let first = 0; first < all.length; first += atOnce) yield all.slice(first, first + atOnce)
 }

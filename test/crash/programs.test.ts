@@ -13,32 +13,33 @@ import { EngineProcess } from './engine-process.ts'
 const place = usePlace()
 const voices = useVoices()
 
-function begin(database: string): EngineProcess {
-  return EngineProcess.host({ database, threads: 2, programs: true })
+function begin(database: string, programs = 4): EngineProcess {
+  return EngineProcess.host({ database, threads: 2, programs })
 }
 
 test('a killed engine leaves its programs to the next one, which ends them before it runs any job', async () => {
   const database = place.pathOf('tasks.db')
   const voice = voices.hear(place.pathOf('voice'))
   const seconds = uniqueSeconds()
+  const programs = isFull ? 50 : 6
   const script = `if [ "$SEMANTICA_ATTEMPT" = 1 ]; then
       sleep ${seconds} & setsid sleep ${seconds} & env -i sleep ${seconds} &
       echo "up" > "$VOICE"; trap "" TERM; while :; do sleep ${seconds}; done
     fi
     echo "again $(pgrep -fc '^sleep ${seconds}')" > "$VOICE"`
-  await using killed = begin(database)
+  await using killed = begin(database, programs)
   await killed.line('ready')
   const jobs: string[] = []
-  for (let count = 0; count < 3; count++)
+  for (let count = 0; count < programs; count++)
     jobs.push(await killed.enqueue('SHELL', { args: [script], env: { VOICE: voice.path } }))
-  await voice.said('up', 3)
+  await voice.said('up', programs)
   await killed.kill()
   // Nobody is there to end them.
-  expect(livingWith(seconds).length).toBeGreaterThanOrEqual(9)
-  await using next = begin(database)
+  expect(livingWith(seconds).length).toBeGreaterThanOrEqual(3 * programs)
+  await using next = begin(database, programs)
   await next.ask({ kind: 'idle' })
   expect(livingWith(seconds)).toEqual([])
-  expect(await voice.said('again', 3)).toEqual(['again 0', 'again 0', 'again 0'])
+  expect(new Set(await voice.said('again', programs))).toEqual(new Set(['again 0']))
   for (const jobId of jobs)
     expect(await next.ask({ kind: 'get', jobId })).toMatchObject({ state: 'DONE', attempt: 2, causes: [] })
   await next.leave()

@@ -30,6 +30,8 @@ async function statesOf(engine: Engine): Promise<Record<string, string>> {
 test.each([
   [{ userTag: 'red' }, ['a', 'b', 'e']],
   [{ chainGroupId: 'g1' }, ['a', 'c']],
+  [{ tag: 'red', group: 'g1' }, ['a']],
+  [{ group: 'g1' }, ['a', 'c']],
   [{ queue: 'slow' }, ['b', 'd']],
   [{ subjectPrefix: 'file:' }, ['c', 'd']],
   [{ jobType: 'OK_AGAIN' }, ['e', 'f']],
@@ -245,7 +247,10 @@ test('bad criteria are refused, naming the field', async () => {
   const engine = await engines.open({ threads: 1 })
   for (const [field, criteria] of [
     ['criteria', {}],
-    ['tag', { tag: 'x' }],
+    ['tag', { tag: 'x', userTag: 'x' }],
+    ['userTag', { tag: '' }],
+    ['chainGroupId', { group: undefined, queue: 'default' }],
+    ['label', { label: 'x' }],
     ['state', { userTag: 'x', state: 'QUEUED' }],
     ['userTag', { userTag: undefined, queue: 'default' }],
     ['userTag', { userTag: '' }],
