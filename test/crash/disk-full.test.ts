@@ -113,6 +113,31 @@ test.skipIf(unshare === undefined)(
   },
 )
 
+test.skipIf(unshare === undefined)(
+  'a full disk for the files of jobs fails neither them nor others, and is told (needs a mount namespace)',
+  async () => {
+    const database = place.pathOf('tasks.db')
+    const folder = `${database}-files`
+    mkdirSync(folder)
+    await using host = EngineProcess.host({ database, threads: 2 }, onSmallDisk(unshare ?? '', folder))
+    await host.line('ready')
+    const path = `${folder}/ballast`
+    await host.ask({ kind: 'fill', path })
+    const cramped = await host.enqueue('LEAVES_FILES')
+    await host.line(`artifact ${cramped} ARTIFACT_FAILED`)
+    await host.line(`log failed ${cramped}`)
+    await host.line(`reported ${cramped} DONE`)
+    await host.ask({ kind: 'free', path })
+    const roomy = await host.enqueue('LEAVES_FILES')
+    await host.line(`artifact ${roomy} kept`)
+    await host.line(`reported ${roomy} DONE`)
+    expect(host.journal).not.toContain(`log failed ${roomy}`)
+    await host.ask({ kind: 'stop', graceMs: 1_000 })
+    await host.leave()
+    expect(checkDatabase(database)).toEqual([])
+  },
+)
+
 test('a file that may not grow refuses new jobs, and a kill then loses nothing', async () => {
   const database = place.pathOf('tasks.db')
   // 1,000 blocks of 1,024 bytes for each file: enough for the database as it is made, and for the first jobs.
