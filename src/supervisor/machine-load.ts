@@ -99,20 +99,25 @@ function percentOf(taken: number, allowed: number): number {
 }
 
 function thisMachine(): MachineSource {
-  return process.platform === 'linux' ? new LinuxMachine(readText) : otherMachine
+  return process.platform === 'linux' ? new LinuxMachine(readText) : machineAsWhole(process.platform)
 }
 
-/** Where there is no `/proc`: the machine as a whole. */
-const otherMachine: MachineSource = {
-  cpu() {
-    const cores = cpus()
-    if (cores.length === 0) return []
-    let usedMs = 0
-    for (const { times } of cores) usedMs += times.user + times.nice + times.sys + times.irq
-    return [{ name: 'machine', cores: cores.length, usedMs }]
-  },
-  memory: () => [{ totalBytes: totalmem(), availableBytes: freemem() }],
-  endedChildrenMs: () => 0,
+/**
+ * Where there is no `/proc`. What is free of the memory says something only where that is what can be had: elsewhere,
+ * as on macOS, the pages of files that could be dropped are not among it, and every machine looks full.
+ */
+export function machineAsWhole(platform: NodeJS.Platform): MachineSource {
+  return {
+    cpu() {
+      const cores = cpus()
+      if (cores.length === 0) return []
+      let usedMs = 0
+      for (const { times } of cores) usedMs += times.user + times.nice + times.sys + times.irq
+      return [{ name: 'machine', cores: cores.length, usedMs }]
+    },
+    memory: () => (platform === 'win32' ? [{ totalBytes: totalmem(), availableBytes: freemem() }] : []),
+    endedChildrenMs: () => 0,
+  }
 }
 
 function cpuMsOfProcess(): number {

@@ -1,8 +1,9 @@
+import { cpus } from 'node:os'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { systemClock } from '../../src/clock.ts'
 import { LinuxMachine } from '../../src/supervisor/linux-machine.ts'
-import { MachineLoad } from '../../src/supervisor/machine-load.ts'
+import { type CpuReading, MachineLoad, machineAsWhole } from '../../src/supervisor/machine-load.ts'
 
 /** A Linux machine of texts, of which time passes by hand. */
 class Rig {
@@ -184,6 +185,28 @@ test('where nothing is told, or nonsense, nothing is known', () => {
 test('this machine tells something', () => {
   const load = new MachineLoad(systemClock)
   const { memoryPercent } = load.read()
+  expect(memoryPercent).toBeGreaterThan(0)
+  expect(memoryPercent).toBeLessThan(100)
+})
+
+test('without /proc the cores are those of the machine, and time passes on them', () => {
+  const machine = machineAsWhole('darwin')
+  const [before] = machine.cpu()
+  const startMs = performance.now()
+  // Ticks of the system are ten milliseconds.
+  while (performance.now() - startMs < 100);
+  const [after] = machine.cpu()
+  const usedMs = ({ usedMs }: CpuReading) => usedMs
+  expect(after && before && usedMs(after) - usedMs(before)).toBeGreaterThan(0)
+  expect(after?.cores).toBe(cpus().length)
+  const load = new MachineLoad(systemClock, machine)
+  expect(load.read().cpuPercent).toBeUndefined()
+})
+
+test('free memory is believed only where it is what can be had', () => {
+  expect(machineAsWhole('darwin').memory()).toEqual([])
+  expect(new MachineLoad(systemClock, machineAsWhole('darwin')).read().memoryPercent).toBeUndefined()
+  const { memoryPercent } = new MachineLoad(systemClock, machineAsWhole('win32')).read()
   expect(memoryPercent).toBeGreaterThan(0)
   expect(memoryPercent).toBeLessThan(100)
 })
