@@ -1,0 +1,188 @@
+/**
+ * What an option of the engine is. The tables beside this file declare each one once, as data: reading, checking,
+ * `semantica config` and the tables of README.md all come from there.
+ */
+import { isAbsolute, resolve } from 'node:path'
+import { describe, engineError, unreachable } from '../errors.ts'
+
+interface OptionFacts<Value> {
+  readonly variable: string
+  /** Where a command takes it as a flag. */
+  readonly flag?: string
+  /** What it does, for README.md and `semantica config --json`. Bounds are added to it. */
+  readonly meaning: string
+  readonly fallback: () => Value
+  /** How README.md names the default, where it is not the same everywhere or says little as a number. */
+  readonly fallbackText?: string
+  /** Its value is never shown. */
+  readonly isSecret?: true
+}
+
+export interface NumberOption extends OptionFacts<number> {
+  readonly kind: 'number'
+  readonly minimum: number
+  readonly maximum: number
+}
+
+export interface ChoiceOption<Value extends string = string> extends OptionFacts<Value> {
+  readonly kind: 'choice'
+  readonly allowed: readonly Value[]
+}
+
+/** A file. What the configuration file says is relative to its own folder, everything else to the current one. */
+export interface FileOption extends OptionFacts<string | undefined> {
+  readonly kind: 'file'
+}
+
+/** A list of names; in text separated by commas. */
+export interface NamesOption extends OptionFacts<readonly string[]> {
+  readonly kind: 'names'
+}
+
+/** Whether a group of options is in use. In code and files: `false`, or an object with the options of the group. */
+export interface GroupOption extends OptionFacts<boolean> {
+  readonly kind: 'group'
+}
+
+export type Option = NumberOption | ChoiceOption | FileOption | NamesOption | GroupOption
+
+/** The option that a setting of this type needs in its table. */
+export type OptionFor<Value> = [Value] extends [number]
+  ? NumberOption
+  : [Value] extends [string]
+    ? ChoiceOption<Value>
+    : [Value] extends [boolean]
+      ? GroupOption
+      : [Value] extends [readonly string[]]
+        ? NamesOption
+        : FileOption
+
+/** Where a value comes from, in rising order of what wins. */
+export type Origin =
+  | { readonly kind: 'default' }
+  /** Given to `Engine.start`. */
+  | { readonly kind: 'code' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'environment'; readonly variable: string }
+  /** A flag of the command, or one of `overrides`. */
+  | { readonly kind: 'flag'; readonly flag: string }
+
+/** Where `origin` is, in one word: what a user must look at to change the value. */
+function placeOf(origin: Origin): string {
+  switch (origin.kind) {
+    case 'default':
+    case 'code':
+      return origin.kind
+    case 'file':
+      return origin.path
+    case 'environment':
+      return origin.variable
+    case 'flag':
+      return origin.flag
+    default:
+      return unreachable(origin)
+  }
+}
+
+/** What a text, as of a variable, stands for; the text itself when it stands for nothing. */
+export function fromText(option: Option, text: string): unknown {
+  switch (option.kind) {
+    case 'number':
+      return /^[+-]?\d+(?:\.\d+)?(?:e\d+)?$/i.test(text) ? Number(text) : text
+    case 'group':
+      return text === 'on' ? true : text === 'off' ? false : text
+    case 'names':
+      return text.split(',').map((name) => name.trim())
+    case 'choice':
+    case 'file':
+      return text
+    default:
+      return unreachable(option)
+  }
+}
+
+/**
+ * The value as the engine uses it.
+ *
+ * @throws OPTION_INVALID naming the option, where the value comes from, what it is, and what is allowed
+ */
+export function checkValue(name: string, option: Option, value: unknown, origin: Origin): unknown {
+  const found = option.kind === 'group' && isOptions(value) ? true : value
+  if (!isAllowed(option, found)) throw notAllowed(name, option, value, origin)
+  if (option.kind !== 'file' || origin.kind !== 'file' || typeof found !== 'string') return found
+  return isAbsolute(found) ? found : resolve(origin.path, '..', found)
+}
+
+/** The text after `Allowed:`. */
+function allowedText(option: Option): string {
+  switch (option.kind) {
+    case 'number':
+      return `a whole number from ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
+    case 'choice':
+      return option.allowed.join(', ')
+    case 'file':
+      return 'the path of a file'
+    case 'names':
+      return 'names of at least 1 character'
+    case 'group':
+      return 'false, or an object of its options; in a variable: on, off'
+    default:
+      return unreachable(option)
+  }
+}
+
+/** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
+const notAFile = /^(?::memory:|file:)/
+
+function isAllowed(option: Option, value: unknown): boolean {
+  switch (option.kind) {
+    case 'number':
+      return (
+        typeof value === 'number' &&
+        Number.isInteger(value) &&
+        value >= option.minimum &&
+        value <= option.maximum
+      )
+    case 'choice':
+      return typeof value === 'string' && option.allowed.includes(value)
+    case 'file':
+      return typeof value === 'string' && value !== '' && !notAFile.test(value)
+    case 'names':
+      return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
+    case 'group':
+      return typeof value === 'boolean'
+    default:
+      return unreachable(option)
+  }
+}
+
+/** Lists and maps would pass as an object without options. */
+export function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value)
+}
+
+function notAllowed(name: string, option: Option, value: unknown, origin: Origin): Error {
+  const found = option.isSecret ? 'not allowed' : describe(value)
+  return engineError('OPTION_INVALID', {
+    found: `${nameAt(name, origin)} is ${found}`,
+    allowed: allowedText(option),
+    action: 'Correct it.',
+    details: { option: name, source: placeOf(origin) },
+  })
+}
+
+/** What the user wrote to give it a value. */
+export function nameAt(name: string, origin: Origin): string {
+  switch (origin.kind) {
+    case 'default':
+    case 'code':
+      return name
+    case 'file':
+      return `${name} in ${origin.path}`
+    case 'environment':
+    case 'flag':
+      return placeOf(origin)
+    default:
+      return unreachable(origin)
+  }
+}

@@ -1,0 +1,54 @@
+/** Goal: README.md says of each option what the code does. Method: the rows of its tables are made from the tables of the code. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Option } from '../../src/config/option.ts'
+import { throttleOptions, throttleSwitch } from '../../src/config/throttle.ts'
+import { tuningOptions } from '../../src/config/tuning.ts'
+
+const path = join(import.meta.dirname, '../../README.md')
+
+const rows: readonly string[] = [
+  ...Object.entries<Option>(tuningOptions),
+  ['throttle', throttleSwitch] as const,
+  ...Object.entries<Option>(throttleOptions),
+].map(([name, option]) => rowOf(name, option))
+
+function rowOf(name: string, option: Option): string {
+  const cells = [`\`${name}\``, `\`${option.variable}\``, defaultOf(option), meaningOf(option)]
+  return `| ${cells.join(' | ')} |`
+}
+
+function defaultOf({ fallback, fallbackText }: Option): string {
+  if (fallbackText !== undefined) return fallbackText
+  const value = fallback()
+  return typeof value === 'number' ? value.toLocaleString('en') : `\`${String(value)}\``
+}
+
+function meaningOf(option: Option): string {
+  if (option.kind !== 'number') return option.meaning
+  return `${option.meaning}; ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
+}
+
+test('README.md has a row for each option, as the code has it', () => {
+  const readme = readFileSync(path, 'utf8')
+  const written = rows.reduce(
+    (text, row) =>
+      text.replace(
+        new RegExp(`^${row.slice(0, row.indexOf('` |') + 3).replaceAll('|', '\\|')}.*$`, 'm'),
+        () => row,
+      ),
+    readme,
+  )
+  if (process.env.SEMANTICA_WRITE_README === '1') writeFileSync(path, written)
+  for (const row of rows) {
+    expect(
+      written.split('\n'),
+      'give it a row that begins so, then run: SEMANTICA_WRITE_README=1 npx vitest run test/config/readme.test.ts',
+    ).toContain(row)
+  }
+  expect(
+    readFileSync(path, 'utf8'),
+    'after a wanted change run: SEMANTICA_WRITE_README=1 npx vitest run test/config/readme.test.ts',
+  ).toBe(written)
+})
