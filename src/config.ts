@@ -1,7 +1,13 @@
 /**
- * Every option of the engine: the tables of src/config/ declare each one once, with its variable, bounds and default;
- * here they are read. In rising order of what wins: options of `Engine.start`, configuration file, environment, flags.
+ * Every option of the engine. The tables of src/config/ declare each one once, with its variable, bounds and default;
+ * here they are read. In rising order of what wins: options of `Engine.start`, configuration file, environment, and
+ * what the command line says.
  */
+import { type Configuration, checkConfiguration, databaseOption } from './config/all-options.ts'
+import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
+import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
+import { allowedText } from './config/option.ts'
+import { type ProgramLimits, programOptions } from './config/programs.ts'
 import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
 import {
   type ThrottleLimits,
@@ -12,7 +18,14 @@ import {
 } from './config/throttle.ts'
 import { type Tuning, tuningOptions } from './config/tuning.ts'
 import { describe, invalidOption } from './errors.ts'
+import { checkFields } from './job/definition.ts'
 
+export { allOptions, type Configuration } from './config/all-options.ts'
+export { defineConfig } from './config/config-file.ts'
+export { type EffectiveSetting, listSettings, type UnknownVariable } from './config/listing.ts'
+export { allowedText, type Option } from './config/option.ts'
+export type { ProgramLimits } from './config/programs.ts'
+export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
 export { type Durability, type LogLevel, maxStopGraceMs, type Tuning } from './config/tuning.ts'
 
@@ -66,8 +79,54 @@ export const limits = {
   readyTimeoutMs: 60_000,
 } as const
 
-/** What is said elsewhere than in code and in the environment. */
-type MoreSources = Pick<Sources, 'file' | 'overrides'>
+/** What of the options says where others are. */
+export interface SourceOptions {
+  /** Path of a configuration file. */
+  readonly config?: string
+  /** What wins over everything, in the place of a command line: as a configuration file, or the path of another one. */
+  readonly overrides?: Configuration & { readonly config?: string }
+}
+
+/**
+ * Finds what else than `code` has a say, and loads the configuration file where one is named.
+ *
+ * @throws OPTION_INVALID, CONFIG_INVALID, PATH_INVALID
+ */
+export async function readSources(
+  code: SourceOptions,
+  environment: Environment = process.env,
+): Promise<Sources> {
+  const { config, overrides = {} } = code
+  checkFields('overrides', overrides)
+  const { config: wanted, ...others }: NonNullable<SourceOptions['overrides']> = overrides
+  checkConfiguration(others, (name) => `overrides.${name}`)
+  const path = wanted ?? (environment[configVariable] || config)
+  if (path === undefined) return { code, environment, overrides: others }
+  if (typeof path !== 'string' || path === '')
+    throw invalidOption('config', describe(path), 'the path of a file')
+  return { code, file: await loadConfigFile(path), environment, overrides: others }
+}
+
+/**
+ * What a command takes into account: its flags, the environment, and the file that `--config` or the variable names, or
+ * else the one in the current folder.
+ *
+ * @throws CONFIG_INVALID when the folder holds more than one
+ */
+export function commandSources(
+  { config, ...settings }: Configuration & { readonly config?: string },
+  folder: string,
+  environment: Environment = process.env,
+): SourceOptions {
+  if (config !== undefined) return { overrides: { ...settings, config } }
+  const found = environment[configVariable] ? undefined : findConfigFile(folder)
+  return { overrides: settings, ...(found === undefined ? {} : { config: found }) }
+}
+
+/** Variables of the environment that look like options, and are none. */
+export function readUnknownVariables(environment: Environment = process.env): readonly UnknownVariable[] {
+  return findUnknownVariables(environment)
+}
 
 /**
  * The effective tuning.
@@ -82,6 +141,9 @@ export function readTuning(
   return readTable<Tuning>('', tuningOptions, { ...more, code: given, environment })
 }
 
+/** What is said elsewhere than in code and in the environment. */
+type MoreSources = Pick<Sources, 'file' | 'overrides'>
+
 /**
  * The effective throttle: undefined when it is off, or may never hold anything.
  *
@@ -95,7 +157,7 @@ export function readThrottle(
   const sources: Sources = { ...more, code: { throttle: given }, environment }
   const isOn = readSetting('throttle', throttleSwitch, sources).value
   const own = typeof given === 'object' ? given : {}
-  checkKnown(own, [...Object.keys(throttleOptions), 'measure'], 'throttle', { kind: 'code' })
+  checkKnown(own, [...Object.keys(throttleOptions), 'measure'], 'throttle')
   if (own.measure !== undefined && typeof own.measure !== 'function')
     throw invalidOption('throttle.measure', describe(own.measure), 'a function')
   const bounds = readTable<ThrottleLimits>('throttle', throttleOptions, sources)
@@ -103,17 +165,17 @@ export function readThrottle(
   return isOn && !holdsNothing ? { ...bounds, asksHost: own.measure !== undefined } : undefined
 }
 
-/** What a program gets of the environment unless told otherwise. */
-export const defaultAllowedEnv: readonly string[] = [
-  'PATH',
-  'HOME',
-  'LANG',
-  'LC_*',
-  'TZ',
-  'TMPDIR',
-  'USER',
-  'SHELL',
-]
+/** @throws OPTION_INVALID */
+export function readProgramLimits(sources: Sources): ProgramLimits {
+  return readTable<ProgramLimits>('subprocess', programOptions, sources)
+}
+
+/** @throws OPTION_INVALID, also when no source names it */
+export function readDatabasePath(sources: Sources): string {
+  const path = readSetting('database', databaseOption, sources).value
+  if (path === undefined) throw invalidOption('database', 'not given', allowedText(databaseOption))
+  return path
+}
 
 /** The variables of this process that `allowed` names; a name that ends in `*` stands for all that begin so. */
 export function readAllowedEnv(

@@ -33,6 +33,11 @@ export const errorRegistry = {
     retryable: false,
     meaning: 'An option has a value that is not allowed.',
   },
+  CONFIG_INVALID: {
+    kind: 'validation',
+    retryable: false,
+    meaning: 'The configuration file cannot be loaded.',
+  },
   PAYLOAD_INVALID: {
     kind: 'validation',
     retryable: false,

@@ -4,8 +4,17 @@
  */
 import type { IndexOptions, IndexSummary } from './indexer/index-directory.ts'
 
-export type { Durability, LoadMeasure, LogLevel, ThrottleOptions } from './config.ts'
+export {
+  type Configuration,
+  type Durability,
+  defineConfig,
+  type EffectiveSetting,
+  type LoadMeasure,
+  type LogLevel,
+  type ThrottleOptions,
+} from './config.ts'
 export type { BulkJob, BulkReport } from './engine/bulk.ts'
+export { effectiveSettings } from './engine/effective-settings.ts'
 export { Engine } from './engine/engine.ts'
 export type { Job } from './engine/job.ts'
 export type { FailedAttempt, JobArtifact, JobDetails, JobProgress, JobRecord } from './engine/job-record.ts'

@@ -1,13 +1,14 @@
+import { commandSources } from '../config.ts'
 import { type IndexSummary, indexDirectory } from '../indexer/index-directory.ts'
 import { exitCodes } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
 import { printable } from './printable.ts'
 import { progressDisplay } from './progress-display.ts'
+import type { SettingFlags } from './setting-flags.ts'
 
-interface IndexCommandOptions {
+interface IndexCommandOptions extends SettingFlags {
   readonly state?: string
   readonly json?: boolean
-  readonly threads?: number
   readonly maxFileBytes?: number
 }
 
@@ -15,7 +16,8 @@ interface IndexCommandOptions {
 const maxShownFailures = 20
 
 export async function runIndex(directory: string, options: IndexCommandOptions): Promise<number> {
-  const { state, json = false, threads, maxFileBytes } = options
+  const { state, json = false, maxFileBytes, ...flags } = options
+  const sources = commandSources(flags, process.cwd())
   const interruption = watchInterruption()
   const display = json ? undefined : await progressDisplay(process.stderr.isTTY)
   try {
@@ -25,7 +27,7 @@ export async function runIndex(directory: string, options: IndexCommandOptions):
       // What went wrong is printed as text, at the end.
       logLevel: 'silent',
       ...(state === undefined ? {} : { stateFolder: state }),
-      ...(threads === undefined ? {} : { threads }),
+      ...sources,
       ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
       ...(display === undefined ? {} : { onProgress: (progress) => display.update(progress) }),
     })

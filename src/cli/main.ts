@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { exitCodeHelp, exitCodes } from './exit-codes.ts'
+import { addSettingFlags, wholeNumber } from './setting-flags.ts'
 
 const examples = `
 Examples:
@@ -8,7 +9,17 @@ Examples:
   semantica index ~/src/app --json     print one JSON object at the end
   semantica search parseConfig         definitions of that name, then those that begin with it
   semantica search Parser.parse        only within the container Parser
-  semantica status                     what the index holds`
+  semantica status                     what the index holds
+  semantica config                     the options in effect, and where each came from`
+
+const configHelp = `
+Each of these wins over the ones before it: the default, the configuration file, the environment, flags.
+A program that embeds the engine gives options in code: they win over the defaults only.
+
+Examples:
+  semantica config                             one line for each option: name, value, source
+  SEMANTICA_THREADS=2 semantica config --json  with variables, defaults, bounds and meanings
+  semantica config --config other.json         as if that were the configuration file`
 
 /** Runs the command line, and ends the process with its exit code. Never rejects. */
 export async function main(commandLine: readonly string[]): Promise<void> {
@@ -45,13 +56,12 @@ function buildProgram(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'semantica: ')) })
   // Each command loads only what it needs: the start is most of the time of a short run.
-  program
+  const index = program
     .command('index')
     .description('bring the index of a directory up to date')
     .argument('[dir]', 'the directory', '.')
     .option('--state <dir>', 'where jobs and index are kept (default: <dir>/.semantica)')
     .option('--json', 'print one JSON object at the end, and no progress')
-    .option('--threads <n>', 'threads that parse (default: one for each core)', wholeNumber(1, 256))
     .option(
       '--max-file-bytes <n>',
       'larger files are skipped (default: 2000000)',
@@ -61,6 +71,7 @@ function buildProgram(): Command {
       const { runIndex } = await import('./index-command.ts')
       process.exitCode = await runIndex(directory, options)
     })
+  addSettingFlags(index, 'threads', 'durability', 'logLevel')
   program
     .command('search')
     .description('find definitions by name: exact ones first, then those that begin with it')
@@ -83,6 +94,16 @@ function buildProgram(): Command {
       const { runStatus } = await import('./status-command.ts')
       process.exitCode = runStatus(directory, options)
     })
+  const config = program
+    .command('config')
+    .description('show the effective value of each option, and where it came from')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', configHelp)
+    .action(async (options: object) => {
+      const { runConfig } = await import('./config-command.ts')
+      process.exitCode = await runConfig(options)
+    })
+  addSettingFlags(config, 'database', 'threads', 'durability', 'logLevel')
   return program
 }
 
@@ -93,16 +114,6 @@ function report(error: unknown): number {
   const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
   process.stderr.write(`semantica: ${error instanceof Error ? error.message : String(error)}${code}\n`)
   return exitCodes.failed
-}
-
-function wholeNumber(minimum: number, maximum: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text)
-    if (/^\d+$/.test(text) && number >= minimum && number <= maximum) return number
-    throw new InvalidArgumentError(
-      `Allowed: a whole number from ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}.`,
-    )
-  }
 }
 
 function packageVersion(): string {

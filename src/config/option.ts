@@ -68,7 +68,7 @@ export type Origin =
   | { readonly kind: 'flag'; readonly flag: string }
 
 /** Where `origin` is, in one word: what a user must look at to change the value. */
-function placeOf(origin: Origin): string {
+export function placeOf(origin: Origin): string {
   switch (origin.kind) {
     case 'default':
     case 'code':
@@ -114,7 +114,7 @@ export function checkValue(name: string, option: Option, value: unknown, origin:
 }
 
 /** The text after `Allowed:`. */
-function allowedText(option: Option): string {
+export function allowedText(option: Option): string {
   switch (option.kind) {
     case 'number':
       return `a whole number from ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
@@ -172,7 +172,7 @@ function notAllowed(name: string, option: Option, value: unknown, origin: Origin
 }
 
 /** What the user wrote to give it a value. */
-export function nameAt(name: string, origin: Origin): string {
+function nameAt(name: string, origin: Origin): string {
   switch (origin.kind) {
     case 'default':
     case 'code':

@@ -5,7 +5,7 @@
  */
 import { engineError } from '../errors.ts'
 import { nearestName } from './nearest-name.ts'
-import { checkValue, fromText, isOptions, nameAt, type Option, type Origin } from './option.ts'
+import { checkValue, fromText, isOptions, type Option, type Origin } from './option.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -63,22 +63,28 @@ export function readTable<Settings>(group: string, table: Table<Settings>, sourc
 }
 
 /** The full name of an option. */
-function inGroup(group: string, name: string): string {
+export function inGroup(group: string, name: string): string {
   return group === '' ? name : `${group}.${name}`
 }
 
 /**
  * Refuses names that are no options, with the one that was probably meant.
  *
+ * @param nameOf how the user finds it, where that takes more than its name
  * @throws OPTION_INVALID
  */
-export function checkKnown(given: object, known: readonly string[], group: string, origin: Origin): void {
+export function checkKnown(
+  given: object,
+  known: readonly string[],
+  group: string,
+  nameOf: (name: string) => string = (name) => name,
+): void {
   const unknown = Object.keys(given).find((name) => !known.includes(name))
   if (unknown === undefined) return
   const meant = nearestName(unknown, known)
   const what = group === '' ? 'option' : `option of ${group}`
   throw engineError('OPTION_INVALID', {
-    found: `${nameAt(inGroup(group, unknown), origin)} is not an ${what}`,
+    found: `${nameOf(inGroup(group, unknown))} is not an ${what}`,
     allowed: known.join(', '),
     action: meant === undefined ? 'Correct it.' : `Did you mean ${inGroup(group, meant)}?`,
     details: { option: inGroup(group, unknown) },

@@ -99,14 +99,14 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * Opens the database, recovers what a dead process left, and resolves once every thread is ready and every module
    * loaded.
    *
-   * @throws OPTION_INVALID, JOBS_MODULE_INVALID, START_FAILED, DATABASE_LOCKED naming the holder, DATABASE_NEWER,
+   * @throws OPTION_INVALID, CONFIG_INVALID, JOBS_MODULE_INVALID, START_FAILED, DATABASE_LOCKED naming the holder, DATABASE_NEWER,
    * DATABASE_FOREIGN, DATABASE_CORRUPT, DATABASE_READ_ONLY, DISK_FULL, MIGRATION_EDITED, MIGRATION_FAILED,
    * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID, SUBPROCESS_INVALID
    */
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start, measure } = checkOptions(options)
+    const { tuning, definitions, start, measure } = await checkOptions(options)
     const actors = new Map<string, ActorClient>()
     const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
       const known = actors.get(name)

@@ -1,7 +1,17 @@
 import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
-import { readThrottle, readTuning, type ThrottleOptions, type Tuning } from '../config.ts'
+import {
+  checkKnown,
+  readDatabasePath,
+  readSources,
+  readThrottle,
+  readTuning,
+  type SourceOptions,
+  type Sources,
+  type ThrottleOptions,
+  type Tuning,
+} from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
 import {
   type AnyJobDefinition,
@@ -25,15 +35,22 @@ export interface ActorOption {
   readonly options?: unknown
 }
 
-/** What `Engine.start` takes. Only `jobs` and `database` are needed. */
+/**
+ * What `Engine.start` takes. Only `jobs` and `database` are needed. Each wins over the ones before it: these options, the
+ * configuration file, the environment, `overrides`.
+ */
 export interface EngineOptions<
   Jobs extends JobsOption = JobsOption,
   Subprocess extends SubprocessOption | undefined = SubprocessOption | undefined,
-> extends Partial<Tuning> {
+> extends Partial<Tuning>,
+    SourceOptions {
   /** The default export of a module made with `defineJobs`, or several of them with different job types. */
   readonly jobs: Jobs
-  /** Path of the database file. It is made when it does not exist; its folder must exist. */
-  readonly database: string
+  /**
+   * Path of the database file. It is made when it does not exist; its folder must exist. Needed unless the configuration
+   * file or `SEMANTICA_DATABASE` names it.
+   */
+  readonly database?: string
   /** Threads that own a resource, by the name under which handlers reach them. Started in this order. */
   readonly actors?: Readonly<Record<string, ActorOption>>
   /** A module that each pool thread imports before the jobs: a path, or a file URL. Its exports are not used. */
@@ -44,16 +61,18 @@ export interface EngineOptions<
    * When jobs of low priority are held back; `false`: never. By default those below 0 are, while other things take more
    * than 90 % of the CPU, or 95 % of the memory is taken.
    */
-  readonly throttle?: ThrottleOptions | false
+  readonly throttle?: ThrottleOptions | boolean
 }
 
-const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
+export const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'jobs',
   'database',
   'actors',
   'setup',
   'subprocess',
   'throttle',
+  'config',
+  'overrides',
   'threads',
   'threadMemoryMb',
   'recycleAfterJobs',
@@ -76,21 +95,18 @@ export interface CheckedOptions {
   readonly measure: ThrottleOptions['measure']
 }
 
-/** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
-const notAFile = /^(?::memory:|file:)/
-
-/** @throws OPTION_INVALID, JOBS_MODULE_INVALID */
-export function checkOptions(options: EngineOptions): CheckedOptions {
+/** @throws OPTION_INVALID, CONFIG_INVALID, JOBS_MODULE_INVALID; PATH_INVALID when the configuration file is missing */
+export async function checkOptions(options: EngineOptions): Promise<CheckedOptions> {
   checkFields('options', options)
-  for (const name of Object.keys(options)) {
-    if (!optionNames.has(name))
-      throw invalidOption(name, 'not an option of Engine.start', [...optionNames].join(', '))
-  }
-  const { database } = options
-  if (typeof database !== 'string' || database === '' || notAFile.test(database))
-    throw invalidOption('database', describe(database), 'the path of a file')
-  const tuning = readTuning(options)
-  const subprocess = checkSubprocess(options.subprocess)
+  checkKnown(options, [...optionNames], '')
+  return complete(options, await readSources(options))
+}
+
+function complete(options: EngineOptions, sources: Sources): CheckedOptions {
+  const { environment } = sources
+  const tuning = readTuning(options, environment, sources)
+  const throttle = readThrottle(options.throttle, environment, sources)
+  const subprocess = checkSubprocess(options.subprocess, sources)
   const given = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
   const modules = [...given, ...subprocess.modules]
   const definitions = mergeDefinitions(modules)
@@ -105,12 +121,12 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       ...(overlap === undefined ? {} : { overlap }),
     }
   }
-  const file = resolve(database)
+  const file = resolve(readDatabasePath(sources))
   const actors = checkActors(options.actors === undefined ? {} : options.actors)
   return {
     tuning,
     definitions,
-    measure: options.throttle === false ? undefined : options.throttle?.measure,
+    measure: typeof options.throttle === 'object' ? options.throttle.measure : undefined,
     start: {
       database: file,
       program: basename(process.argv[1] ?? 'node'),
@@ -126,7 +142,7 @@ export function checkOptions(options: EngineOptions): CheckedOptions {
       jobTypes,
       // First: what an engine before this one has left running ends before anything begins.
       actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
-      throttle: readThrottle(options.throttle),
+      throttle,
     },
   }
 }

@@ -1,13 +1,6 @@
-import { availableParallelism } from 'node:os'
-import { defaultAllowedEnv } from '../config.ts'
+import { type ProgramLimits, readProgramLimits, type Sources } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
-import {
-  checkFields,
-  checkNumber,
-  isProgram,
-  type JobsModule,
-  type ProgramDefinition,
-} from '../job/definition.ts'
+import { checkFields, isProgram, type JobsModule, type ProgramDefinition } from '../job/definition.ts'
 import { type builtInProgramType, subprocessesName } from '../job/program.ts'
 import { exists, processFilePath } from '../store/file-system.ts'
 import subprocessJobs from '../subprocess/subprocess-jobs.ts'
@@ -15,16 +8,7 @@ import subprocesses, { type SubprocessesOptions } from '../subprocess/subprocess
 import type { ActorStart } from '../supervisor/messages.ts'
 
 /** How programs run. Applies to every job type with `execution: 'subprocess'`. */
-export interface SubprocessOptions {
-  /** Programs that run at a time, 1 to 1,000; further ones wait for their turn. Default: the cores that this process may use. */
-  readonly concurrency?: number
-  /**
-   * Names of variables of the engine's environment that programs get; one that ends in `*` stands for all that begin so.
-   * Default: PATH, HOME, LANG, LC_*, TZ, TMPDIR, USER, SHELL.
-   */
-  readonly allowedEnv?: readonly string[]
-  /** Bytes of each output that are kept for each job, 4,096 to 100,000,000: the newest. Default 1,000,000. */
-  readonly outputBytes?: number
+export interface SubprocessOptions extends Partial<ProgramLimits> {
   /** Whether the job type SUBPROCESS is served, which runs whatever its payload names. Default true. */
   readonly serveBuiltIn?: boolean
 }
@@ -54,34 +38,17 @@ interface CheckedSubprocess {
 }
 
 /** @throws OPTION_INVALID */
-export function checkSubprocess(option: unknown): CheckedSubprocess {
+export function checkSubprocess(option: unknown, sources: Sources): CheckedSubprocess {
   const given = option === true || option === undefined ? {} : option
   checkFields('subprocess', given)
   const unknown = Object.keys(given).find((name) => !optionNames.has(name))
   if (unknown !== undefined)
     throw invalidOption(`subprocess.${unknown}`, 'not an option', [...optionNames].join(', '))
-  // The boundary where the options are looked at one by one.
-  const {
-    concurrency = availableParallelism(),
-    allowedEnv = defaultAllowedEnv,
-    outputBytes = 1_000_000,
-    serveBuiltIn = true,
-  } = given as Readonly<Record<string, unknown>>
-  checkNumber('subprocess.concurrency', concurrency, 1, 1_000, true)
-  checkNumber('subprocess.outputBytes', outputBytes, 4_096, 100_000_000, true)
-  if (!isNames(allowedEnv))
-    throw invalidOption('subprocess.allowedEnv', describe(allowedEnv), 'an array of names of variables')
+  const serveBuiltIn: unknown = 'serveBuiltIn' in given ? (given.serveBuiltIn ?? true) : true
   if (typeof serveBuiltIn !== 'boolean')
     throw invalidOption('subprocess.serveBuiltIn', describe(serveBuiltIn), 'true or false')
   const isServed = option !== undefined && serveBuiltIn
-  return {
-    settings: { concurrency, allowedEnv, outputBytes },
-    modules: isServed ? [subprocessJobs] : [],
-  }
-}
-
-function isNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
+  return { settings: readProgramLimits(sources), modules: isServed ? [subprocessJobs] : [] }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, relative } from 'node:path'
 import { systemClock } from '../clock.ts'
-import { type LogLevel, maxStopGraceMs } from '../config.ts'
+import { type LogLevel, maxStopGraceMs, type SourceOptions } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
@@ -15,7 +15,7 @@ import type { SkipReason } from './source-file.ts'
 import { prepareStateFolder, type StatePaths, statePaths } from './state-folder.ts'
 import { subjectKeyOf } from './subject.ts'
 
-export interface IndexOptions {
+export interface IndexOptions extends SourceOptions {
   /** The directory to index. */
   readonly directory: string
   /** Where jobs and index are kept. Default `<directory>/.semantica`. */
@@ -151,10 +151,12 @@ class IndexRun {
 
   /** Its first thread has been started when this returns. */
   #startWith({ EngineClass, jobs, indexWriter }: Awaited<ReturnType<typeof loadEngine>>): Promise<Engine> {
-    const { threads, logLevel } = this.#options
+    const { threads, logLevel, config, overrides } = this.#options
     this.#engine = EngineClass.start({
       jobs,
-      database: this.#paths.tasks,
+      // Whatever else is configured: these jobs are of this index.
+      overrides: { ...overrides, database: this.#paths.tasks },
+      ...(config === undefined ? {} : { config }),
       actors: { [indexWriterName]: { module: indexWriter, options: { path: this.#paths.index } } },
       stopGraceMs,
       ...(threads === undefined ? {} : { threads }),

@@ -2,16 +2,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { databaseOption } from '../../src/config/all-options.ts'
 import type { Option } from '../../src/config/option.ts'
+import { programOptions } from '../../src/config/programs.ts'
 import { throttleOptions, throttleSwitch } from '../../src/config/throttle.ts'
 import { tuningOptions } from '../../src/config/tuning.ts'
 
 const path = join(import.meta.dirname, '../../README.md')
 
 const rows: readonly string[] = [
+  ['database', databaseOption] as const,
   ...Object.entries<Option>(tuningOptions),
   ['throttle', throttleSwitch] as const,
   ...Object.entries<Option>(throttleOptions),
+  ...Object.entries<Option>(programOptions),
 ].map(([name, option]) => rowOf(name, option))
 
 function rowOf(name: string, option: Option): string {

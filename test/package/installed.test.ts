@@ -76,6 +76,18 @@ console.log(await engine.actor('counter').ask(1))`,
   expect(run.stdout).toBe('101\n')
 })
 
+test('the configuration example of the README runs as it stands', () => {
+  writeExamples('semantica.config.ts')
+  const command = join(folder, 'node_modules/.bin/semantica')
+  const run = spawnSync(command, ['config', '--json'], { cwd: folder, env, encoding: 'utf8' })
+  expect(run.stderr).toBe('')
+  const { file, settings }: { file: string; settings: { name: string; value: unknown }[] } = JSON.parse(
+    run.stdout,
+  )
+  expect(file).toBe(join(folder, 'semantica.config.ts'))
+  expect(settings).toContainEqual(expect.objectContaining({ name: 'threads', value: 4, source: file }))
+})
+
 test('the door without native code loads alone', () => {
   const script = `const { jobStates, errorRegistry } = await import('semantica-task-engine/client')
     console.log(jobStates.length, errorRegistry.OVERLOADED.retryable)`

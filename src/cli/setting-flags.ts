@@ -1,0 +1,49 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { allOptions, allowedText, type Configuration } from '../config.ts'
+
+/** What the flags below give to a command. */
+export type SettingFlags = Pick<Configuration, 'threads' | 'durability' | 'logLevel' | 'database'> & {
+  readonly config?: string
+}
+
+/** Gives a command flags for options of the engine, as their table has them. */
+export function addSettingFlags(
+  command: Command,
+  ...names: readonly Exclude<keyof SettingFlags, 'config'>[]
+): Command {
+  command.option(
+    '--config <file>',
+    'configuration file (default: semantica.config.ts, .js or .json, when there is one in the current folder)',
+  )
+  for (const name of names) command.addOption(flagOf(name))
+  return command
+}
+
+function flagOf(name: string): Option {
+  const option = allOptions.get(name)
+  if (option?.flag === undefined) throw new Error(`Broken assumption: ${name} has a flag`)
+  const meaning = option.meaning.replaceAll('`', '')
+  switch (option.kind) {
+    case 'number':
+      return new Option(`${option.flag} <n>`, meaning).argParser(
+        wholeNumber(option.minimum, option.maximum, allowedText(option)),
+      )
+    case 'choice':
+      return new Option(`${option.flag} <choice>`, meaning).choices(option.allowed)
+    default:
+      return new Option(`${option.flag} <${option.kind}>`, meaning)
+  }
+}
+
+/** What an argument must be; commander names the flag and the value. */
+export function wholeNumber(
+  minimum: number,
+  maximum: number,
+  allowed = `a whole number from ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}`,
+): (text: string) => number {
+  return (text) => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= minimum && number <= maximum) return number
+    throw new InvalidArgumentError(`Allowed: ${allowed}.`)
+  }
+}

@@ -1,0 +1,76 @@
+/** All tables as one: what a configuration file may hold, and what `semantica config` lists. */
+import { describe, engineError } from '../errors.ts'
+import { type FileOption, isOptions, type Option } from './option.ts'
+import { type ProgramLimits, programOptions } from './programs.ts'
+import { checkKnown, inGroup } from './setting.ts'
+import { type ThrottleLimits, throttleOptions, throttleSwitch } from './throttle.ts'
+import { type Tuning, tuningOptions } from './tuning.ts'
+
+/** What a `semantica.config.ts`, `.js` or `.json` may say; each name as in the options of `Engine.start`. */
+export interface Configuration extends Partial<Tuning> {
+  /** Path of the job database. In a file it is relative to the folder of the file. `SEMANTICA_DATABASE` */
+  readonly database?: string
+  /** When jobs of low priority are held back; `false`: never. `SEMANTICA_THROTTLE` */
+  readonly throttle?: Partial<ThrottleLimits> | boolean
+  readonly subprocess?: Partial<ProgramLimits>
+}
+
+export const databaseOption: FileOption = {
+  kind: 'file',
+  variable: 'SEMANTICA_DATABASE',
+  flag: '--database',
+  fallback: () => undefined,
+  fallbackText: 'required',
+  meaning: 'path of the database file; made when missing, its folder must exist',
+}
+
+/** Options that are given together, under one name. */
+const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
+  throttle: throttleOptions,
+  subprocess: programOptions,
+}
+
+const single: Readonly<Record<string, Option>> = {
+  database: databaseOption,
+  ...tuningOptions,
+  throttle: throttleSwitch,
+}
+
+/** Every option by its full name, such as `throttle.cpuPercent`. */
+export const allOptions: ReadonlyMap<string, Option> = new Map([
+  ...Object.entries(single),
+  ...Object.entries(groups).flatMap(([group, table]) =>
+    Object.entries(table).map(([name, option]) => [inGroup(group, name), option] as const),
+  ),
+])
+
+/** What only code can give, since it is code. */
+const onlyInCode: readonly string[] = ['jobs', 'actors', 'setup', 'config', 'overrides']
+
+/**
+ * Refuses what is no configuration. Values are checked when they are read.
+ *
+ * @param nameOf how the user finds an option of this name
+ * @throws OPTION_INVALID naming what is unknown, and what was probably meant
+ */
+export function checkConfiguration(given: object, nameOf: (name: string) => string): void {
+  const code = Object.keys(given).find((name) => onlyInCode.includes(name))
+  if (code !== undefined)
+    throw engineError('OPTION_INVALID', {
+      found: `${nameOf(code)} can only be given to Engine.start`,
+      action: 'Move it there.',
+      details: { option: code },
+    })
+  checkKnown(given, [...new Set([...Object.keys(single), ...Object.keys(groups)])], '', nameOf)
+  for (const [group, table] of Object.entries(groups)) {
+    const options: unknown = new Map(Object.entries(given)).get(group)
+    if (isOptions(options)) checkKnown(options, Object.keys(table), group, nameOf)
+    else if (options !== undefined && !(group in single))
+      throw engineError('OPTION_INVALID', {
+        found: `${nameOf(group)} is ${describe(options)}`,
+        allowed: 'an object',
+        action: 'Correct it.',
+        details: { option: group },
+      })
+  }
+}

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest'
+import { findUnknownVariables } from '../../src/config/listing.ts'
+import { nearestName } from '../../src/config/nearest-name.ts'
+import type { Option } from '../../src/config/option.ts'
+import { listSettings, readTuning } from '../../src/config.ts'
+import { thrownBy } from '../store/folder.ts'
+
+const file = { path: '/etc/semantica.config.json', values: { threads: 3, throttle: { everyMs: 50 } } }
+
+test('each source wins over the ones before it', () => {
+  const threadsOf = (...[given, environment, more]: Parameters<typeof readTuning>) =>
+    readTuning(given, environment, more).threads
+  expect(threadsOf({ threads: 2 }, {})).toBe(2)
+  expect(threadsOf({ threads: 2 }, {}, { file })).toBe(3)
+  expect(threadsOf({ threads: 2 }, { SEMANTICA_THREADS: '4' }, { file })).toBe(4)
+  expect(threadsOf({ threads: 2 }, { SEMANTICA_THREADS: '4' }, { file, overrides: { threads: 5 } })).toBe(5)
+  // What is set to nothing is not set.
+  expect(threadsOf({ threads: 2 }, { SEMANTICA_THREADS: '' })).toBe(2)
+})
+
+test.each([
+  [{ threads: 0 }, {}, {}, 'threads is 0. Allowed: a whole number from 1 to 256.'],
+  [{}, { SEMANTICA_THREADS: 'many' }, {}, 'SEMANTICA_THREADS is "many". Allowed: a whole number from 1'],
+  [{}, { SEMANTICA_THREADS: ' ' }, {}, 'SEMANTICA_THREADS is " "'],
+  [{}, { SEMANTICA_THREADS: '0x10' }, {}, 'SEMANTICA_THREADS is "0x10"'],
+  [{}, { SEMANTICA_THREADS: '1.5' }, {}, 'SEMANTICA_THREADS is 1.5'],
+  [{}, { SEMANTICA_THREADS: '-1' }, {}, 'SEMANTICA_THREADS is -1'],
+  [{}, { SEMANTICA_LOG_LEVEL: 'INFO' }, {}, 'SEMANTICA_LOG_LEVEL is "INFO". Allowed: silent, error, warn'],
+  [
+    {},
+    {},
+    { file: { path: '/a/b.json', values: { threads: '4' } } },
+    'threads in /a/b.json is "4". Allowed: a whole number',
+  ],
+  [{}, {}, { overrides: { threads: null } }, '--threads is null'],
+  [{}, {}, { overrides: { stopGraceMs: -1 } }, 'overrides.stopGraceMs is -1'],
+  // What loses is checked as well.
+  [{ threads: 0 }, { SEMANTICA_THREADS: '4' }, {}, 'threads is 0'],
+] as const)('%j %j %j is refused by name and place', (given, environment, more, text) => {
+  expect(thrownBy(() => readTuning(given, environment, more), 'OPTION_INVALID').message).toContain(text)
+})
+
+test('numbers of the environment may be written as programs write them', () => {
+  expect(readTuning({}, { SEMANTICA_MAX_PENDING_JOBS: '1e6' }).maxPendingJobs).toBe(1_000_000)
+})
+
+test('every option is listed with where its value came from', () => {
+  const environment = { SEMANTICA_SUBPROCESS_ALLOWED_ENV: 'PATH, AWS_*', SEMANTICA_THROTTLE: 'off' }
+  const listed = listSettings({
+    code: { threads: 2, durability: 'power' },
+    file,
+    environment,
+    overrides: { logLevel: 'info' },
+  })
+  const found = listed
+    .filter(({ origin }) => origin !== 'default')
+    .map(({ name, value, origin, source }) => [name, value, origin, source])
+  expect(found).toEqual([
+    ['threads', 3, 'file', file.path],
+    ['durability', 'power', 'code', 'code'],
+    ['logLevel', 'info', 'flag', '--log-level'],
+    ['throttle', false, 'environment', 'SEMANTICA_THROTTLE'],
+    ['throttle.everyMs', 50, 'file', file.path],
+    ['subprocess.allowedEnv', ['PATH', 'AWS_*'], 'environment', 'SEMANTICA_SUBPROCESS_ALLOWED_ENV'],
+  ])
+  expect(new Set(listed.map(({ variable }) => variable)).size).toBe(listed.length)
+})
+
+test('the path in a file is relative to the file, others are as given', () => {
+  const of = (values: object, environment: Record<string, string> = {}) =>
+    listSettings({ file: { path: '/etc/app/a.json', values: { ...values } }, environment })[0]?.value
+  expect(of({ database: '../data/tasks.db' })).toBe('/etc/data/tasks.db')
+  expect(of({ database: '/data/tasks.db' })).toBe('/data/tasks.db')
+  expect(of({ database: '/data/tasks.db' }, { SEMANTICA_DATABASE: 'a.db' })).toBe('a.db')
+  for (const database of ['', ':memory:', 'file:a?mode=memory', 5])
+    expect(thrownBy(() => of({ database }), 'OPTION_INVALID').message).toContain('the path of a file')
+})
+
+test('a secret is shown neither in the list nor in an error', () => {
+  const token: Option = {
+    kind: 'number',
+    variable: 'SEMANTICA_TOKEN',
+    minimum: 0,
+    maximum: 9,
+    fallback: () => 0,
+    meaning: 'what nobody may see',
+    isSecret: true,
+  }
+  const options = new Map([['token', token]])
+  const [shown] = listSettings({ environment: { SEMANTICA_TOKEN: '7' } }, options)
+  expect(shown).toMatchObject({ value: '[redacted]', source: 'SEMANTICA_TOKEN' })
+  const error = thrownBy(
+    () => listSettings({ environment: { SEMANTICA_TOKEN: 'hunter2' } }, options),
+    'OPTION_INVALID',
+  )
+  expect(error.message).toContain('SEMANTICA_TOKEN')
+  expect(error.message).not.toContain('hunter2')
+})
+
+test('variables that only look like ours are found, with the one that was meant', () => {
+  const environment = {
+    SEMANTICA_THREDS: '4',
+    SEMANTICA_JOB_ID: 'job',
+    SEMANTICA_CONFIG: 'a.json',
+    SEMANTICA_COLOUR_OF_THE_SKY: 'blue',
+    OTHER: '1',
+  }
+  expect(findUnknownVariables(environment)).toEqual([
+    { name: 'SEMANTICA_THREDS', meant: 'SEMANTICA_THREADS' },
+    { name: 'SEMANTICA_COLOUR_OF_THE_SKY', meant: undefined },
+  ])
+})
+
+test.each([
+  ['thread', 'threads'],
+  ['Threads', 'threads'],
+  ['stop_grace_ms', 'stopGraceMs'],
+  ['stopGrace', 'stopGraceMs'],
+  ['graceOfStop', undefined],
+  ['x', undefined],
+])('%s was probably %s', (name, meant) => {
+  expect(nearestName(name, ['threads', 'stopGraceMs', 'logLevel'])).toBe(meant)
+})
