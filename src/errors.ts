@@ -170,7 +170,12 @@ export const errorRegistry = {
   MIGRATION_FAILED: {
     kind: 'database',
     retryable: false,
-    meaning: 'A migration could not be applied; the database is as it was.',
+    meaning: 'A migration could not be applied or reverted; the database is as it was.',
+  },
+  MIGRATION_LOSES_DATA: {
+    kind: 'conflict',
+    retryable: false,
+    meaning: 'Going back to an older schema would drop data.',
   },
   DATABASE_READ_ONLY: {
     kind: 'database',

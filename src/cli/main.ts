@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
+import { hasCode } from '../errors.ts'
 import { exitCodeHelp, exitCodes } from './exit-codes.ts'
+import { addMigrateCommand } from './migrate-flags.ts'
 import { addSettingFlags, wholeNumber } from './setting-flags.ts'
 
 const examples = `
@@ -10,7 +12,8 @@ Examples:
   semantica search parseConfig         definitions of that name, then those that begin with it
   semantica search Parser.parse        only within the container Parser
   semantica status                     what the index holds
-  semantica config                     the options in effect, and where each came from`
+  semantica config                     the options in effect, and where each came from
+  semantica migrate status             which schema a job database has`
 
 const configHelp = `
 Each of these wins over the ones before it: the default, the configuration file, the environment, flags.
@@ -104,6 +107,7 @@ function buildProgram(): Command {
       process.exitCode = await runConfig(options)
     })
   addSettingFlags(config, 'database', 'threads', 'durability', 'logLevel')
+  addMigrateCommand(program)
   return program
 }
 
@@ -113,6 +117,9 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.failed
   const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
   process.stderr.write(`semantica: ${error instanceof Error ? error.message : String(error)}${code}\n`)
+  if (hasCode(error, 'DATABASE_NEWER') || hasCode(error, 'MIGRATION_EDITED')) return exitCodes.otherSchema
+  if (hasCode(error, 'MIGRATION_FAILED')) return exitCodes.migrationFailed
+  if (hasCode(error, 'MIGRATION_LOSES_DATA')) return exitCodes.wouldLoseData
   return exitCodes.failed
 }
 

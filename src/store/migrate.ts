@@ -1,10 +1,10 @@
 /**
  * Brings a database to the schema of this version of the code.
  *
- * Migrations are SQL files, numbered without gaps and never edited once published. Each is applied in a transaction of
- * its own together with its row in `schema_migrations`, the row first: two that both try meet at its primary key. The
- * rows are then held against the files at each opening. A database that has more than the files is newer than the
- * code; one that differs from them was made by other code; both are refused before anything is written.
+ * Migrations are SQL files, numbered without gaps and never edited once published. Those that are pending are applied in
+ * one transaction, each together with its row in `schema_migrations`: a failure or a crash at any instant leaves the
+ * schema that was. The rows are then held against the files at each opening. A database that has more than the files is
+ * newer than the code; one that differs from them was made by other code; both are refused before anything is written.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ export interface Migration {
   readonly version: number
   readonly name: string
   readonly up: string
-  /** Undoes `up`. Never run by the engine: it is for whoever must go back to an older version by hand. */
+  /** Undoes `up`. Never run by the engine: see migrate-down.ts. */
   readonly down: string
   /** SHA-256 of `up` in hexadecimal, whatever its line endings. */
   readonly checksum: string
@@ -35,6 +35,15 @@ export type MigrationState =
       readonly appliedAt: number
     }
   | { readonly kind: 'pending'; readonly version: number; readonly name: string }
+
+/** A migration as the status lists it. `edited`: applied with another text. `unknown`: not one of this version. */
+export interface ListedMigration {
+  readonly version: number
+  readonly name: string
+  readonly state: 'applied' | 'pending' | 'edited' | 'unknown'
+  /** Wall time, in milliseconds since the epoch; undefined while it is pending. */
+  readonly appliedAt: number | undefined
+}
 
 interface AppliedRow {
   readonly version: number
@@ -61,23 +70,32 @@ export function readMigrations(): readonly Migration[] {
     const [, digits, name] = upFile.exec(file) ?? []
     assert(name !== undefined && Number(digits) === index + 1, `${file} is migration ${index + 1}`)
     const up = readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n')
-    const down = readFileSync(join(folder, file.replace('.up.', '.down.')), 'utf8')
+    const down = readFileSync(join(folder, file.replace('.up.', '.down.')), 'utf8').replaceAll('\r\n', '\n')
     return { version: index + 1, name, up, down, checksum: createHash('sha256').update(up).digest('hex') }
   })
 }
 
 /**
- * Applies what is pending. Writes nothing when nothing is.
+ * Applies what is pending, all of it or nothing. Writes nothing when nothing is.
  *
  * @throws DATABASE_NEWER, MIGRATION_EDITED, both before anything was written
- * @throws MIGRATION_FAILED when the SQL of one fails: it left nothing behind, those before it stay applied
+ * @throws MIGRATION_FAILED when the SQL of one fails: the database is as it was
  * @throws DISK_FULL, DATABASE_READ_ONLY, DATABASE_CORRUPT, DATABASE_LOCKED, DATABASE_FAILED as the file system has it
  */
 export function migrateUp(database: Database, migrations: readonly Migration[]): void {
-  const states = migrationStatus(database, migrations)
-  for (const [index, migration] of migrations.entries()) {
-    if (states[index]?.kind === 'pending') apply(database, migration)
-  }
+  const pending = migrations.slice(schemaVersion(database, migrations))
+  applyAll(database, pending, 'applied to', ({ version, name, checksum, up }) => {
+    database.exec(createTable)
+    database
+      .prepare('INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)')
+      .run(version, name, checksum, systemClock.wallMs())
+    database.exec(up)
+  })
+}
+
+/** How many migrations the database has. @throws as migrationStatus */
+export function schemaVersion(database: Database, migrations: readonly Migration[]): number {
+  return migrationStatus(database, migrations).filter(({ kind }) => kind === 'applied').length
 }
 
 /**
@@ -100,6 +118,25 @@ export function migrationStatus(
       ? { kind: 'pending', version, name }
       : { kind: 'applied', version, name, appliedAt: row.appliedAt }
   })
+}
+
+/** The same for whoever wants to see what is wrong: refuses nothing. */
+export function listMigrations(
+  database: Database,
+  migrations: readonly Migration[],
+): readonly ListedMigration[] {
+  const rows = new Map(readApplied(database).map((row) => [row.version, row]))
+  const known = migrations.map(({ version, name, checksum }): ListedMigration => {
+    const row = rows.get(version)
+    rows.delete(version)
+    if (row === undefined) return { version, name, state: 'pending', appliedAt: undefined }
+    const isSame = row.name === name && row.checksum === checksum
+    return { version, name: row.name, state: isSame ? 'applied' : 'edited', appliedAt: row.appliedAt }
+  })
+  const others = [...rows.values()].map(
+    ({ version, name, appliedAt }): ListedMigration => ({ version, name, state: 'unknown', appliedAt }),
+  )
+  return [...known, ...others]
 }
 
 function readApplied(database: Database): AppliedRow[] {
@@ -139,24 +176,35 @@ function newer(database: Database, found: number, known: number): Error {
   })
 }
 
-function apply(database: Database, migration: Migration): void {
+/**
+ * Does the same with each of the migrations, in one transaction.
+ *
+ * @throws MIGRATION_FAILED and what SQLite gives otherwise; the database is as it was
+ */
+export function applyAll(
+  database: Database,
+  migrations: readonly Migration[],
+  what: 'applied to' | 'reverted in',
+  apply: (migration: Migration) => void,
+): void {
+  let current: Migration | undefined
   try {
+    if (migrations.length === 0) return
     database.exec('BEGIN IMMEDIATE')
-    database.exec(createTable)
-    database
-      .prepare('INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)')
-      .run(migration.version, migration.name, migration.checksum, systemClock.wallMs())
-    database.exec(migration.up)
+    for (const migration of migrations) {
+      current = migration
+      apply(migration)
+    }
     database.exec('COMMIT')
   } catch (error) {
     // SQLite rolls back by itself after some errors, a full disk among them.
     if (database.inTransaction) database.exec('ROLLBACK')
     const known = fromSqliteError(error, database.name)
-    if (known instanceof SemanticaError) throw known
+    if (known instanceof SemanticaError || current === undefined) throw known
     throw engineError('MIGRATION_FAILED', {
-      found: `Migration ${migration.version} ${migration.name} cannot be applied to ${database.name}: ${known.message}`,
+      found: `Migration ${current.version} ${current.name} cannot be ${what} ${database.name}: ${known.message}`,
       action: 'The database is as it was; report this with the text above.',
-      details: { path: database.name, version: migration.version },
+      details: { path: database.name, version: current.version },
       cause: error,
     })
   }

@@ -63,22 +63,59 @@ export function openWriter({ path, durability }: OpenOptions): Database {
 }
 
 /**
+ * Opens a connection that changes the schema, and leaves it as it is for now. Its changes survive a loss of power. The
+ * caller holds the DatabaseLock of the path.
+ *
+ * @throws PATH_INVALID when the file is missing, or no engine has opened it yet; otherwise as openWriter, but whatever
+ *   schema it has is accepted
+ */
+export function openForSchema(path: string): Database {
+  const file = locateDatabase(path)
+  if (!exists(file)) throw unused(file, 'does not exist')
+  assertWritable(file)
+  return connect(file, { timeout: busyTimeoutMs, fileMustExist: true }, (database) => {
+    setCommon(database)
+    database.pragma('synchronous = FULL')
+    database.pragma('foreign_keys = ON')
+    database.pragma('wal_autocheckpoint = 0')
+    refuseUnused(database, file)
+    setWal(database)
+    setCache(database, writerCacheKb)
+  })
+}
+
+/**
  * Opens a connection that can only read. Beside a writer it sees each commit when its next statement begins.
  *
  * @throws PATH_INVALID when the file is missing, or no engine has opened it yet; otherwise as openWriter
  */
 export function openReader(path: string): Database {
+  const database = openAnySchema(path)
+  try {
+    migrationStatus(database, readMigrations())
+    return database
+  } catch (error) {
+    database.close()
+    throw fromSqliteError(error, database.name)
+  }
+}
+
+/** The same for whoever only looks at the schema, and accepts any. @throws as openReader */
+export function openAnySchema(path: string): Database {
   const file = locateDatabase(path)
   if (!exists(file)) throw unused(file, 'does not exist')
   return connect(file, { timeout: busyTimeoutMs, readonly: true, fileMustExist: true }, (database) => {
     setCommon(database)
     database.pragma('query_only = ON')
-    const owner = identify(database, databaseMark)
-    if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
-    if (owner === 'empty') throw unused(file, 'is empty')
+    refuseUnused(database, file)
     setCache(database, readerCacheKb)
-    migrationStatus(database, readMigrations())
   })
+}
+
+function refuseUnused(database: Database, file: string): void {
+  const owner = identify(database, databaseMark)
+  if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
+  if (owner === 'empty') throw unused(file, 'is empty')
 }
 
 /**
