@@ -77,6 +77,8 @@ export const limits = {
   bulkCheckpointBytes: 4_000_000,
   /** How long a thread may take to become ready. */
   readyTimeoutMs: 60_000,
+  /** What a slow disk copies and changes of a database meanwhile, where its schema is an older one. */
+  upgradedBytesPerMs: 10_000,
 } as const
 
 /** What of the options says where others are. */

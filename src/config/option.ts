@@ -39,12 +39,14 @@ export interface NamesOption extends OptionFacts<readonly string[]> {
   readonly kind: 'names'
 }
 
-/** Whether a group of options is in use. In code and files: `false`, or an object with the options of the group. */
-export interface GroupOption extends OptionFacts<boolean> {
-  readonly kind: 'group'
+/** In code and files true or false; in a variable `on` or `off`. */
+export interface SwitchOption extends OptionFacts<boolean> {
+  readonly kind: 'switch'
+  /** Instead of true it may be an object, with the options of a group. */
+  readonly holdsOptions?: true
 }
 
-export type Option = NumberOption | ChoiceOption | FileOption | NamesOption | GroupOption
+export type Option = NumberOption | ChoiceOption | FileOption | NamesOption | SwitchOption
 
 /** The option that a setting of this type needs in its table. */
 export type OptionFor<Value> = [Value] extends [number]
@@ -52,7 +54,7 @@ export type OptionFor<Value> = [Value] extends [number]
   : [Value] extends [string]
     ? ChoiceOption<Value>
     : [Value] extends [boolean]
-      ? GroupOption
+      ? SwitchOption
       : [Value] extends [readonly string[]]
         ? NamesOption
         : FileOption
@@ -89,7 +91,7 @@ export function fromText(option: Option, text: string): unknown {
   switch (option.kind) {
     case 'number':
       return /^[+-]?\d+(?:\.\d+)?(?:e\d+)?$/i.test(text) ? Number(text) : text
-    case 'group':
+    case 'switch':
       return text === 'on' ? true : text === 'off' ? false : text
     case 'names':
       return text.split(',').map((name) => name.trim())
@@ -107,7 +109,7 @@ export function fromText(option: Option, text: string): unknown {
  * @throws OPTION_INVALID naming the option, where the value comes from, what it is, and what is allowed
  */
 export function checkValue(name: string, option: Option, value: unknown, origin: Origin): unknown {
-  const found = option.kind === 'group' && isOptions(value) ? true : value
+  const found = option.kind === 'switch' && option.holdsOptions && isOptions(value) ? true : value
   if (!isAllowed(option, found)) throw notAllowed(name, option, value, origin)
   if (option.kind !== 'file' || origin.kind !== 'file' || typeof found !== 'string') return found
   return isAbsolute(found) ? found : resolve(origin.path, '..', found)
@@ -124,8 +126,10 @@ export function allowedText(option: Option): string {
       return 'the path of a file'
     case 'names':
       return 'names of at least 1 character'
-    case 'group':
-      return 'false, or an object of its options; in a variable: on, off'
+    case 'switch':
+      return option.holdsOptions
+        ? 'true, false, or an object of its options; on, off in a variable'
+        : 'true, false; on, off in a variable'
     default:
       return unreachable(option)
   }
@@ -149,7 +153,7 @@ function isAllowed(option: Option, value: unknown): boolean {
       return typeof value === 'string' && value !== '' && !notAFile.test(value)
     case 'names':
       return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
-    case 'group':
+    case 'switch':
       return typeof value === 'boolean'
     default:
       return unreachable(option)

@@ -1,4 +1,4 @@
-import type { GroupOption, OptionFor } from './option.ts'
+import type { OptionFor, SwitchOption } from './option.ts'
 
 /** How much of what this process may use is taken, in percent; what is left out is not known, and holds nothing. */
 export interface LoadMeasure {
@@ -42,8 +42,9 @@ export interface ThrottleSettings extends ThrottleLimits {
   readonly asksHost: boolean
 }
 
-export const throttleSwitch: GroupOption = {
-  kind: 'group',
+export const throttleSwitch: SwitchOption = {
+  kind: 'switch',
+  holdsOptions: true,
   variable: 'SEMANTICA_THROTTLE',
   fallback: () => true,
   fallbackText: 'on',

@@ -31,6 +31,11 @@ export interface Tuning {
   readonly maxPendingCharacters: number
   /** Size of a job's log, in bytes, from which it goes on in a new file; with the one before at most twice this is kept, 4,096 to 1,000,000,000. Default 1,000,000. `SEMANTICA_JOB_LOG_BYTES` */
   readonly jobLogBytes: number
+  /**
+   * Whether the first start of a newer version of the engine, before it changes the schema of a database with jobs, copies it
+   * to `<database>.schema-<version>.<time>.backup`. Default true. `SEMANTICA_UPGRADE_BACKUP`: `on`, `off`
+   */
+  readonly upgradeBackup: boolean
   /** What the engine's own log, one JSON line an event on stderr, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
   readonly logLevel: LogLevel
 }
@@ -128,6 +133,13 @@ export const tuningOptions = {
     fallback: () => 1_000_000,
     meaning:
       "size of a job's log from which it goes on in a new file; with the one before at most twice this is kept",
+  },
+  upgradeBackup: {
+    kind: 'switch',
+    variable: 'SEMANTICA_UPGRADE_BACKUP',
+    fallback: () => true,
+    meaning:
+      'whether the first start of a newer version, before it changes the schema of a database with jobs, copies it, see [below](#upgrades); in a variable `on` or `off`',
   },
   logLevel: {
     kind: 'choice',

@@ -50,6 +50,11 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'job-without-handler':
       events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType })
       return
+    case 'schema-upgraded': {
+      const { fromVersion, toVersion, backup } = event
+      events.emit(event.kind, { fromVersion, toVersion, backup })
+      return
+    }
     case 'recovered':
       events.emit(event.kind, { interrupted: event.interrupted, poisoned: event.poisoned })
       return
@@ -70,14 +75,11 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'commit-failed':
       events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
       return
-    case 'throttled':
-      events.emit(event.kind, {
-        reason: event.reason,
-        foundPercent: event.foundPercent,
-        limitPercent: event.limitPercent,
-        belowPriority: event.belowPriority,
-      })
+    case 'throttled': {
+      const { kind, ...throttled } = event
+      events.emit(kind, throttled)
       return
+    }
     case 'resumed':
       events.emit(event.kind, { reason: event.reason, heldForMs: event.heldForMs })
       return

@@ -83,6 +83,7 @@ export const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'maxPendingCharacters',
   'jobLogBytes',
   'threadNiceness',
+  'upgradeBackup',
   'logLevel',
 ])
 
@@ -137,6 +138,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       recycleAboveMb: tuning.recycleAboveMb,
       jobLogBytes: tuning.jobLogBytes,
       threadNiceness: tuning.threadNiceness,
+      upgradeBackup: tuning.upgradeBackup,
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,

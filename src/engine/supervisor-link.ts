@@ -3,6 +3,7 @@ import { AskPort } from '../actor/port.ts'
 import { ActorThread } from '../actor/thread.ts'
 import { limits } from '../config.ts'
 import { engineError, toPlainError } from '../errors.ts'
+import { bytesOf } from '../store/file-system.ts'
 import type {
   HostNotice,
   SupervisorNotice,
@@ -45,7 +46,8 @@ export class SupervisorLink {
       name: 'supervisor',
       entry: 'supervisor',
       data: start,
-      readyTimeoutMs: limits.readyTimeoutMs,
+      // An older schema is changed before, and the database copied before that.
+      readyTimeoutMs: limits.readyTimeoutMs + Math.ceil(bytesOf(start.database) / limits.upgradedBytesPerMs),
       resourceLimits: memoryFor(maxPendingCharacters),
     })
     const link = new SupervisorLink(thread, onNotice)

@@ -88,6 +88,11 @@ export function canWrite(place: string): boolean {
   }
 }
 
+/** Size of a file; 0 when there is none. */
+export function bytesOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}
+
 export function exists(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false }) !== undefined
 }

@@ -10,7 +10,8 @@ import { type DatabaseId, newDatabaseId, toDatabaseId } from '../job/id.ts'
 import { fromSqliteError, sqliteCode } from './database-errors.ts'
 import { assertWritable, exists, locateDatabase } from './file-system.ts'
 import { databaseMark, identify, readNumber } from './mark.ts'
-import { migrateUp, migrationStatus, readMigrations } from './migrate.ts'
+import { migrationStatus, readMigrations } from './migrate.ts'
+import { type SchemaUpgrade, upgradeSchema } from './schema-upgrade.ts'
 
 /** A connection, for those who pass one on. */
 export type { Database } from 'better-sqlite3'
@@ -19,6 +20,10 @@ export interface OpenOptions {
   readonly path: string
   /** What an acknowledged write survives: the death of the process, or also a loss of power. */
   readonly durability: 'process' | 'power'
+  /** Whether a database with jobs is copied before its schema changes. Default false. */
+  readonly upgradeBackup?: boolean
+  /** Told when the schema of a database that was there before has changed. */
+  readonly onUpgrade?: (upgrade: SchemaUpgrade) => void
 }
 
 /** Older ones can lose a write when a checkpoint and a commit meet as the WAL starts again from its beginning. */
@@ -44,7 +49,7 @@ const checkpointerCacheKb = 64
  * @throws PATH_INVALID, FILE_SYSTEM_UNSUPPORTED, DATABASE_READ_ONLY, DATABASE_FOREIGN, DATABASE_CORRUPT, DISK_FULL,
  *   DATABASE_LOCKED, DATABASE_FAILED, DATABASE_NEWER, MIGRATION_EDITED, MIGRATION_FAILED
  */
-export function openWriter({ path, durability }: OpenOptions): Database {
+export function openWriter({ path, durability, upgradeBackup = false, onUpgrade }: OpenOptions): Database {
   const file = locateDatabase(path)
   assertWritable(file)
   return connect(file, { timeout: busyTimeoutMs }, (database) => {
@@ -57,8 +62,9 @@ export function openWriter({ path, durability }: OpenOptions): Database {
     if (owner === 'empty') layOut(database)
     setWal(database)
     setCache(database, writerCacheKb)
-    migrateUp(database, readMigrations())
+    const upgrade = upgradeSchema(database, upgradeBackup)
     insertDatabaseId(database)
+    if (upgrade !== undefined) onUpgrade?.(upgrade)
   })
 }
 

@@ -19,6 +19,7 @@ export interface SupervisorStart {
   readonly recycleAboveMb: number
   readonly jobLogBytes: number
   readonly threadNiceness: number
+  readonly upgradeBackup: boolean
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
@@ -235,6 +236,12 @@ export type EngineEvent =
       readonly error: PlainError
     }
   | { readonly kind: 'job-without-handler'; readonly seq: number; readonly jobType: string }
+  | {
+      readonly kind: 'schema-upgraded'
+      readonly fromVersion: number
+      readonly toVersion: number
+      readonly backup: string | undefined
+    }
   | { readonly kind: 'recovered'; readonly interrupted: number; readonly poisoned: number }
   | {
       readonly kind: 'thread-died'

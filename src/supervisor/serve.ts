@@ -9,10 +9,17 @@ import { closeWriter } from '../store/close.ts'
 import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
+import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
 import { requestCancel } from './cancel-matching.ts'
 import { applyEnqueue } from './enqueue.ts'
-import type { DatabaseFacts, HostNotice, SupervisorProtocol, SupervisorStart } from './messages.ts'
+import type {
+  DatabaseFacts,
+  HostNotice,
+  SupervisorNotice,
+  SupervisorProtocol,
+  SupervisorStart,
+} from './messages.ts'
 import { Supervisor } from './supervisor.ts'
 
 export async function runSupervisor(thread: ThreadStart): Promise<void> {
@@ -23,7 +30,15 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
   let supervisor: Supervisor | undefined
   try {
     lock = DatabaseLock.acquire(start.database, start.program)
-    database = openWriter({ path: start.database, durability: start.durability })
+    let upgrade: SchemaUpgrade | undefined
+    database = openWriter({
+      path: start.database,
+      durability: start.durability,
+      upgradeBackup: start.upgradeBackup,
+      onUpgrade: (done) => {
+        upgrade = done
+      },
+    })
     const facts: DatabaseFacts = {
       databaseId: readDatabaseId(database),
       path: database.name,
@@ -48,6 +63,8 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
       // The boundary where the host's notices get their type.
       (message) => heed(serving, message as HostNotice),
     )
+    if (upgrade !== undefined)
+      port.tell({ kind: 'event', event: { kind: 'schema-upgraded', ...upgrade } } satisfies SupervisorNotice)
     await supervisor.start()
     thread.ready()
   } catch (error) {

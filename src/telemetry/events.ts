@@ -11,6 +11,7 @@
  * | `job-progress` | a handler told how far it has come; about ten a second from each thread | debug |
  * | `job-log-failed` | the log of a job cannot be written; the job goes on; once for each job | warn |
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
+ * | `schema-upgraded` | at start: the database had the schema of an older version; where its copy is | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |
  * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way; it is replaced | error |
  * | `actor-died` | an actor's thread ended by itself | error |
@@ -54,6 +55,12 @@ export interface EngineEventMap {
   }
   'job-log-failed': { readonly jobId: string; readonly jobType: string; readonly error: PlainError }
   'job-without-handler': { readonly jobId: string; readonly jobType: string }
+  'schema-upgraded': {
+    readonly fromVersion: number
+    readonly toVersion: number
+    /** Path of the copy that was taken before; undefined when none was. */
+    readonly backup: string | undefined
+  }
   recovered: { readonly interrupted: number; readonly poisoned: number }
   'thread-died': {
     readonly threadId: number
@@ -96,6 +103,7 @@ export const eventLevels = {
   'job-progress': 'debug',
   'job-log-failed': 'warn',
   'job-without-handler': 'warn',
+  'schema-upgraded': 'warn',
   recovered: 'warn',
   'thread-died': 'error',
   'actor-died': 'error',

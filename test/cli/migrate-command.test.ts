@@ -194,6 +194,7 @@ test('a SIGKILL in the middle of a migration leaves the database as it was', asy
   await makeJob()
   const before = contentOf(database)
   const endless = otherVersion('endless', {
+    first: 'CREATE TABLE first (a TEXT) STRICT;',
     endless: `CREATE TABLE endless (a TEXT) STRICT;
       UPDATE jobs SET user_tag = NULL;
       INSERT INTO endless WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT hex(zeroblob(1000)) FROM n;`,
@@ -202,7 +203,7 @@ test('a SIGKILL in the middle of a migration leaves the database as it was', asy
     cwd: folder,
     env,
   })
-  await saying(child, `applying ${String(known + 1).padStart(3, '0')}_endless`)
+  await saying(child, '_endless')
   // What does not fit in the cache goes to the WAL: from then on there is something to be undone.
   const walBytes = () => statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0
   while (walBytes() < 1_000_000) await new Promise((resolve) => setImmediate(resolve))
