@@ -61,8 +61,13 @@ export const limits = {
   rowsPerPage: 10_000,
   /** Requests of the host that may wait for the supervisor or the reader. */
   pendingRequests: 100_000,
-  /** Scheduled jobs that one cycle promotes at most. */
-  promotedPerCycle: 1_000,
+  /** Jobs that waited for a handler and that one cycle releases at most. */
+  releasedPerCycle: 1_000,
+  /** Jobs whose time has come that a cycle sees to before it looks at the time; how long it goes on when nobody waits. */
+  duePerStep: 100,
+  dueSliceMs: 5,
+  /** Jobs that one message from the host cancels by their ids at most. */
+  cancelsPerMessage: 250,
   /** Jobs that a cancel of many looks at, and those that it ends, at most before it looks at the time. */
   examinedPerCancel: 1_000,
   endedPerCancel: 250,

@@ -28,6 +28,7 @@ import type {
 import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
+import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
@@ -251,8 +252,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     const wanted = checkCancel(this.#databaseId, jobs)
     this.#enqueuer.flush()
     if (wanted.kind === 'matching') return this.#link.ask('cancel-matching', wanted.criteria)
-    const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', wanted.seqs)
-    return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : [...answers]
+    const answers = await cancelEach(this.#link, wanted.seqs)
+    return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : answers
   }
 
   /**

@@ -54,6 +54,7 @@ export function storeArtifact(
     renameSync(files.partial, path)
     return { name, bytes, path }
   } catch (error) {
+    removeQuietly(files.partial)
     if (hasCode(error, 'ARTIFACT_INVALID')) throw error
     throw engineError('ARTIFACT_FAILED', {
       found: `${path} cannot be written: ${toPlainError(error).message}`,
@@ -62,6 +63,13 @@ export function storeArtifact(
       cause: error,
     })
   }
+}
+
+/** What is left of it takes room that may be what was missing. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {}
 }
 
 function checkName(name: unknown): asserts name is string {

@@ -21,9 +21,8 @@ export class Expirations {
 
   /** The job has ended, or one of its times counts no more. */
   remove(seq: JobSeq, { deadline, ttlEndsAt }: ExpiryTimes): void {
-    const time = deadline ?? ttlEndsAt
-    if (time !== undefined)
-      this.#sql.expirationsDelete.run(Math.ceil(time), Math.ceil(ttlEndsAt ?? time), seq)
+    if (deadline !== undefined) this.#sql.expirationDelete.run(Math.ceil(deadline), seq, 'deadline')
+    if (ttlEndsAt !== undefined) this.#sql.expirationDelete.run(Math.ceil(ttlEndsAt), seq, 'ttl')
   }
 
   /** Whether the job's first attempt is not known to have begun. */

@@ -119,7 +119,6 @@ export const writeSql = {
   expirationsDue: `SELECT expires_at AS expiresAt, seq, kind FROM expirations WHERE expires_at <= ?
     ORDER BY expires_at, seq LIMIT ?`,
   expirationFind: "SELECT kind FROM expirations WHERE expires_at = ? AND seq = ? AND kind = 'ttl'",
-  expirationsDelete: 'DELETE FROM expirations WHERE expires_at IN (?, ?) AND seq = ?',
   expirationDelete: 'DELETE FROM expirations WHERE expires_at = ? AND seq = ? AND kind = ?',
   cancelRequestInsert:
     'INSERT INTO cancel_requests (criteria, created_at, last_seq) VALUES (?, ?, ?) RETURNING id',
@@ -215,7 +214,6 @@ export function prepareWrites(database: Database) {
     expirationNext: prepare<[], { expiresAt: number | null }>(writeSql.expirationNext),
     expirationsDue: prepare<[number, number], ExpirationRow>(writeSql.expirationsDue),
     expirationFind: prepare<[number, JobSeq], { kind: 'ttl' }>(writeSql.expirationFind),
-    expirationsDelete: prepare<[number, number, JobSeq]>(writeSql.expirationsDelete),
     expirationDelete: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationDelete),
     progressSet: prepare<[JobSeq, number, string | null, number]>(writeSql.progressSet),
     jobSummarySet: prepare<[string, JobSeq]>(writeSql.jobSummarySet),

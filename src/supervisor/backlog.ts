@@ -20,15 +20,22 @@ const charactersPerClaim = 16_000_000
  * @param othersWait whether somebody waits for this commit: then what can wait makes it little longer
  */
 export function advance(changes: Changes, othersWait: boolean): void {
-  const { dueAt, writer } = changes
-  const now = changes.clock.wallMs()
-  if (dueAt !== undefined && dueAt <= now) {
-    expireDue(changes, now, limits.promotedPerCycle)
-    writer.duePromote(now, limits.promotedPerCycle)
-    changes.dueAt = writer.dueNext()
-  }
+  seeToDue(changes, othersWait ? 0 : limits.dueSliceMs)
   claimBacklog(changes)
   if (changes.maySlice) cancelSlice(changes, othersWait ? 0 : limits.cancelSliceMs)
+}
+
+/** Ends or promotes some of those whose time has come, for about `sliceMs`: many may have the same. */
+function seeToDue(changes: Changes, sliceMs: number): void {
+  const { dueAt, writer, clock } = changes
+  const now = clock.wallMs()
+  if (dueAt === undefined || dueAt > now) return
+  const endMs = clock.monotonicMs() + sliceMs
+  let most: number
+  do {
+    most = Math.max(expireDue(changes, now, limits.duePerStep), writer.duePromote(now, limits.duePerStep))
+  } while (most === limits.duePerStep && clock.monotonicMs() < endMs)
+  changes.dueAt = writer.dueNext()
 }
 
 /** Whether a step would change anything. */

@@ -190,6 +190,8 @@ export class Changes {
     if (mayBeParked && this.writer.jobGet(head.seq)?.waitsFor === 'handler') this.parked--
     this.writer.jobEndWaiting(head, state, now, supersededBy)
     this.forgetTimes(head.seq, parsePolicy(head.policy))
+    // It may have been one of those that everybody waits for.
+    if (this.suspectsWaiting > 0 || this.exclusiveWaiting > 0) this.countSuspects()
     this.reportEndedWaiting(head, state, { supersededBy: supersededBy ?? undefined })
   }
 

@@ -27,9 +27,11 @@ export function expireLater(changes: Changes, seq: JobSeq, policyText: string): 
   if (first !== undefined) changes.dueAt = Math.min(first, changes.dueAt ?? first)
 }
 
-/** Ends what has waited too long: at most `limit` jobs. */
-export function expireDue(changes: Changes, now: number, limit: number): void {
-  for (const row of changes.writer.expirations.take(now, limit)) expireJob(changes, row, now)
+/** Ends what has waited too long; gives how many times it looked at, at most `limit`. */
+export function expireDue(changes: Changes, now: number, limit: number): number {
+  const due = changes.writer.expirations.take(now, limit)
+  for (const row of due) expireJob(changes, row, now)
+  return due.length
 }
 
 /** Ends a job that waits, claimed or not, if its time is over by now. */

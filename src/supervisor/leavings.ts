@@ -85,8 +85,16 @@ function merge(before: AttemptNews | undefined, news: AttemptNews): AttemptNews 
     seq: news.seq,
     attempt: news.attempt,
     progress: news.progress ?? before.progress,
-    artifacts:
-      before.artifacts === undefined ? news.artifacts : [...before.artifacts, ...(news.artifacts ?? [])],
+    artifacts: newestOfName(before.artifacts, news.artifacts),
     summary: news.summary ?? before.summary,
   }
+}
+
+/** While nothing can be committed they are gathered: no more than a job can have. */
+function newestOfName(
+  before: AttemptNews['artifacts'],
+  added: AttemptNews['artifacts'],
+): AttemptNews['artifacts'] {
+  if (before === undefined || added === undefined) return before ?? added
+  return [...new Map([...before, ...added].map((artifact) => [artifact.name, artifact])).values()]
 }

@@ -286,11 +286,11 @@ export class Supervisor {
     const { changes } = this
     this.submit({
       apply: () => {
-        const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.promotedPerCycle)
+        const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.releasedPerCycle)
         changes.parked = changes.writer.parkedCount()
         // A released job may be a suspect.
         changes.suspectsMayWait = true
-        if (released === limits.promotedPerCycle) this.afterCommit(() => this.#releaseParked())
+        if (released === limits.releasedPerCycle) this.afterCommit(() => this.#releaseParked())
       },
       refuse: () => {},
     })
