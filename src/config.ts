@@ -27,7 +27,7 @@ export { allowedText, type Option } from './config/option.ts'
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
-export { type Durability, type LogLevel, maxStopGraceMs, type Tuning } from './config/tuning.ts'
+export { type Durability, type LogLevel, maxStopGraceMs, type Tuning, tuningNames } from './config/tuning.ts'
 
 /** Bounds inside the engine. They are relations between parts, not options. */
 export const limits = {

@@ -34,6 +34,20 @@ function meaningOf(option: Option): string {
   return `${option.meaning}; ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
 }
 
+test('the docstring of each option names its variable', () => {
+  const folder = join(import.meta.dirname, '../../src/config')
+  const docs = ['tuning.ts', 'throttle.ts', 'programs.ts'].flatMap((name) => [
+    ...readFileSync(join(folder, name), 'utf8').matchAll(
+      /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n {2}readonly (\w+): /g,
+    ),
+  ])
+  const documented = new Map(docs.map(([, text = '', name = '']) => [name, text]))
+  const tables = { ...tuningOptions, ...throttleOptions, ...programOptions }
+  for (const [name, { variable }] of Object.entries<Option>(tables)) {
+    expect(documented.get(name)).toContain(`\`${variable}\``)
+  }
+})
+
 test('README.md has a row for each option, as the code has it', () => {
   const readme = readFileSync(path, 'utf8')
   const written = rows.reduce(
