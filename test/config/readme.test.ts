@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { databaseOption } from '../../src/config/all-options.ts'
+import { databaseOption } from '../../src/config/database.ts'
 import type { Option } from '../../src/config/option.ts'
 import { programOptions } from '../../src/config/programs.ts'
 import { throttleOptions, throttleSwitch } from '../../src/config/throttle.ts'
