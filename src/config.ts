@@ -3,8 +3,9 @@
  * here they are read. In rising order of what wins: options of `Engine.start`, configuration file, environment, and
  * what the command line says.
  */
-import { type Configuration, checkConfiguration, databaseOption } from './config/all-options.ts'
+import { type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
+import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
 import { allowedText } from './config/option.ts'
 import { type ProgramLimits, programOptions } from './config/programs.ts'
@@ -20,14 +21,13 @@ import { type Tuning, tuningOptions } from './config/tuning.ts'
 import { describe, invalidOption } from './errors.ts'
 import { checkFields } from './job/definition.ts'
 
-export { allOptions, type Configuration } from './config/all-options.ts'
+export type { Configuration } from './config/all-options.ts'
 export { defineConfig } from './config/config-file.ts'
 export { type EffectiveSetting, listSettings, type UnknownVariable } from './config/listing.ts'
-export { allowedText, type Option } from './config/option.ts'
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
-export { type Durability, type LogLevel, maxStopGraceMs, type Tuning } from './config/tuning.ts'
+export { type Durability, type LogLevel, maxStopGraceMs, type Tuning, tuningNames } from './config/tuning.ts'
 
 /** Bounds inside the engine. They are relations between parts, not options. */
 export const limits = {

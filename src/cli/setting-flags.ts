@@ -1,10 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { allOptions, allowedText, type Configuration } from '../config.ts'
+// Not by way of src/config.ts: every command would load all of it, to show its help or to find a name.
+import type { Configuration } from '../config/all-options.ts'
+import { databaseOption } from '../config/database.ts'
+import { allowedText, type Option as EngineOption } from '../config/option.ts'
+import { tuningOptions } from '../config/tuning.ts'
 
 /** What the flags below give to a command. */
 export type SettingFlags = Pick<Configuration, 'threads' | 'durability' | 'logLevel' | 'database'> & {
   readonly config?: string
 }
+
+const flagged = { ...tuningOptions, database: databaseOption }
 
 /** Gives a command flags for options of the engine, as their table has them. */
 export function addSettingFlags(
@@ -19,9 +25,9 @@ export function addSettingFlags(
   return command
 }
 
-function flagOf(name: string): Option {
-  const option = allOptions.get(name)
-  if (option?.flag === undefined) throw new Error(`Broken assumption: ${name} has a flag`)
+function flagOf(name: keyof typeof flagged): Option {
+  const option: EngineOption = flagged[name]
+  if (option.flag === undefined) throw new Error(`Broken assumption: ${name} has a flag`)
   const meaning = option.meaning.replaceAll('`', '')
   switch (option.kind) {
     case 'number':

@@ -1,6 +1,7 @@
 /** All tables as one: what a configuration file may hold, and what `semantica config` lists. */
 import { describe, engineError } from '../errors.ts'
-import { type FileOption, isOptions, type Option } from './option.ts'
+import { databaseOption } from './database.ts'
+import { isOptions, type Option } from './option.ts'
 import { type ProgramLimits, programOptions } from './programs.ts'
 import { checkKnown, inGroup } from './setting.ts'
 import { type ThrottleLimits, throttleOptions, throttleSwitch } from './throttle.ts'
@@ -13,15 +14,6 @@ export interface Configuration extends Partial<Tuning> {
   /** When jobs of low priority are held back; `false`: never. `SEMANTICA_THROTTLE` */
   readonly throttle?: Partial<ThrottleLimits> | boolean
   readonly subprocess?: Partial<ProgramLimits>
-}
-
-export const databaseOption: FileOption = {
-  kind: 'file',
-  variable: 'SEMANTICA_DATABASE',
-  flag: '--database',
-  fallback: () => undefined,
-  fallbackText: 'required',
-  meaning: 'path of the database file; made when missing, its folder must exist',
 }
 
 /** Options that are given together, under one name. */

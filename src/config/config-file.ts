@@ -119,11 +119,18 @@ async function importDefault(path: string): Promise<unknown> {
 
 function cannotLoad(path: string, error: unknown): Error {
   return engineError('CONFIG_INVALID', {
-    found: `${path} cannot be loaded: ${error instanceof Error ? error.message : describe(error)}`,
+    found: `${path}${lineIn(path, error)} cannot be loaded: ${error instanceof Error ? error.message : describe(error)}`,
     action: 'Correct it.',
     details: { path },
     cause: error,
   })
+}
+
+/** `:line` or `:line:column`, where the error says so; Node does not for every mistake. */
+function lineIn(path: string, error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const at = stack.indexOf(`${path}:`)
+  return at < 0 ? '' : (/^:\d+(?::\d+)?/.exec(stack.slice(at + path.length))?.[0] ?? '')
 }
 
 function isFile(path: string): boolean {

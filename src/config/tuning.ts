@@ -150,3 +150,6 @@ export const tuningOptions = {
     meaning: "the engine's own log, JSON lines on stderr: `silent`, `error`, `warn`, `info`, `debug`",
   },
 } as const satisfies { readonly [Name in keyof Tuning]: OptionFor<Tuning[Name]> }
+
+// The boundary where the names of the table get their type.
+export const tuningNames = Object.keys(tuningOptions) as (keyof Tuning)[]

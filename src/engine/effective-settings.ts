@@ -14,6 +14,6 @@ export async function effectiveSettings(
   options: Partial<EngineOptions> = {},
 ): Promise<readonly EffectiveSetting[]> {
   checkFields('options', options)
-  checkKnown(options, [...optionNames], '')
+  checkKnown(options, optionNames, '')
   return listSettings(await readSources(options))
 }

@@ -11,6 +11,7 @@ import {
   type Sources,
   type ThrottleOptions,
   type Tuning,
+  tuningNames,
 } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
 import {
@@ -64,7 +65,8 @@ export interface EngineOptions<
   readonly throttle?: ThrottleOptions | boolean
 }
 
-export const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
+/** All that may be given to `Engine.start`. */
+export const optionNames: readonly string[] = [
   'jobs',
   'database',
   'actors',
@@ -73,19 +75,8 @@ export const optionNames: ReadonlySet<string> = new Set<keyof EngineOptions>([
   'throttle',
   'config',
   'overrides',
-  'threads',
-  'threadMemoryMb',
-  'recycleAfterJobs',
-  'recycleAboveMb',
-  'durability',
-  'stopGraceMs',
-  'maxPendingJobs',
-  'maxPendingCharacters',
-  'jobLogBytes',
-  'threadNiceness',
-  'upgradeBackup',
-  'logLevel',
-])
+  ...tuningNames,
+] satisfies (keyof EngineOptions)[]
 
 /** The options, checked and completed. */
 export interface CheckedOptions {
@@ -99,7 +90,7 @@ export interface CheckedOptions {
 /** @throws OPTION_INVALID, CONFIG_INVALID, JOBS_MODULE_INVALID; PATH_INVALID when the configuration file is missing */
 export async function checkOptions(options: EngineOptions): Promise<CheckedOptions> {
   checkFields('options', options)
-  checkKnown(options, [...optionNames], '')
+  checkKnown(options, optionNames, '')
   return complete(options, await readSources(options))
 }
 

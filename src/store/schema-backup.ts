@@ -3,8 +3,17 @@
  * is a database of its own, without free pages, and every page that holds something was read for it: damage is found
  * before anything is changed. It is never removed by the engine.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { Database } from 'better-sqlite3'
 import { systemClock } from '../clock.ts'
 import { engineError } from '../errors.ts'
@@ -13,7 +22,7 @@ import { exists } from './file-system.ts'
 import { readNumber } from './mark.ts'
 
 /**
- * Takes about as long as reading and writing the file once.
+ * Takes about as long as reading and writing the file once. The caller holds the DatabaseLock.
  *
  * @returns path of the copy, which is on the disk
  * @throws DISK_FULL, also when there clearly would not be room; DATABASE_CORRUPT, DATABASE_FAILED. Nothing is left of it then
@@ -21,9 +30,11 @@ import { readNumber } from './mark.ts'
 export function backUpSchema(database: Database, version: number): string {
   const path = freeName(`${database.name}.schema-${version}.${timeInName(systemClock.wallMs())}`)
   const partial = `${path}.partial`
+  removeLeftovers(database.name)
   assertRoom(database, path)
   try {
-    rmSync(partial, { force: true })
+    // Made before, so that nobody can read the copy who could not read the database.
+    closeSync(openSync(partial, 'wx', statSync(database.name).mode & 0o777))
     database.prepare('VACUUM INTO ?').run(partial)
     sync(partial)
     renameSync(partial, path)
@@ -34,6 +45,14 @@ export function backUpSchema(database: Database, version: number): string {
     if (sqliteCode(error) === 'SQLITE_FULL') throw noRoom(path)
     throw fromSqliteError(error, database.name)
   }
+}
+
+/** What a process that died in the middle of a copy has left. Nobody else makes one now. */
+function removeLeftovers(database: string): void {
+  const begin = `${basename(database)}.schema-`
+  const isLeftover = (name: string) => name.startsWith(begin) && /\.backup\.partial(?:-journal)?$/.test(name)
+  const folder = dirname(database)
+  for (const name of readdirSync(folder)) if (isLeftover(name)) rmSync(join(folder, name), { force: true })
 }
 
 /** Two changes within a second must not share a name. */

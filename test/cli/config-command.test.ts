@@ -72,11 +72,18 @@ test.each([
   [['config', '--config', 'no.json'], {}, 'no.json does not exist'],
   [['config'], { SEMANTICA_CONFIG: 'broken.json' }, 'broken.json:2:1 is not JSON: the end of the file'],
   [['config', '--config', 'unknown.json'], {}, 'Did you mean threads?'],
+  [['config', '--config', 'broken.js'], {}, 'broken.js cannot be loaded: Unexpected token'],
+  [['config', '--config', 'broken.ts'], {}, 'broken.ts:2 cannot be loaded: '],
   [['index', '--config', 'unknown.json'], {}, 'Did you mean threads?'],
   [['index'], { SEMANTICA_STOP_GRACE_MS: 'x' }, 'SEMANTICA_STOP_GRACE_MS is "x"'],
   [['config', 'extra'], {}, 'too many arguments'],
 ] as const)('%j with %j ends with 2 and one clear message', (commandLine, variables, message) => {
-  using tree = new TemporaryTree().write({ 'broken.json': '{\n', 'unknown.json': '{ "thread": 1 }' })
+  using tree = new TemporaryTree().write({
+    'broken.json': '{\n',
+    'broken.js': 'export default {,}',
+    'broken.ts': 'export default {\n  threads: 4,,\n}',
+    'unknown.json': '{ "thread": 1 }',
+  })
   const { status, stdout, stderr } = semantica(tree.path, commandLine, variables)
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   expect(stderr).toMatch(/^semantica: /)

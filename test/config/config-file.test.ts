@@ -47,7 +47,7 @@ test.each([
   ],
   ['b.json', '[]', 'CONFIG_INVALID', 'b.json holds []'],
   ['a.ts', 'export const threads = 1', 'CONFIG_INVALID', 'a.ts has no default export'],
-  ['b.mjs', 'throw new Error("not today")', 'CONFIG_INVALID', 'b.mjs cannot be loaded: not today'],
+  ['b.mjs', 'throw new Error("not today")', 'CONFIG_INVALID', 'b.mjs:1:7 cannot be loaded: not today'],
   ['c.mjs', 'export default () => ({})', 'CONFIG_INVALID', 'c.mjs holds'],
   ['c.json', '{ "thread": 1 }', 'OPTION_INVALID', 'thread in'],
   ['d.json', '{ "thread": 1 }', 'OPTION_INVALID', 'Did you mean threads?'],

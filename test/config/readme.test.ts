@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { databaseOption } from '../../src/config/all-options.ts'
+import { databaseOption } from '../../src/config/database.ts'
 import type { Option } from '../../src/config/option.ts'
 import { programOptions } from '../../src/config/programs.ts'
 import { throttleOptions, throttleSwitch } from '../../src/config/throttle.ts'
@@ -33,6 +33,20 @@ function meaningOf(option: Option): string {
   if (option.kind !== 'number') return option.meaning
   return `${option.meaning}; ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
 }
+
+test('the docstring of each option names its variable', () => {
+  const folder = join(import.meta.dirname, '../../src/config')
+  const docs = ['tuning.ts', 'throttle.ts', 'programs.ts'].flatMap((name) => [
+    ...readFileSync(join(folder, name), 'utf8').matchAll(
+      /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n {2}readonly (\w+): /g,
+    ),
+  ])
+  const documented = new Map(docs.map(([, text = '', name = '']) => [name, text]))
+  const tables = { ...tuningOptions, ...throttleOptions, ...programOptions }
+  for (const [name, { variable }] of Object.entries<Option>(tables)) {
+    expect(documented.get(name)).toContain(`\`${variable}\``)
+  }
+})
 
 test('README.md has a row for each option, as the code has it', () => {
   const readme = readFileSync(path, 'utf8')

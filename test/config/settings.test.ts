@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { findUnknownVariables } from '../../src/config/listing.ts'
 import { nearestName } from '../../src/config/nearest-name.ts'
@@ -109,6 +111,24 @@ test('variables that only look like ours are found, with the one that was meant'
     { name: 'SEMANTICA_THREDS', meant: 'SEMANTICA_THREADS' },
     { name: 'SEMANTICA_COLOUR_OF_THE_SKY', meant: undefined },
   ])
+})
+
+test('every variable that the sources name is one of the tables, and so listed and checked', () => {
+  const folder = join(import.meta.dirname, '../../src')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  const named = files.flatMap(
+    (name) => readFileSync(join(folder, name), 'utf8').match(/\bSEMANTICA_[A-Z_]+[A-Z]\b/g) ?? [],
+  )
+  // Codes of warnings.
+  const others = ['SEMANTICA_LISTENER_THREW', 'SEMANTICA_MEASURE_FAILED']
+  const environment = Object.fromEntries(named.map((name) => [name, '']))
+  expect(
+    findUnknownVariables(environment)
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(others)
 })
 
 test.each([

@@ -1,5 +1,5 @@
 /** Goal: a newer version of the engine takes an older database, and keeps a copy of it. Method: the way down, and a start. */
-import { readdirSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { readMigrations, schemaVersion } from '../../src/store/migrate.ts'
@@ -29,6 +29,9 @@ type Upgrade = EngineEventMap['schema-upgraded']
 
 test('the first start of a newer version copies the database, changes its schema, and says so', async () => {
   await makeOlder(1)
+  chmodSync(engines.pathOf('tasks.db'), 0o600)
+  // What a process that died while it copied has left.
+  writeFileSync(engines.pathOf(`tasks.db.schema-${older}.20260101T000000Z.backup.partial`), 'half of it')
   const engine = await engines.open()
   const upgrade = await new Promise<Upgrade>((resolve) => engine.events.once('schema-upgraded', resolve))
   const [backup = ''] = backups()
@@ -38,6 +41,8 @@ test('the first start of a newer version copies the database, changes its schema
     backup: engines.pathOf(backup),
   })
   expect(backup).toMatch(new RegExp(`^tasks\\.db\\.schema-${older}\\.\\d{8}T\\d{6}Z\\.backup$`))
+  expect(readdirSync(engines.folder).filter((name) => name.includes('partial'))).toEqual([])
+  expect(statSync(engines.pathOf(backup)).mode & 0o777).toBe(0o600)
   const copy = new Connection(engines.pathOf(backup), { readonly: true })
   expect(schemaVersion(copy, migrations)).toBe(older)
   expect(copy.prepare('SELECT state FROM jobs').pluck().all()).toEqual(['DONE'])
