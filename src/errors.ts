@@ -184,6 +184,16 @@ export const errorRegistry = {
   },
   DISK_FULL: { kind: 'database', retryable: true, meaning: 'There is no space left for the database.' },
   DATABASE_FAILED: { kind: 'database', retryable: true, meaning: 'SQLite refused a statement.' },
+  BACKUP_TARGET_EXISTS: {
+    kind: 'conflict',
+    retryable: false,
+    meaning: 'Something exists already where a backup was to be written.',
+  },
+  BACKUP_FAILED: {
+    kind: 'system',
+    retryable: true,
+    meaning: 'A backup could not be written; nothing is left of it.',
+  },
   FILE_SYSTEM_UNSUPPORTED: {
     kind: 'system',
     retryable: false,

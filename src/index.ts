@@ -13,6 +13,7 @@ export {
   type LogLevel,
   type ThrottleOptions,
 } from './config.ts'
+export type { BackupOptions } from './engine/backups.ts'
 export type { BulkJob, BulkReport } from './engine/bulk.ts'
 export { effectiveSettings } from './engine/effective-settings.ts'
 export { Engine } from './engine/engine.ts'
@@ -24,6 +25,7 @@ export type { SubprocessOptions } from './engine/subprocess-option.ts'
 export type { GivenCriteria, JobCriteria } from './job/criteria.ts'
 export type { FinalState, JobState, WaitsFor } from './job/state.ts'
 export * from './jobs.ts'
+export type { BackupReport } from './store/messages.ts'
 export type {
   CancelAnswer,
   CancelReport,

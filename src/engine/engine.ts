@@ -14,7 +14,7 @@ import {
   type ResultOf,
 } from '../job/definition.ts'
 import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
-import type { EnqueueOptions } from '../job/spec.ts'
+import type { BackupReport } from '../store/messages.ts'
 import type {
   CancelAnswer,
   CancelReport,
@@ -27,6 +27,7 @@ import type {
 } from '../supervisor/messages.ts'
 import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
+import { type BackupOptions, Backups } from './backups.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
@@ -43,14 +44,11 @@ import { Outcomes } from './outcomes.ts'
 import { OwnMeasure } from './own-measure.ts'
 import { Readings } from './readings.ts'
 import { SupervisorLink } from './supervisor-link.ts'
-import type { ProgramsOption, ServedBy } from './typing.ts'
+import type { EnqueueParameters, ProgramsOption, ServedBy } from './typing.ts'
 
 /** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
 const stopMarginMs = 10_000
-/** What `enqueue` takes after the job type: the payload may be left out where the type has no validator. */
-type EnqueueParameters<Payload> = undefined extends Payload
-  ? [payload?: Payload, options?: EnqueueOptions]
-  : [payload: Payload, options?: EnqueueOptions]
+const nothingReported = { graceful: false, putBackWaiting: 0, putBackRunning: 0, threadsEnded: 0 }
 
 /**
  * A durable job engine on one database file. Its supervisor thread owns the file; handlers run in pool threads.
@@ -71,6 +69,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #enqueuer: Enqueuer
   readonly #outcomes: Outcomes
   readonly #readings: Readings
+  readonly #backups: Backups
   readonly #actors: ReadonlyMap<string, ActorClient>
   readonly #handles: JobSurroundings
   readonly #measure: OwnMeasure
@@ -86,6 +85,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#databasePath = facts.path
     this.#actors = parts.actors
     this.#readings = new Readings(facts.path)
+    this.#backups = new Backups(facts.path)
     this.#outcomes = new Outcomes({
       databaseId: this.#databaseId,
       watch: (seqs) => link.ask('watch', seqs),
@@ -281,6 +281,17 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     await this.#link.ask('idle', null)
   }
 
+  /**
+   * Copies the job database to a new file while jobs run: all that was acknowledged before the call. An engine opens the
+   * copy as after a crash: what was running is run again. Backups take turns.
+   *
+   * @throws BACKUP_TARGET_EXISTS, PATH_INVALID, DISK_FULL, BACKUP_FAILED, OPTION_INVALID, ENGINE_STOPPED; after each of
+   * them nothing is left of the backup
+   */
+  backup(path: string, options: BackupOptions = {}): Promise<BackupReport> {
+    return this.#backups.backUp(path, options)
+  }
+
   /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference {
     const actor = this.#actors.get(name)
@@ -317,22 +328,17 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       action: 'Start it again; jobs that had not ended are kept.',
     })
     this.#enqueuer.close(stopped)
+    // At once: while it reads, the WAL cannot be moved into the file.
+    void this.#backups.close(stopped)
     const asked = this.#link.ask('stop', { graceMs })
     const report = await withinMs(asked, graceMs + stopMarginMs).catch(() => 'timed-out' as const)
     await this.#close(stopped)
-    if (report !== 'timed-out') return report
-    return {
-      graceful: false,
-      putBackWaiting: 0,
-      putBackRunning: 0,
-      threadsEnded: 0,
-      elapsedMs: graceMs + stopMarginMs,
-    }
+    return report === 'timed-out' ? { ...nothingReported, elapsedMs: graceMs + stopMarginMs } : report
   }
 
   async #close(reason: Error): Promise<void> {
     for (const actor of this.#actors.values()) actor.close(reason)
-    await this.#readings.close(reason)
+    await Promise.all([this.#readings.close(reason), this.#backups.close(reason)])
     // Before those who wait for outcomes are told that none will come: some may have come, and not been looked at yet.
     await this.#link.close(reason, 1_000)
     this.#outcomes.close(reason)

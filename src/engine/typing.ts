@@ -1,5 +1,11 @@
 import type { JobsModule } from '../job/definition.ts'
+import type { EnqueueOptions } from '../job/spec.ts'
 import type { BuiltInOf, SubprocessOption } from './subprocess-option.ts'
+
+/** What `enqueue` takes after the job type: the payload may be left out where the type has no validator. */
+export type EnqueueParameters<Payload> = undefined extends Payload
+  ? [payload?: Payload, options?: EnqueueOptions]
+  : [payload: Payload, options?: EnqueueOptions]
 
 type Intersected<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
   member: infer Intersection,

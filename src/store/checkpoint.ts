@@ -10,8 +10,10 @@
  *          4 MB more in the WAL             report                    over 32 MB
  *   idle ──────────────────────► asked ───────────────► idle, or ─────────────────► the writer runs one, then idle
  *
- * A reader that stays in an old snapshot keeps pages in the WAL whoever runs the checkpoint. Nothing is done about it
- * but asking again each time that 4 MB more are there.
+ * A reader that stays in an old snapshot, as a backup does, keeps pages in the WAL whoever runs the checkpoint. Nothing is
+ * done about it but asking again each time that 4 MB more are there. When the thread had to leave more than the second
+ * limit, the writer does nothing: it could move no more than the thread, and once the reader has gone it would move all
+ * that at once, with everybody waiting.
  */
 import type { Database } from 'better-sqlite3'
 import { type Clock, systemClock } from '../clock.ts'
@@ -75,7 +77,9 @@ export class CheckpointPolicy {
       return 'nothing'
     }
     this.#seenBytes = answer.walPages * frameBytes
-    return this.#seenBytes > this.#limits.writerBytes ? 'writer-checkpoint' : 'nothing'
+    const leftBytes = (answer.walPages - answer.checkpointedPages) * frameBytes
+    const isHeld = leftBytes > this.#limits.writerBytes
+    return this.#seenBytes > this.#limits.writerBytes && !isHeld ? 'writer-checkpoint' : 'nothing'
   }
 }
 

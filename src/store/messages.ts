@@ -46,6 +46,29 @@ export interface JobReading {
   readonly leavings: LeavingsRow | undefined
 }
 
+/** What the host asks of a backup thread, once. */
+export type BackupProtocol = {
+  readonly backup: { readonly request: BackupRequest; readonly reply: BackupReport }
+}
+
+export interface BackupRequest {
+  readonly target: string
+  /** Whether the files of jobs are copied too. */
+  readonly files: boolean
+}
+
+/** What a backup has made. */
+export interface BackupReport {
+  /** Real path of the copy. */
+  readonly path: string
+  /** Its size. */
+  readonly bytes: number
+  /** Logs and artifacts that were copied to `<path>-files`, and their size; 0 unless the option `files` was given. */
+  readonly files: number
+  readonly filesBytes: number
+  readonly elapsedMs: number
+}
+
 export interface ListRequest {
   readonly criteria: JobCriteria
   readonly state: JobState | undefined

@@ -37,6 +37,8 @@ export const pageBytes = 8_192
  * of the WAL by another connection, or the end of a checkpoint.
  */
 const busyTimeoutMs = 100
+/** A WAL that has grown larger, beside a long reader, is cut to this size when it begins anew. */
+const walKeptBytes = 64_000_000
 const writerCacheKb = 8_192
 const readerCacheKb = 8_192
 /** A checkpoint copies pages past the cache. */
@@ -57,6 +59,7 @@ export function openWriter({ path, durability, upgradeBackup = false, onUpgrade 
     database.pragma(`synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'}`)
     database.pragma('foreign_keys = ON')
     database.pragma('wal_autocheckpoint = 0')
+    database.pragma(`journal_size_limit = ${walKeptBytes}`)
     const owner = identify(database, databaseMark)
     if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
     if (owner === 'empty') layOut(database)

@@ -54,9 +54,19 @@ test('the writer helps when the WAL is over the second limit', () => {
   // Nothing new since: not asked in a circle, whether or not all of it could be moved.
   expect(policy.shouldAskThread(41 * frameBytes)).toBe(false)
   policy.asked()
-  expect(policy.reported(report(60, 5))).toBe('writer-checkpoint')
+  expect(policy.reported(report(60, 25))).toBe('writer-checkpoint')
   expect(policy.shouldAskThread(60 * frameBytes)).toBe(false)
   expect(policy.shouldAskThread(70 * frameBytes)).toBe(true)
+})
+
+test('beside a reader that holds much of the WAL the writer moves nothing, and not all of it once that has gone', () => {
+  const policy = new CheckpointPolicy(limits)
+  policy.asked()
+  expect(policy.reported(report(60, 19))).toBe('nothing')
+  expect(policy.shouldAskThread(69 * frameBytes)).toBe(false)
+  expect(policy.shouldAskThread(70 * frameBytes)).toBe(true)
+  policy.asked()
+  expect(policy.reported(report(70, 70))).toBe('writer-checkpoint')
 })
 
 test('after a failure the thread is asked again when as much was added', () => {

@@ -1,0 +1,83 @@
+/** Copies the files that jobs keep, their logs and artifacts, as they are at the moment. */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  type Dirent,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs'
+import { opendir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toPlainError } from '../errors.ts'
+import { syncPlace } from './backup-target.ts'
+
+export interface CopiedFiles {
+  readonly files: number
+  readonly bytes: number
+}
+
+/** What is being written is no job's yet. */
+const leftOut = 'partial'
+
+/**
+ * Copies the folder, without what is neither a file nor a folder: links are not followed. What vanishes meanwhile is left
+ * out. Makes no folder when there is none.
+ *
+ * @param endedBy asked before each file: whether to give up, and why
+ * @throws what the file system throws
+ */
+export async function copyJobFiles(
+  from: string,
+  to: string,
+  endedBy: () => Error | undefined,
+): Promise<CopiedFiles> {
+  // The folder itself may be a link, to another disk for instance.
+  const total = { files: 0, bytes: 0 }
+  const copyFolder = async (source: string, target: string, isTop: boolean): Promise<void> => {
+    const entries = await openIfThere(source)
+    if (entries === undefined) return
+    mkdirSync(target)
+    for await (const entry of entries) {
+      const ended = endedBy()
+      if (ended !== undefined) throw ended
+      if (isTop && entry.name === leftOut) continue
+      const [one, copy] = [join(source, entry.name), join(target, entry.name)]
+      if (entry.isDirectory()) await copyFolder(one, copy, false)
+      else if (entry.isFile() && copyIfThere(one, copy)) {
+        total.files++
+        total.bytes += lstatSync(copy).size
+      }
+    }
+    syncPlace(target)
+  }
+  await copyFolder(from, to, true)
+  return total
+}
+
+async function openIfThere(folder: string): Promise<AsyncIterable<Dirent> | undefined> {
+  try {
+    return await opendir(folder)
+  } catch (error) {
+    if (toPlainError(error).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function copyIfThere(from: string, to: string): boolean {
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  } catch (error) {
+    if (toPlainError(error).code === 'ENOENT') return false
+    throw error
+  }
+  const descriptor = openSync(to, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  return true
+}
