@@ -18,7 +18,7 @@ export const exitCodes = {
 export const exitCodeHelp = `
 Exit codes:
   0    done
-  1    some files failed, or the search found nothing
+  1    some files failed, or nothing was found
   2    wrong usage, or an error that ended the command
   3    the database was written by a newer or another version, and is as it was
   4    a migration failed, and the database is as it was

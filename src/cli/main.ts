@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { hasCode } from '../errors.ts'
 import { exitCodeHelp, exitCodes } from './exit-codes.ts'
+import { addJobCommands } from './job-commands.ts'
 import { addMigrateCommand } from './migrate-flags.ts'
 import { addSettingFlags, wholeNumber } from './setting-flags.ts'
 
@@ -12,6 +13,8 @@ Examples:
   semantica search parseConfig         definitions of that name, then those that begin with it
   semantica search Parser.parse        only within the container Parser
   semantica status                     what the index holds
+  semantica list --state failed        jobs of ./.semantica/tasks.db, the newest first
+  semantica show job_6x0k2m9q_1        one job with its failed attempts and files
   semantica config                     the options in effect, and where each came from
   semantica migrate status             which schema a job database has`
 
@@ -52,7 +55,9 @@ async function drained(stream: NodeJS.WriteStream): Promise<void> {
 
 function buildProgram(): Command {
   const program = new Command('semantica')
-    .description('Indexes source code with durable jobs on every core, and finds definitions in it.')
+    .description(
+      'Indexes source code with durable jobs on every core, finds definitions in it, and shows jobs.',
+    )
     .version(packageVersion())
     .addHelpText('after', `${examples}\n${exitCodeHelp}`)
     .showHelpAfterError('Run with --help for usage.')
@@ -107,6 +112,7 @@ function buildProgram(): Command {
       process.exitCode = await runConfig(options)
     })
   addSettingFlags(config, 'database', 'threads', 'durability', 'logLevel')
+  addJobCommands(program)
   addMigrateCommand(program)
   return program
 }

@@ -1,4 +1,3 @@
-import { commandSources, readDatabasePath, readSources } from '../config.ts'
 import { unreachable } from '../errors.ts'
 import {
   changeSchema,
@@ -8,6 +7,7 @@ import {
   type SchemaStep,
 } from '../store/change-schema.ts'
 import type { ListedMigration } from '../store/migrate.ts'
+import { databaseOf } from './database-of.ts'
 import { exitCodes } from './exit-codes.ts'
 import { printable } from './printable.ts'
 import type { SettingFlags } from './setting-flags.ts'
@@ -36,14 +36,6 @@ export async function runMigrateStatus(flags: MigrateFlags): Promise<number> {
   process.stdout.write(flags.json === true ? statusAsJson(status) : statusInWords(status))
   const isOther = status.migrations.some(({ state }) => state === 'edited' || state === 'unknown')
   return isOther ? exitCodes.otherSchema : exitCodes.ok
-}
-
-async function databaseOf({ config, database }: MigrateFlags): Promise<string> {
-  const flags = {
-    ...(config === undefined ? {} : { config }),
-    ...(database === undefined ? {} : { database }),
-  }
-  return readDatabasePath(await readSources(commandSources(flags, process.cwd())))
 }
 
 function stepInWords(step: SchemaStep): string {

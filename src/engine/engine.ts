@@ -36,8 +36,8 @@ import { type CheckedJob, Enqueuer } from './enqueuer.ts'
 import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
-import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
-import { checkListFilter, decodeCursor, encodeCursor, type JobPage, type ListFilter } from './list.ts'
+import { type JobDetails, type JobPlace, type JobRecord, toJobDetails } from './job-record.ts'
+import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
 import { notRetried } from './not-retried.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
@@ -65,7 +65,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
   readonly #databaseId: DatabaseId
-  readonly #databasePath: string
+  readonly #place: JobPlace
   readonly #enqueuer: Enqueuer
   readonly #outcomes: Outcomes
   readonly #readings: Readings
@@ -82,7 +82,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#tuning = parts.tuning
     this.#link = link
     this.#databaseId = toDatabaseId(facts.databaseId)
-    this.#databasePath = facts.path
+    this.#place = { databaseId: this.#databaseId, path: facts.path }
     this.#actors = parts.actors
     this.#readings = new Readings(facts.path)
     this.#backups = new Backups(facts.path)
@@ -205,7 +205,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    */
   async get(jobId: string): Promise<JobDetails | undefined> {
     const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
-    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading, this.#databasePath)
+    return reading === undefined ? undefined : toJobDetails(this.#place, reading)
   }
 
   /**
@@ -216,7 +216,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    */
   async readLog(jobId: string): Promise<string | undefined> {
     const seq = this.#seqOf(jobId)
-    return readJobLog(jobFilesOf(this.#databasePath, this.#idOf(seq)))
+    return readJobLog(jobFilesOf(this.#place.path, this.#idOf(seq)))
   }
 
   /**
@@ -226,12 +226,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * @throws OPTION_INVALID, CURSOR_INVALID, JOB_ID_INVALID
    */
   async list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
-    const { rows, before } = await this.#readings.ask('list', {
-      ...checkListFilter(filter),
-      parent: filter.parentJobId === undefined ? undefined : this.#seqOf(filter.parentJobId),
-      before: decodeCursor(filter.cursor),
-    })
-    return { jobs: rows.map((row) => toJobRecord(this.#databaseId, row)), cursor: encodeCursor(before) }
+    return toJobPage(this.#place, await this.#readings.ask('list', toListRequest(this.#databaseId, filter)))
   }
 
   /**

@@ -1,10 +1,11 @@
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
 import type { JobState, WaitsFor } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
-import type { ArtifactEntry, AttemptRow, JobPolicy, JobRow, LeavingsRow } from '../store/rows.ts'
+import type { ArtifactEntry, AttemptRow, JobPolicy, JobRow } from '../store/rows.ts'
 
 /** A job as it is stored. */
 export interface JobRecord {
@@ -43,6 +44,10 @@ export interface JobRecord {
   readonly parentJobId: string | undefined
   readonly userTag: string | undefined
   readonly chainGroupId: string | undefined
+  /** What its handler gave to `ctx.summarize`; `{ artifact: 'result-summary.json' }` when that was longer than 4,096 characters. */
+  readonly resultSummary: unknown
+  /** The files that it was given to keep. */
+  readonly artifacts: readonly JobArtifact[]
 }
 
 /** A job with its history. */
@@ -51,10 +56,8 @@ export interface JobDetails extends JobRecord {
   readonly failedAttempts: readonly FailedAttempt[]
   /** How far its handler said last that it had come; undefined: it never did. */
   readonly progress: JobProgress | undefined
-  /** What its handler gave to `ctx.summarize`; `{ artifact: 'result-summary.json' }` when that was longer than 4,096 characters. */
-  readonly resultSummary: unknown
-  /** The files that it keeps. */
-  readonly artifacts: readonly JobArtifact[]
+  /** The files that it was given to keep, and whether each is still there: they are deleted before the job is. */
+  readonly artifacts: readonly (JobArtifact & { readonly exists: boolean })[]
 }
 
 export interface JobProgress {
@@ -72,6 +75,13 @@ export interface JobArtifact {
   readonly path: string
 }
 
+/** The database that jobs are of. */
+export interface JobPlace {
+  readonly databaseId: DatabaseId
+  /** Its real path: beside it lie the files that jobs keep. */
+  readonly path: string
+}
+
 export interface FailedAttempt {
   readonly attempt: number
   readonly startedAt: Date | undefined
@@ -81,37 +91,48 @@ export interface FailedAttempt {
   readonly error: PlainError | undefined
 }
 
-/** @param databasePath beside it lie the files that jobs keep */
-export function toJobDetails(
-  database: DatabaseId,
-  { row, attempts, leavings }: JobReading,
-  databasePath: string,
-): JobDetails {
-  const record = toJobRecord(database, row)
-  const { artifacts: folder } = jobFilesOf(databasePath, record.id)
-  const { resultSummary = null, artifacts = null } = leavings ?? {}
-  // The boundary: the writer stores nothing else here.
-  const entries = artifacts === null ? [] : (JSON.parse(artifacts) as ArtifactEntry[])
+/** Looks whether the files are there. */
+export async function toJobDetails(
+  place: JobPlace,
+  { row, attempts, progress }: JobReading,
+): Promise<JobDetails> {
+  const record = toJobRecord(place, row)
+  const artifacts = record.artifacts.map(async (artifact) => ({
+    ...artifact,
+    exists: await isFile(artifact.path),
+  }))
   return {
     ...record,
     failedAttempts: attempts.map(toFailedAttempt),
-    progress: leavings === undefined ? undefined : toProgress(leavings),
-    resultSummary: resultSummary === null ? undefined : JSON.parse(resultSummary),
-    artifacts: entries.map(({ name, bytes }) => ({ name, bytes, path: join(folder, name) })),
+    progress:
+      progress === undefined
+        ? undefined
+        : { fraction: progress.fraction, note: progress.note ?? undefined, at: new Date(progress.at) },
+    artifacts: await Promise.all(artifacts),
   }
 }
 
-function toProgress({ fraction, note, progressAt }: LeavingsRow): JobProgress | undefined {
-  if (fraction === null || progressAt === null) return undefined
-  return { fraction, note: note ?? undefined, at: new Date(progressAt) }
+async function isFile(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(() => undefined)
+  return stats?.isFile() ?? false
 }
 
-export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
+function toArtifacts({ path }: JobPlace, jobId: string, artifacts: string | null): JobArtifact[] {
+  if (artifacts === null) return []
+  const { artifacts: folder } = jobFilesOf(path, jobId)
+  // The boundary: the writer stores nothing else here.
+  const entries = JSON.parse(artifacts) as ArtifactEntry[]
+  return entries.map(({ name, bytes }) => ({ name, bytes, path: join(folder, name) }))
+}
+
+export function toJobRecord(place: JobPlace, row: JobRow): JobRecord {
+  const { databaseId: database } = place
   const id = (seq: JobSeq | null) => (seq === null ? undefined : encodeJobId(database, seq))
   // The boundary: the writer stores nothing else here.
   const policy = row.policy === null ? undefined : (JSON.parse(row.policy) as JobPolicy)
+  const jobId = encodeJobId(database, row.seq)
   return {
-    id: encodeJobId(database, row.seq),
+    id: jobId,
     jobType: row.jobType,
     queue: row.queue,
     priority: row.priority,
@@ -134,6 +155,8 @@ export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
     parentJobId: id(row.parent),
     userTag: row.userTag ?? undefined,
     chainGroupId: row.chainGroupId ?? undefined,
+    resultSummary: row.resultSummary === null ? undefined : JSON.parse(row.resultSummary),
+    artifacts: toArtifacts(place, jobId, row.artifacts),
   }
 }
 

@@ -1,7 +1,9 @@
 import { describe, engineError, invalidOption } from '../errors.ts'
 import { checkFields, checkNumber } from '../job/definition.ts'
+import { type DatabaseId, decodeJobId } from '../job/id.ts'
 import { isJobState, type JobState, jobStates } from '../job/state.ts'
-import type { ListRequest } from '../store/messages.ts'
+import type { ListReply, ListRequest } from '../store/messages.ts'
+import { type JobPlace, type JobRecord, toJobRecord } from './job-record.ts'
 
 /** Which jobs `list` gives. All conditions must hold. */
 export interface ListFilter {
@@ -40,8 +42,7 @@ const filterNames: ReadonlySet<string> = new Set<keyof ListFilter>([
   'limit',
 ])
 
-/** @throws OPTION_INVALID */
-export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before' | 'parent'> {
+function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before' | 'parent'> {
   checkFields('filter', filter)
   for (const [name, value] of Object.entries(filter)) {
     if (!filterNames.has(name)) throw invalidOption(name, 'not a filter of list', [...filterNames].join(', '))
@@ -56,14 +57,27 @@ export function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before' 
   return { state, criteria, limit }
 }
 
+/** @throws OPTION_INVALID, CURSOR_INVALID, JOB_ID_INVALID */
+export function toListRequest(databaseId: DatabaseId, filter: ListFilter): ListRequest {
+  return {
+    ...checkListFilter(filter),
+    parent: filter.parentJobId === undefined ? undefined : decodeJobId(databaseId, filter.parentJobId),
+    before: decodeCursor(filter.cursor),
+  }
+}
+
+export function toJobPage(place: JobPlace, { rows, before }: ListReply): JobPage<JobRecord> {
+  return { jobs: rows.map((row) => toJobRecord(place, row)), cursor: encodeCursor(before) }
+}
+
 const cursorPattern = /^before_([0-9a-z]{1,11})$/
 
-export function encodeCursor(before: number | undefined): string | undefined {
+function encodeCursor(before: number | undefined): string | undefined {
   return before === undefined ? undefined : `before_${before.toString(36)}`
 }
 
 /** @throws CURSOR_INVALID */
-export function decodeCursor(cursor: string | undefined): number | undefined {
+function decodeCursor(cursor: string | undefined): number | undefined {
   if (cursor === undefined) return undefined
   const match = cursorPattern.exec(cursor)
   const before = Number.parseInt(match?.[1] ?? '', 36)

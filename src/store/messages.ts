@@ -2,7 +2,7 @@
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { JobState } from '../job/state.ts'
-import type { AttemptRow, JobRow, LeavingsRow } from './rows.ts'
+import type { AttemptRow, JobRow, ProgressRow } from './rows.ts'
 
 export interface CheckpointRequest {
   readonly kind: 'checkpoint'
@@ -39,11 +39,11 @@ export type ReaderProtocol = {
   readonly list: { readonly request: ListRequest; readonly reply: ListReply }
 }
 
-/** A job with its failed attempts. */
+/** A job with its failed attempts, and how far it has come. */
 export interface JobReading {
   readonly row: JobRow
   readonly attempts: readonly AttemptRow[]
-  readonly leavings: LeavingsRow | undefined
+  readonly progress: ProgressRow | undefined
 }
 
 /** What the host asks of a backup thread, once. */

@@ -3,7 +3,7 @@ import type { Database, Statement } from 'better-sqlite3'
 import { limits } from '../config.ts'
 import { matchesCriteria } from '../job/criteria.ts'
 import type { JobReading, ListReply, ListRequest } from './messages.ts'
-import { type AttemptRow, type JobRow, jobRowColumns, type LeavingsRow } from './rows.ts'
+import { type AttemptRow, type JobRow, jobRowColumns, type ProgressRow } from './rows.ts'
 
 /** What a page reads at most, before it ends early: large payloads must not fill the memory. */
 const charactersPerPage = 16_000_000
@@ -18,14 +18,13 @@ export const readSql = {
   jobsPageOfParent: `SELECT ${jobRowColumns} FROM jobs WHERE parent_job_id = ? AND seq < ? ${newestFirst}`,
   jobAttempts: `SELECT seq, attempt, started_at AS startedAt, ended_at AS endedAt, cause, error
   FROM attempts WHERE seq = ? ORDER BY attempt`,
-  jobLeavings: `SELECT result_summary AS resultSummary, artifacts, fraction, note, at AS progressAt
-  FROM jobs LEFT JOIN progress USING (seq) WHERE jobs.seq = ?`,
+  jobProgress: `SELECT fraction, note, at FROM progress WHERE seq = ?`,
 } as const
 
 export class JobReader {
   readonly #jobGet: Statement<[number], JobRow>
   readonly #jobAttempts: Statement<[number], AttemptRow>
-  readonly #jobLeavings: Statement<[number], LeavingsRow>
+  readonly #jobProgress: Statement<[number], ProgressRow>
   readonly #jobsPage: Statement<[number], JobRow>
   readonly #jobsPageOfTag: Statement<[string, number], JobRow>
   readonly #jobsPageOfGroup: Statement<[string, number], JobRow>
@@ -34,7 +33,7 @@ export class JobReader {
   constructor(database: Database) {
     this.#jobGet = database.prepare<[number], JobRow>(readSql.jobGet)
     this.#jobAttempts = database.prepare<[number], AttemptRow>(readSql.jobAttempts)
-    this.#jobLeavings = database.prepare<[number], LeavingsRow>(readSql.jobLeavings)
+    this.#jobProgress = database.prepare<[number], ProgressRow>(readSql.jobProgress)
     this.#jobsPage = database.prepare<[number], JobRow>(readSql.jobsPage)
     this.#jobsPageOfTag = database.prepare<[string, number], JobRow>(readSql.jobsPageOfTag)
     this.#jobsPageOfGroup = database.prepare<[string, number], JobRow>(readSql.jobsPageOfGroup)
@@ -46,7 +45,7 @@ export class JobReader {
     return seqs.flatMap((seq) => {
       const row = this.#jobGet.get(seq)
       if (row === undefined) return []
-      return [{ row, attempts: this.#jobAttempts.all(seq), leavings: this.#jobLeavings.get(seq) }]
+      return [{ row, attempts: this.#jobAttempts.all(seq), progress: this.#jobProgress.get(seq) }]
     })
   }
 
@@ -62,7 +61,7 @@ export class JobReader {
     for (const row of this.#newestBefore(last, request)) {
       examined++
       last = row.seq
-      characters += row.payload.length + (row.result?.length ?? 0)
+      characters += row.payload.length + (row.result?.length ?? 0) + (row.artifacts?.length ?? 0)
       if (matches(row, request)) rows.push(row)
       if (rows.length === request.limit || characters >= charactersPerPage) return { rows, before: last }
     }

@@ -150,17 +150,6 @@ export interface ArtifactEntry {
   readonly bytes: number
 }
 
-/** What a job has left behind beside its result. */
-export interface LeavingsRow {
-  /** JSON text. */
-  readonly resultSummary: string | null
-  readonly artifacts: string | null
-  /** Null, and the next two with it: it has told no progress. */
-  readonly fraction: number | null
-  readonly note: string | null
-  readonly progressAt: number | null
-}
-
 /** A job as it is stored, read by `get`, `list` and `retry`. */
 export interface JobRow {
   readonly seq: JobSeq
@@ -185,6 +174,9 @@ export interface JobRow {
   readonly parent: JobSeq | null
   readonly userTag: string | null
   readonly chainGroupId: string | null
+  /** JSON text, as are `artifacts`. */
+  readonly resultSummary: string | null
+  readonly artifacts: string | null
 }
 
 /** A job's payload, wherever it stands: see migrations/005_payloads. */
@@ -195,4 +187,5 @@ export const payloadColumn = `CASE payload WHEN '' THEN
 export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, ${payloadColumn}, created_at AS createdAt,
   started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor, result,
   subject_key AS subjectKey, generation, attempt, failures, policy, superseded_by AS supersededBy,
-  retried_from AS retriedFrom, parent_job_id AS parent, user_tag AS userTag, chain_group_id AS chainGroupId`
+  retried_from AS retriedFrom, parent_job_id AS parent, user_tag AS userTag, chain_group_id AS chainGroupId,
+  result_summary AS resultSummary, artifacts`

@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -27,6 +28,12 @@ test('text, bytes and files are kept, and listed with their place', async () => 
   const paths = ['a.txt', 'b.bin', '..c'].map((name) => join(folder(job.id), name))
   expect(await job.result()).toEqual(paths)
   expect((await engine.get(job.id))?.artifacts).toEqual([
+    { name: 'a.txt', bytes: 4, path: paths[0], exists: true },
+    { name: 'b.bin', bytes: 3, path: paths[1], exists: true },
+    { name: '..c', bytes: 11, path: paths[2], exists: true },
+  ])
+  const [listed] = (await engine.list()).jobs
+  expect(listed?.artifacts).toEqual([
     { name: 'a.txt', bytes: 4, path: paths[0] },
     { name: 'b.bin', bytes: 3, path: paths[1] },
     { name: '..c', bytes: 11, path: paths[2] },
@@ -35,6 +42,8 @@ test('text, bytes and files are kept, and listed with their place', async () => 
   expect([...readFileSync(paths[1] ?? '')]).toEqual([0, 255, 10])
   expect(contents(paths[2] ?? '')).toBe('from a file')
   expect(readdirSync(engines.pathOf('tasks.db-files/partial'))).toEqual([])
+  rmSync(paths[1] ?? '')
+  expect((await engine.get(job.id))?.artifacts.map(({ exists }) => exists)).toEqual([true, false, true])
 })
 
 test('the same name again replaces the file, in a later attempt as well', async () => {

@@ -1,0 +1,69 @@
+import type { DatabaseId } from '../job/id.ts'
+import { decodeJobId } from '../job/id.ts'
+import { fromSqliteError } from '../store/database-errors.ts'
+import { type Database, openReader, readDatabaseId } from '../store/open.ts'
+import { JobReader } from '../store/reader.ts'
+import { type JobDetails, type JobRecord, toJobDetails } from './job-record.ts'
+import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
+
+/**
+ * The jobs of a database, read without an engine and without its lock, also beside an engine in another process. Each
+ * call reads on the caller's thread, and sees all that is committed by then.
+ */
+export class StoredJobs implements Disposable {
+  readonly #database: Database
+  readonly #databaseId: DatabaseId
+  readonly #reader: JobReader
+
+  /** @throws PATH_INVALID when there is none, and as opening a database does */
+  constructor(path: string) {
+    this.#database = openReader(path)
+    try {
+      this.#databaseId = readDatabaseId(this.#database)
+      this.#reader = new JobReader(this.#database)
+    } catch (error) {
+      this.#database.close()
+      throw fromSqliteError(error, path)
+    }
+  }
+
+  /**
+   * As `Engine.list`.
+   *
+   * @throws OPTION_INVALID, CURSOR_INVALID, JOB_ID_INVALID, and as reading a database does
+   */
+  list(filter: ListFilter): JobPage<JobRecord> {
+    const request = toListRequest(this.#databaseId, filter)
+    return toJobPage(
+      this.#place,
+      this.#guarded(() => this.#reader.list(request)),
+    )
+  }
+
+  /**
+   * As `Engine.get`.
+   *
+   * @throws JOB_ID_INVALID, and as reading a database does
+   */
+  async get(jobId: string): Promise<JobDetails | undefined> {
+    const seq = decodeJobId(this.#databaseId, jobId)
+    const [reading] = this.#guarded(() => this.#reader.get([seq]))
+    return reading === undefined ? undefined : toJobDetails(this.#place, reading)
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+
+  get #place() {
+    return { databaseId: this.#databaseId, path: this.#database.name }
+  }
+
+  #guarded<Result>(read: () => Result): Result {
+    try {
+      return read()
+    } catch (error) {
+      throw fromSqliteError(error, this.#database.name)
+    }
+  }
+}

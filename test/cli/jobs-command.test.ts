@@ -1,0 +1,141 @@
+/** Goal: stored jobs can be listed and looked at beside a running engine, and what is wrong is said in one line. */
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import Connection from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { rejectionOf, useEngines } from '../engine/open-engine.ts'
+import { openLeaving } from '../engine/open-leaving.ts'
+
+const engines = useEngines()
+const command = fileURLToPath(new URL('../../src/cli/semantica.ts', import.meta.url))
+
+function semantica(...commandLine: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...commandLine], {
+    cwd: engines.folder,
+    encoding: 'utf8',
+  })
+  return { status, stdout, stderr }
+}
+
+const idsOf = (stdout: string) => (JSON.parse(stdout) as { id: string }[]).map(({ id }) => id)
+
+test('list finds jobs by each of its flags while the engine runs, newest first', async () => {
+  const engine = await engines.open()
+  const parent = await engine.enqueue(
+    'CHILDREN',
+    { children: [{ type: 'OK', payload: 'child' }] },
+    { userTag: 'red', chainGroupId: 'g' },
+  )
+  await parent.result()
+  await engine.idle()
+  const [child] = (await engine.list({ parentJobId: parent.id })).jobs
+  const failed = await engine.enqueue('THROW', { message: 'no' }, { queue: 'slow', userTag: 'blue' })
+  await rejectionOf(failed.result(), 'JOB_FAILED')
+  const list = (...flags: string[]) => {
+    const { status, stdout, stderr } = semantica('list', '--json', '--database', 'tasks.db', ...flags)
+    expect([status, stderr]).toEqual([0, ''])
+    return idsOf(stdout)
+  }
+  expect(list()).toEqual([failed.id, child?.id, parent.id])
+  expect(list('--tag', 'red')).toEqual([parent.id])
+  expect(list('--group', 'g')).toEqual([parent.id])
+  expect(list('--parent', parent.id)).toEqual([child?.id])
+  expect(list('--state', 'failed')).toEqual([failed.id])
+  expect(list('--queue', 'slow', '--type', 'THROW')).toEqual([failed.id])
+  expect(list('--limit', '1')).toEqual([failed.id])
+  const table = semantica('list', '--database', 'tasks.db')
+  const [head, ...lines] = table.stdout.trimEnd().split('\n')
+  expect(head?.split(/ +/)).toEqual(['ID', 'STATE', 'TYPE', 'QUEUE', 'CREATED', 'TAG', 'GROUP', 'PARENT'])
+  expect(lines).toHaveLength(3)
+  expect(lines[0]).toMatch(new RegExp(`^${failed.id} +FAILED +THROW +slow +\\S+Z +blue +- +-$`))
+  const none = semantica('list', '--database', 'tasks.db', '--tag', 'nobody')
+  expect(none).toEqual({ status: 1, stdout: '', stderr: 'semantica: no such job in tasks.db\n' })
+  expect(semantica('list', '--database', 'tasks.db', '--tag', 'nobody', '--json')).toEqual({
+    status: 1,
+    stdout: '[]\n',
+    stderr: '',
+  })
+  const shown = semantica('show', failed.id, '--database', 'tasks.db')
+  expect(shown.status).toBe(0)
+  expect(shown.stdout).toMatch(/^state +FAILED$/m)
+  expect(shown.stdout).toMatch(/^attempt 1 +THREW: no$/m)
+})
+
+test('more jobs than a page holds are listed up to the limit', async () => {
+  const engine = await engines.open()
+  await engine.enqueueMany(Array.from({ length: 2_500 }, () => ({ type: 'OK' }) as const))
+  await engine.idle()
+  const many = idsOf(semantica('list', '--json', '--database', 'tasks.db', '--limit', '2100').stdout)
+  expect(new Set(many).size).toBe(2_100)
+})
+
+test('show tells what a job has left behind, and list its summary', async () => {
+  const engine = await openLeaving(engines)
+  const job = await engine.enqueue('CALLS', {
+    calls: [
+      { call: 'artifact', values: ['a.txt', 'kept'] },
+      { call: 'summarize', values: [{ symbols: 12 }] },
+      { call: 'progress', values: [0.5, 'half'] },
+    ],
+  })
+  await job.result()
+  await engine.stop()
+  // Nobody has it open now.
+  const shown = semantica('show', job.id, '--database', 'tasks.db')
+  expect(shown).toMatchObject({ status: 0, stderr: '' })
+  expect(shown.stdout).toMatch(/^result_summary +{"symbols":12}$/m)
+  expect(shown.stdout).toMatch(/^progress +50 % half$/m)
+  expect(shown.stdout).toMatch(/^artifact +\S+\/a\.txt \(4 bytes\)$/m)
+  expect(JSON.parse(semantica('show', job.id, '--json', '--database', 'tasks.db').stdout)).toMatchObject({
+    id: job.id,
+    job_type: 'CALLS',
+    result_summary: { symbols: 12 },
+    artifacts: [{ name: 'a.txt', bytes: 4, exists: true }],
+    failed_attempts: [],
+    user_tag: null,
+  })
+  expect(semantica('list', '--database', 'tasks.db').stdout).toContain('{"symbols":12}')
+})
+
+test('what is wrong is one clear message, with exit code 2', async () => {
+  const engine = await engines.open()
+  const job = await engine.enqueue('OK')
+  await job.result()
+  await engine.stop()
+  const other = new Connection(engines.pathOf('other.db'))
+  other.exec('CREATE TABLE t (a)')
+  other.close()
+  writeFileSync(engines.pathOf('text.db'), 'no database '.repeat(1_000))
+  mkdirSync(engines.pathOf('empty'))
+  const database = ['--database', 'tasks.db']
+  for (const [commandLine, code, text] of [
+    [['list'], 'PATH_INVALID', '.semantica'],
+    [['list', '--database', 'none.db'], 'PATH_INVALID', 'does not exist'],
+    [['list', '--database', 'empty'], 'PATH_INVALID', 'is a directory'],
+    [['list', '--database', 'other.db'], 'DATABASE_FOREIGN', 'another program'],
+    [['show', job.id, '--database', 'text.db'], 'DATABASE_FOREIGN', 'is not an SQLite database'],
+    [['list', '--state', 'LOST', ...database], 'OPTION_INVALID', 'Allowed: QUEUED, SCHEDULED'],
+    [['list', '--parent', 'nobody', ...database], 'JOB_ID_INVALID', 'is not a job id'],
+    [['show', 'nobody', ...database], 'JOB_ID_INVALID', 'is not a job id'],
+    [['show', job.id.replace(/1$/, '2'), ...database], 'JOB_UNKNOWN', 'pruned'],
+  ] as const) {
+    const { status, stdout, stderr } = semantica(...commandLine)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^semantica: [^\n]*\n$/)
+    expect(stderr).toContain(code)
+    expect(stderr).toContain(text)
+  }
+  expect(semantica('list', '--limit', '0', ...database)).toMatchObject({ status: 2, stdout: '' })
+  expect(existsSync(engines.pathOf('none.db'))).toBe(false)
+})
+
+test('looking changes nothing, and takes no lock', async () => {
+  const engine = await engines.open()
+  await (await engine.enqueue('OK')).result()
+  await engine.stop()
+  chmodSync(engines.pathOf('tasks.db'), 0o444)
+  expect(semantica('list', '--database', 'tasks.db').status).toBe(0)
+  chmodSync(engines.pathOf('tasks.db'), 0o644)
+  expect(readdirSync(engines.folder).filter((name) => name.endsWith('.lock-journal'))).toEqual([])
+})
