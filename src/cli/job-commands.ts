@@ -1,4 +1,4 @@
-/** The commands that look at the jobs of any engine, also while it runs: they only read. */
+/** The commands that look at the jobs of any engine, or copy them, also while it runs: they only read its database. */
 import type { Command } from 'commander'
 import { addSettingFlags, wholeNumber } from './setting-flags.ts'
 
@@ -30,5 +30,16 @@ export function addJobCommands(program: Command): void {
       const { runShow } = await import('./show-command.ts')
       process.exitCode = await runShow(jobId, options)
     })
-  for (const command of [list, show]) addSettingFlags(command, 'database').addHelpText('after', databaseHelp)
+  const backup = program
+    .command('backup')
+    .description('copy the job database to a new file; also while an engine runs')
+    .argument('<target>', 'path of the new file')
+    .option('--files', 'copy the logs and artifacts of jobs too, to <target>-files')
+    .option('--json', 'print one JSON object')
+    .action(async (target: string, options: object) => {
+      const { runBackup } = await import('./backup-command.ts')
+      process.exitCode = await runBackup(target, options)
+    })
+  for (const command of [list, show, backup])
+    addSettingFlags(command, 'database').addHelpText('after', databaseHelp)
 }

@@ -15,6 +15,7 @@ Examples:
   semantica status                     what the index holds
   semantica list --state failed        jobs of ./.semantica/tasks.db, the newest first
   semantica show job_6x0k2m9q_1        one job with its failed attempts and files
+  semantica backup jobs.db             a copy of ./.semantica/tasks.db, also while an engine runs
   semantica config                     the options in effect, and where each came from
   semantica migrate status             which schema a job database has`
 

@@ -1,6 +1,15 @@
 /** Goal: stored jobs can be listed and looked at beside a running engine, and what is wrong is said in one line. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
@@ -128,6 +137,37 @@ test('what is wrong is one clear message, with exit code 2', async () => {
   }
   expect(semantica('list', '--limit', '0', ...database)).toMatchObject({ status: 2, stdout: '' })
   expect(existsSync(engines.pathOf('none.db'))).toBe(false)
+})
+
+test('backup copies the database beside a running engine, with its files if wanted', async () => {
+  const engine = await openLeaving(engines)
+  const { stage } = engines
+  const calls = [{ call: 'artifact', values: ['a.txt', 'kept'] }]
+  const job = await engine.enqueue('CALLS_AND_WAITS', { calls, gate: 'g' })
+  await stage.waits('g')
+  const done = semantica('backup', 'copy.db', '--files', '--database', 'tasks.db', '--json')
+  expect(done).toMatchObject({ status: 0, stderr: '' })
+  expect(JSON.parse(done.stdout)).toEqual({
+    path: realpathSync(engines.pathOf('copy.db')),
+    bytes: statSync(engines.pathOf('copy.db')).size,
+    files: 1,
+    files_bytes: 4,
+    elapsed_ms: expect.any(Number),
+  })
+  expect(idsOf(semantica('list', '--json', '--database', 'copy.db', '--state', 'running').stdout)).toEqual([
+    job.id,
+  ])
+  expect(readFileSync(engines.pathOf(`copy.db-files/artifacts/${job.id}/a.txt`), 'utf8')).toBe('kept')
+  const again = semantica('backup', 'copy.db', '--database', 'tasks.db')
+  expect(again).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringContaining('BACKUP_TARGET_EXISTS'),
+  })
+  const plain = semantica('backup', 'other.db', '--database', 'tasks.db')
+  expect(plain.stdout).toMatch(/^\S+\/other\.db: \d+\.\d MB, \d+\.\d s\n$/)
+  stage.open('g')
+  await job.result()
 })
 
 test('looking changes nothing, and takes no lock', async () => {
