@@ -12,7 +12,7 @@ import {
 import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toPlainError } from '../errors.ts'
-import { syncPlace } from './backup-target.ts'
+import { isDatabaseFile, syncPlace } from './backup-target.ts'
 
 export interface CopiedFiles {
   readonly files: number
@@ -24,17 +24,18 @@ const leftOut = 'partial'
 
 /**
  * Copies the folder, without what is neither a file nor a folder: links are not followed. What vanishes meanwhile is left
- * out. Makes no folder when there is none.
+ * out, and so are names of the open database, should any be there. Makes no folder when there is none.
  *
+ * @param database real path
  * @param endedBy asked before each file: whether to give up, and why
  * @throws what the file system throws
  */
 export async function copyJobFiles(
-  from: string,
+  database: string,
   to: string,
   endedBy: () => Error | undefined,
 ): Promise<CopiedFiles> {
-  // The folder itself may be a link, to another disk for instance.
+  const isOurs = isDatabaseFile(database)
   const total = { files: 0, bytes: 0 }
   const copyFolder = async (source: string, target: string, isTop: boolean): Promise<void> => {
     const entries = await openIfThere(source)
@@ -46,14 +47,15 @@ export async function copyJobFiles(
       if (isTop && entry.name === leftOut) continue
       const [one, copy] = [join(source, entry.name), join(target, entry.name)]
       if (entry.isDirectory()) await copyFolder(one, copy, false)
-      else if (entry.isFile() && copyIfThere(one, copy)) {
+      else if (entry.isFile() && !isOurs(one) && copyIfThere(one, copy)) {
         total.files++
         total.bytes += lstatSync(copy).size
       }
     }
     syncPlace(target)
   }
-  await copyFolder(from, to, true)
+  // The folder itself may be a link, to another disk for instance.
+  await copyFolder(`${database}-files`, to, true)
   return total
 }
 

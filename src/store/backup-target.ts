@@ -18,7 +18,17 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import { engineError } from '../errors.ts'
 
 /** What lies, or may come to lie, beside a database under a name of its own; '' is the database itself. */
-const databaseEndings = ['', '-wal', '-shm', '-journal', '.lock', '.lock-journal', '-processes.db'] as const
+const databaseEndings = [
+  '',
+  '-wal',
+  '-shm',
+  '-journal',
+  '.lock',
+  '.lock-journal',
+  '-processes.db',
+  '-processes.db-wal',
+  '-processes.db-shm',
+] as const
 /** What SQLite would take for a part of the copy, were it left there by a database of the same name. */
 const strayEndings = ['-wal', '-journal', '-shm'] as const
 
@@ -80,6 +90,17 @@ export function syncPlace(place: string): void {
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** Tells the files of the database from all others, without opening any: to close one drops the locks of SQLite on it. */
+export function isDatabaseFile(database: string): (path: string) => boolean {
+  const own = new Set(databaseEndings.flatMap((ending) => identityOf(`${database}${ending}`) ?? []))
+  return (path) => own.has(identityOf(path) ?? '')
+}
+
+function identityOf(path: string): string | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true })
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`
 }
 
 export function removePartial({ partial }: BackupTarget): void {

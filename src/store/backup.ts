@@ -73,7 +73,7 @@ export async function backUp(
     })
     const bytes = statSync(target.partial).size
     const copied = request.files
-      ? await copyJobFiles(`${reader.name}-files`, `${target.partial}-files`, endedBy)
+      ? await copyJobFiles(reader.name, `${target.partial}-files`, endedBy)
       : { files: 0, bytes: 0 }
     // The files first: a copy of the database that can be seen has them.
     if (copied.files > 0) moveIntoPlace(`${target.partial}-files`, `${target.path}-files`)

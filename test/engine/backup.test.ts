@@ -1,5 +1,14 @@
 /** Goal: a copy that an engine can go on from, made while another works. */
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  watch,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checkDatabase } from '../crash/check-database.ts'
@@ -64,6 +73,7 @@ test('with the files of jobs the copy has their logs and artifacts, and nothing 
   await job.result()
   mkdirSync(engines.pathOf('elsewhere'))
   symlinkSync(engines.pathOf('elsewhere'), engines.pathOf('tasks.db-files/artifacts/link'))
+  linkSync(engines.pathOf('tasks.db.lock'), engines.pathOf('tasks.db-files/artifacts/hard'))
   const plain = await engine.backup(engines.pathOf('plain.db'))
   expect(plain.files).toBe(0)
   const report = await engine.backup(engines.pathOf('copy.db'), { files: true })
@@ -73,6 +83,7 @@ test('with the files of jobs the copy has their logs and artifacts, and nothing 
     'tasks.db-files',
   ])
   expect(readdirSync(engines.pathOf('copy.db-files/artifacts'))).toEqual([job.id])
+  rmSync(engines.pathOf('tasks.db-files/artifacts/hard'))
   const log = await engine.readLog(job.id)
   await engine.stop()
   const copy = await openLeaving(engines, { database: engines.pathOf('copy.db') })
@@ -111,4 +122,24 @@ test('an engine that stops gives up its backups', async () => {
   }
   expect(readdirSync(engines.folder).filter((name) => name.startsWith('copy'))).toEqual([])
   await rejectionOf(engine.backup(engines.pathOf('late.db')), 'ENGINE_STOPPED')
+})
+
+test('a backup that a stop meets halfway is whole, or not there', async () => {
+  const engine = await engines.open()
+  await engine.enqueueMany(
+    Array.from({ length: 1_000 }, () => ({ type: 'OK', payload: 'x'.repeat(10_000) }) as const).values(),
+  )
+  const watcher = watch(engines.folder)
+  const begun = new Promise<void>((resolve) => {
+    watcher.on('change', (_kind, name) => (String(name).includes('partial') ? resolve() : undefined))
+  })
+  const asked = Promise.allSettled([engine.backup(engines.pathOf('copy.db'))])
+  await begun
+  watcher.close()
+  await engine.stop()
+  const [outcome] = await asked
+  const isMade = outcome?.status === 'fulfilled'
+  if (!isMade) expect(outcome).toMatchObject({ reason: { code: 'ENGINE_STOPPED' } })
+  expect(existsSync(engines.pathOf('copy.db'))).toBe(isMade)
+  expect(readdirSync(engines.folder).filter((name) => name.includes('partial'))).toEqual([])
 })
