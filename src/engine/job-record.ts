@@ -3,6 +3,7 @@ import type { PlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
 import type { JobState, WaitsFor } from '../job/state.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { JobReading } from '../store/messages.ts'
 import type { ArtifactEntry, AttemptRow, JobPolicy, JobRow, LeavingsRow } from '../store/rows.ts'
 
@@ -43,6 +44,8 @@ export interface JobRecord {
   readonly parentJobId: string | undefined
   readonly userTag: string | undefined
   readonly chainGroupId: string | undefined
+  /** The trace that it was enqueued in, 32 hexadecimal digits; undefined: no span was active. */
+  readonly traceId: string | undefined
 }
 
 /** A job with its history. */
@@ -134,6 +137,7 @@ export function toJobRecord(database: DatabaseId, row: JobRow): JobRecord {
     parentJobId: id(row.parent),
     userTag: row.userTag ?? undefined,
     chainGroupId: row.chainGroupId ?? undefined,
+    traceId: traceIdOf(row.traceparent),
   }
 }
 
