@@ -197,3 +197,47 @@ export function readAllowedEnv(
     ),
   )
 }
+
+/** How traces are exported. */
+export type OtlpProtocol = 'grpc' | 'http/protobuf'
+const otlpProtocols = ['grpc', 'http/protobuf'] as const satisfies readonly OtlpProtocol[]
+const otlpGrpcPort = '4317'
+
+export interface TraceExportSettings {
+  readonly protocol: OtlpProtocol
+  readonly endpoint: string
+}
+
+/**
+ * Where OpenTelemetry's own variables want traces to go; undefined: nowhere. Those that are not read here (headers, time
+ * limit, certificates, service name) are read by the packages that export.
+ *
+ * @throws OPTION_INVALID naming the variable, its value, and what is allowed
+ */
+export function readTraceExport(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): TraceExportSettings | undefined {
+  const firstOf = (...variables: readonly string[]) =>
+    variables.flatMap((variable) => {
+      const value = environment[variable]?.trim()
+      return value === undefined || value === '' ? [] : [{ variable, value }]
+    })[0]
+  const endpoint = firstOf('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT')
+  const isOff =
+    environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || environment.OTEL_TRACES_EXPORTER === 'none'
+  if (endpoint === undefined || isOff) return undefined
+  const url = URL.canParse(endpoint.value) ? new URL(endpoint.value) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw invalidOption(
+      endpoint.variable,
+      describe(endpoint.value),
+      'a URL that begins with http:// or https://',
+    )
+  const given = firstOf('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL')
+  if (given === undefined)
+    return { protocol: url.port === otlpGrpcPort ? 'grpc' : 'http/protobuf', endpoint: endpoint.value }
+  const protocol = otlpProtocols.find((one) => one === given.value)
+  if (protocol === undefined)
+    throw invalidOption(given.variable, describe(given.value), otlpProtocols.join(', '))
+  return { protocol, endpoint: endpoint.value }
+}

@@ -199,6 +199,11 @@ export const errorRegistry = {
     retryable: false,
     meaning: 'The database lies on a network file system, where SQLite locks cannot be trusted.',
   },
+  TELEMETRY_MISSING: {
+    kind: 'system',
+    retryable: false,
+    meaning: 'A package that exports traces is wanted, but not installed.',
+  },
   PATH_INVALID: {
     kind: 'system',
     retryable: false,

@@ -47,7 +47,7 @@ CREATE TABLE jobs (
   waits_for TEXT,
   result TEXT,
   subject_key TEXT,
-  generation INTEGER, attempt INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, suspicion INTEGER NOT NULL DEFAULT 0, started_at INTEGER, policy TEXT, cancel_requested INTEGER, superseded_by INTEGER, retried_from INTEGER, run_at INTEGER, user_tag TEXT, parent_job_id INTEGER, chain_group_id TEXT, result_summary TEXT, artifacts TEXT,
+  generation INTEGER, attempt INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, suspicion INTEGER NOT NULL DEFAULT 0, started_at INTEGER, policy TEXT, cancel_requested INTEGER, superseded_by INTEGER, retried_from INTEGER, run_at INTEGER, user_tag TEXT, parent_job_id INTEGER, chain_group_id TEXT, result_summary TEXT, artifacts TEXT, trace_id TEXT, traceparent TEXT,
   CHECK (CASE WHEN finished_at IS NULL
     THEN CASE state
       WHEN 'RUNNING' THEN waits_for IS NULL

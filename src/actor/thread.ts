@@ -48,7 +48,7 @@ export type ThreadExit = { readonly kind: 'stopped' } | { readonly kind: 'died';
 const writeOffMs = 1_000
 
 /** The file of an entry, in the source tree or in dist. */
-export function threadEntryUrl(entry: ThreadEntry | 'pool-thread'): URL {
+export function threadEntryUrl(entry: ThreadEntry | 'pool-thread' | 'span-courier'): URL {
   const extension = extname(new URL(import.meta.url).pathname)
   return new URL(`../../workers/${entry}${extension}`, import.meta.url)
 }

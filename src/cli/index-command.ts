@@ -5,6 +5,7 @@ import { watchInterruption } from './interruption.ts'
 import { printable } from './printable.ts'
 import { progressDisplay } from './progress-display.ts'
 import type { SettingFlags } from './setting-flags.ts'
+import { startTraces } from './traces.ts'
 
 interface IndexCommandOptions extends SettingFlags {
   readonly state?: string
@@ -18,19 +19,23 @@ const maxShownFailures = 20
 export async function runIndex(directory: string, options: IndexCommandOptions): Promise<number> {
   const { state, json = false, maxFileBytes, ...flags } = options
   const sources = commandSources(flags, process.cwd())
+  const traces = await startTraces()
   const interruption = watchInterruption()
   const display = json ? undefined : await progressDisplay(process.stderr.isTTY)
   try {
-    const summary = await indexDirectory({
-      directory,
-      signal: interruption.signal,
-      // What went wrong is printed as text, at the end.
-      logLevel: 'silent',
-      ...(state === undefined ? {} : { stateFolder: state }),
-      ...sources,
-      ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
-      ...(display === undefined ? {} : { onProgress: (progress) => display.update(progress) }),
-    })
+    const summary = await (traces?.run ?? untraced)('semantica index', () =>
+      indexDirectory({
+        directory,
+        ...(traces === undefined ? {} : { setup: traces.setup }),
+        signal: interruption.signal,
+        // What went wrong is printed as text, at the end.
+        logLevel: 'silent',
+        ...(state === undefined ? {} : { stateFolder: state }),
+        ...sources,
+        ...(maxFileBytes === undefined ? {} : { maxFileBytes }),
+        ...(display === undefined ? {} : { onProgress: (progress) => display.update(progress) }),
+      }),
+    )
     display?.finish()
     if (json) printJson(summary)
     else printText(summary)
@@ -39,7 +44,12 @@ export async function runIndex(directory: string, options: IndexCommandOptions):
   } finally {
     display?.finish()
     interruption.release()
+    await traces?.stop()
   }
+}
+
+function untraced<Returned>(_name: string, work: () => Promise<Returned>): Promise<Returned> {
+  return work()
 }
 
 function printJson(summary: IndexSummary): void {

@@ -27,6 +27,7 @@ import type {
 } from '../supervisor/messages.ts'
 import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
+import { activeTraceparent, preloadApi } from '../telemetry/open-telemetry.ts'
 import { type BackupOptions, Backups } from './backups.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
@@ -128,7 +129,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         if (engine !== undefined) engine.#failed(error)
       },
     )
-    const facts = await link.ask('describe', null)
+    const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
     const events = new EngineEvents((name, isWanted) => {
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
@@ -259,7 +260,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    */
   async retry(jobId: string): Promise<Job> {
     this.#enqueuer.flush()
-    const reply = await this.#link.ask('retry', this.#seqOf(jobId))
+    const request = { seq: this.#seqOf(jobId), traceparent: activeTraceparent() }
+    const reply = await this.#link.ask('retry', request)
     if (reply.kind === 'retried') return new Job(this.#handles, reply.seq, reply.jobType, true)
     throw notRetried(jobId, reply, this.#definitions.keys())
   }

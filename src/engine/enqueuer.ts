@@ -9,6 +9,7 @@ import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { EnqueueReply, EnqueueRequest } from '../supervisor/messages.ts'
+import { beginEnqueueSpan } from '../telemetry/enqueue-span.ts'
 import { Job, type JobSurroundings } from './job.ts'
 
 /** A job that is checked and encoded. */
@@ -24,6 +25,8 @@ interface Pack {
   readonly payloads: string[]
   /** Undefined while no job has any. */
   options: (EnqueueOptions | undefined)[] | undefined
+  /** Likewise. */
+  traceparents: (string | undefined)[] | undefined
   readonly resolves: ((job: Job) => void)[]
   readonly rejects: ((error: unknown) => void)[]
   characters: number
@@ -61,6 +64,11 @@ export class Enqueuer {
 
   /** Adds one job to the message of this turn. */
   add(job: CheckedJob): Promise<Job> {
+    const span = beginEnqueueSpan(job)
+    return span === undefined ? this.#add(job, undefined) : span.around(this.#add(job, span.traceparent))
+  }
+
+  #add(job: CheckedJob, traceparent: string | undefined): Promise<Job> {
     const refusal = this.#refusal(1, job.payload.length)
     if (refusal !== undefined) return Promise.reject(refusal)
     this.#pendingJobs++
@@ -73,6 +81,8 @@ export class Enqueuer {
       payloads.push(job.payload)
       if (!isPlain(job)) pack.options ??= new Array(payloads.length - 1).fill(undefined)
       pack.options?.push(job.options)
+      if (traceparent !== undefined) pack.traceparents ??= new Array(payloads.length - 1).fill(undefined)
+      pack.traceparents?.push(traceparent)
       pack.characters += job.payload.length
       pack.resolves.push(resolve)
       pack.rejects.push(reject)
@@ -84,6 +94,13 @@ export class Enqueuer {
   /** Adds jobs in one message, and so in one transaction: all of them or none. */
   async addTogether(jobs: readonly CheckedJob[]): Promise<Job[]> {
     if (jobs.length === 0) return []
+    const span = beginEnqueueSpan(jobs)
+    return span === undefined
+      ? this.#addTogether(jobs, undefined)
+      : span.around(this.#addTogether(jobs, span.traceparent))
+  }
+
+  async #addTogether(jobs: readonly CheckedJob[], traceparent: string | undefined): Promise<Job[]> {
     this.flush()
     const characters = charactersOf(jobs)
     const refusal = this.#refusal(jobs.length, characters)
@@ -97,6 +114,7 @@ export class Enqueuer {
         jobTypes: jobs.every((job) => job.jobType === first) ? first : jobs.map((job) => job.jobType),
         payloads: JSON.stringify(jobs.map((job) => job.payload)),
         options: jobs.every(isPlain) ? undefined : jobs.map((job) => job.options),
+        traceparents: traceparent,
       })
       return this.#handlesOf(
         reply,
@@ -112,12 +130,13 @@ export class Enqueuer {
     const pack = this.#pack
     if (pack === undefined) return
     this.#pack = undefined
-    const { jobTypes, payloads, characters, options } = pack
+    const { jobTypes, payloads, characters, options, traceparents } = pack
     this.#send({
       jobs: payloads.length,
       jobTypes: pack.isMixed ? jobTypes : (jobTypes[0] ?? ''),
       payloads: JSON.stringify(payloads),
       options,
+      traceparents,
     }).then(
       (reply) => {
         this.#release(payloads.length, characters)
@@ -162,6 +181,7 @@ export class Enqueuer {
         jobTypes: [],
         payloads: [],
         options: undefined,
+        traceparents: undefined,
         resolves: [],
         rejects: [],
         characters: 0,

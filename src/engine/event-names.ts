@@ -1,6 +1,7 @@
 /** Turns what the supervisor tells into the events of the public map: numbers of jobs become their ids. */
 import { unreachable } from '../errors.ts'
 import type { EngineEvent, SettledJob } from '../supervisor/messages.ts'
+import { recordLostAttempt } from '../telemetry/attempt-span.ts'
 import type { EngineEvents } from '../telemetry/events.ts'
 
 export function emitSettled(events: EngineEvents, idOf: (seq: number) => string, job: SettledJob): void {
@@ -11,6 +12,7 @@ export function emitSettled(events: EngineEvents, idOf: (seq: number) => string,
     subjectKey: job.subjectKey ?? undefined,
     state: job.state,
     attempt: job.attempt,
+    traceId: job.traceId,
     result: job.result === undefined ? undefined : JSON.parse(job.result),
     cause: job.failure?.cause,
     error: job.failure?.error,
@@ -22,37 +24,37 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
   switch (event.kind) {
     case 'job-retried':
     case 'job-failed': {
-      const { seq, jobType, attempt, failure } = event
-      const facts = { jobId: idOf(seq), jobType, attempt, cause: failure.cause, error: failure.error }
+      const { attempt, failure } = event
+      const facts = { ...jobFacts(idOf, event), attempt, cause: failure.cause, error: failure.error }
       if (event.kind === 'job-failed') events.emit('job-failed', facts)
       else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
       return
     }
     case 'job-unresponsive':
-      events.emit(event.kind, {
-        jobId: idOf(event.seq),
-        jobType: event.jobType,
-        ignoredForMs: event.ignoredForMs,
-      })
+      events.emit(event.kind, { ...jobFacts(idOf, event), ignoredForMs: event.ignoredForMs })
       return
     case 'job-progress':
       events.emit(event.kind, {
-        jobId: idOf(event.seq),
-        jobType: event.jobType,
+        ...jobFacts(idOf, event),
         fraction: event.fraction,
         note: event.note ?? undefined,
       })
       return
     case 'job-threw-late':
     case 'job-log-failed':
-      events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType, error: event.error })
+      events.emit(event.kind, { ...jobFacts(idOf, event), error: event.error })
       return
     case 'job-without-handler':
-      events.emit(event.kind, { jobId: idOf(event.seq), jobType: event.jobType })
+      events.emit(event.kind, jobFacts(idOf, event))
       return
     case 'schema-upgraded': {
       const { fromVersion, toVersion, backup } = event
       events.emit(event.kind, { fromVersion, toVersion, backup })
+      return
+    }
+    case 'attempt-lost': {
+      const { startedAt, endedAt, outcome, failure } = event
+      recordLostAttempt({ ...event, jobId: idOf(event.seq) }, { outcome, failure }, startedAt, endedAt)
       return
     }
     case 'recovered':
@@ -86,4 +88,11 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     default:
       unreachable(event)
   }
+}
+
+function jobFacts(
+  idOf: (seq: number) => string,
+  { seq, jobType, traceId }: Extract<EngineEvent, { readonly traceId: string | undefined }>,
+) {
+  return { jobId: idOf(seq), jobType, traceId }
 }

@@ -4,6 +4,7 @@ import type { PlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import { type DatabaseId, encodeJobId, type JobSeq } from '../job/id.ts'
 import type { JobState, WaitsFor } from '../job/state.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { JobReading } from '../store/messages.ts'
 import type { ArtifactEntry, AttemptRow, JobPolicy, JobRow } from '../store/rows.ts'
 
@@ -48,6 +49,8 @@ export interface JobRecord {
   readonly resultSummary: unknown
   /** The files that it was given to keep. */
   readonly artifacts: readonly JobArtifact[]
+  /** The trace that it was enqueued in, 32 hexadecimal digits; undefined: no span was active. */
+  readonly traceId: string | undefined
 }
 
 /** A job with its history. */
@@ -157,6 +160,7 @@ export function toJobRecord(place: JobPlace, row: JobRow): JobRecord {
     chainGroupId: row.chainGroupId ?? undefined,
     resultSummary: row.resultSummary === null ? undefined : JSON.parse(row.resultSummary),
     artifacts: toArtifacts(place, jobId, row.artifacts),
+    traceId: traceIdOf(row.traceparent),
   }
 }
 

@@ -1,6 +1,7 @@
-import { type PlainError, toPlainError } from '../errors.ts'
+import { type PlainError, toPlainError, unreachable } from '../errors.ts'
 import type { FailureCause } from '../job/failure-cause.ts'
 import { verdictOf } from '../job/verdict.ts'
+import type { SpanEnd } from '../telemetry/attempt-span.ts'
 import type { AttemptEnd, Leavings } from './messages.ts'
 
 /** What is laid down, or sent. */
@@ -19,4 +20,23 @@ export function withLeavings(end: AnyEnd, leavings: Leavings): AnyEnd {
   if (end.kind !== 'succeeded') return { ...end, leavings }
   const { index, result } = end
   return { kind: 'succeeded-with-more', index, result, children: [], leavings }
+}
+
+/** What the attempt's span says of its end. */
+export function spanEndOf(end: AnyEnd): SpanEnd {
+  switch (end.kind) {
+    case 'succeeded':
+    case 'succeeded-with-more':
+      return { outcome: 'succeeded', failure: undefined }
+    case 'failed':
+      return { outcome: 'failed', failure: end.error }
+    case 'gave-way':
+      // Whoever asked it to give way got what they wanted, but for a time limit.
+      return { outcome: end.reason, failure: end.reason === 'timed-out' ? end.error : undefined }
+    case 'expired':
+    case 'interrupted':
+      return { outcome: end.kind, failure: undefined }
+    default:
+      return unreachable(end)
+  }
 }

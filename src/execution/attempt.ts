@@ -7,6 +7,9 @@ import { encodePayload, maxJsonCharacters } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import type { ProgramContext } from '../job/run-program.ts'
 import { checkEnqueueOptions, copyOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
+import { traceIdOf } from '../job/traceparent.ts'
+import { AttemptSpan } from '../telemetry/attempt-span.ts'
+import { activeTraceparent } from '../telemetry/open-telemetry.ts'
 import type { ArtifactData } from './artifacts.ts'
 import type { AbortReason, ControlBlock } from './control-block.ts'
 import { hasEnded } from './has-ended.ts'
@@ -43,6 +46,7 @@ export class Attempt implements ProgramContext {
   #children: ChildJob[] | undefined
   #childCharacters = 0
   #log: AttemptLog | undefined
+  #span: AttemptSpan | undefined
   #leavings: AttemptLeavings | undefined
   #ended = false
 
@@ -80,6 +84,24 @@ export class Attempt implements ProgramContext {
     return this.#details?.attempt ?? 1
   }
 
+  /** The trace that its job was enqueued in. */
+  get traceId(): string | undefined {
+    return traceIdOf(this.#details?.traceparent)
+  }
+
+  /** The span of this attempt; undefined: nobody traces it. */
+  get span(): AttemptSpan | undefined {
+    return this.#span
+  }
+
+  /** Begins the span, where the job was enqueued in one. */
+  beginSpan(): void {
+    const traceparent = this.#details?.traceparent
+    if (traceparent === undefined) return
+    const { jobId, jobType, queue, attempt } = this
+    this.#span = AttemptSpan.begin({ jobId, jobType, queue, attempt, traceparent })
+  }
+
   get cancelled(): boolean {
     return this.#control.isAborted(this.#index)
   }
@@ -114,6 +136,8 @@ export class Attempt implements ProgramContext {
   }
 
   async enqueue(jobType: string, payload: unknown = null, options?: EnqueueOptions): Promise<void> {
+    // Before anything is awaited: the handler may have gone on to another span by then.
+    const traceparent = activeTraceparent() ?? this.#details?.traceparent
     const definition = this.#surroundings.handlers.get(jobType)
     if (definition === undefined) throw unknownJobType(jobType, this.#surroundings.handlers.keys())
     if (options !== undefined) checkEnqueueOptions(options)
@@ -137,7 +161,7 @@ export class Attempt implements ProgramContext {
         action: 'Enqueue a job that enqueues the rest.',
       })
     }
-    this.#children.push({ jobType, payload: text, options: copied })
+    this.#children.push({ jobType, payload: text, options: copied, traceparent })
   }
 
   get log(): AttemptLog {
@@ -150,7 +174,8 @@ export class Attempt implements ProgramContext {
         files: jobFilesOf(database, jobId),
         maxBytes: jobLogBytes,
         clock,
-        onFailure: (thrown) => onLogFailure({ seq: this.#seq, jobType, error: toPlainError(thrown) }),
+        onFailure: (thrown) =>
+          onLogFailure({ seq: this.#seq, jobType, traceId: this.traceId, error: toPlainError(thrown) }),
       })
       if (this.#ended) this.#log.close()
     }

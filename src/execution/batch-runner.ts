@@ -21,7 +21,7 @@ import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
-import { type AnyEnd, failed, withLeavings } from './attempt-ends.ts'
+import { type AnyEnd, failed, spanEndOf, withLeavings } from './attempt-ends.ts'
 import { ControlBlock } from './control-block.ts'
 import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
@@ -142,6 +142,7 @@ export class BatchRunner {
     return {
       seq: seqAt(job.batch.task, job.index),
       jobType: jobTypeAt(job.batch.task, job.index),
+      traceId: job.attempt.traceId,
       hasEnded,
       error: toPlainError(thrown),
     }
@@ -223,6 +224,7 @@ export class BatchRunner {
     batch.running++
     this.#running.add(job)
     if (type.isProgram) this.#programs++
+    attempt.beginSpan()
     let returned: unknown
     let pending: Promise<unknown> | undefined
     try {
@@ -259,7 +261,11 @@ export class BatchRunner {
     const { definition } = type
     this.#calling = job
     try {
-      if (type.quietRuns >= quietRunsOfTrust) return definition.run(payload, attempt)
+      if (type.quietRuns >= quietRunsOfTrust && attempt.span === undefined)
+        return definition.run(payload, attempt)
+      const { span } = attempt
+      if (span !== undefined)
+        return currentJob.run(job, () => span.run(() => definition.run(payload, attempt)))
       return currentJob.run(job, () => definition.run(payload, attempt))
     } finally {
       this.#calling = undefined
@@ -307,6 +313,7 @@ export class BatchRunner {
       batch.control.spend(index, nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index)))
       this.#lastEndMs = nowMs
     }
+    job.attempt.span?.end(spanEndOf(end))
     const leavings = job.attempt.leavings()
     this.#layDown(batch, leavings === undefined ? end : withLeavings(end, leavings))
     batch.control.end(index)

@@ -6,7 +6,7 @@ import type { Verdict } from '../job/verdict.ts'
 import type { AbortReason } from './control-block.ts'
 
 /** What a pool thread is given as a Piscina task. */
-export type PoolTask = GreetTask | BatchTask
+export type PoolTask = GreetTask | BatchTask | FlushTask
 
 /** First task of each thread: loads the modules, and brings the ports, which cannot reach an idle pool thread otherwise. */
 export interface GreetTask {
@@ -33,6 +33,22 @@ export type GreetReply =
   | { readonly kind: 'ready'; readonly jobTypes: readonly string[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
 
+/**
+ * Has what is traced in the thread exported, by whatever SDK its set-up module has brought along. An idle pool thread
+ * neither runs timers nor sends anything: while this task runs it is awake.
+ */
+export interface FlushTask {
+  readonly kind: 'flush'
+  /** The thread is about to end. Otherwise more is waited for, up to a second. */
+  readonly isLast: boolean
+}
+
+export type PoolReply = GreetReply | BatchReply | FlushReply
+
+export interface FlushReply {
+  readonly kind: 'flushed'
+}
+
 /** The jobs that one message carries to one thread, as columns: cloning one text is far cheaper than many objects. */
 export interface BatchTask {
   readonly kind: 'batch'
@@ -56,6 +72,8 @@ export interface JobDetails {
   readonly generation: number | undefined
   /** Wall time after which the attempt must not begin. */
   readonly notAfter: number | undefined
+  /** The span that the job was enqueued in. */
+  readonly traceparent?: string | undefined
 }
 
 /** How attempts ended: successes as columns, everything else one by one. */
@@ -100,6 +118,7 @@ export interface AttemptNews extends Leavings {
 export interface LogFailure {
   readonly seq: number
   readonly jobType: string
+  readonly traceId: string | undefined
   readonly error: PlainError
 }
 
@@ -121,6 +140,7 @@ export type ThreadMessage =
 export interface LateThrow {
   readonly seq: number
   readonly jobType: string
+  readonly traceId: string | undefined
   /** Whether the job had ended, with an outcome that nothing can change now. */
   readonly hasEnded: boolean
   readonly error: PlainError
@@ -130,6 +150,8 @@ export interface LateThrow {
 export interface BatchReply extends Outcomes {
   /** Heap and buffers of the thread, in MB, where it was asked to tell. */
   readonly memoryMb: number | undefined
+  /** Whether an SDK may hold spans that it has not exported. */
+  readonly mayHoldSpans: boolean
 }
 
 /** An attempt that ended with more, or other, than a result. */
@@ -163,6 +185,8 @@ export interface ChildJob {
   readonly jobType: string
   readonly payload: string
   readonly options: EnqueueOptions | undefined
+  /** The span that was active. */
+  readonly traceparent?: string | undefined
 }
 
 /** From the supervisor to a thread, beside batches. Read at the start of each batch, and while one waits. */

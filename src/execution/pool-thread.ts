@@ -10,10 +10,12 @@ import { makeThreadNicer } from '../actor/thread-priority.ts'
 import { afterThisTurn, systemClock } from '../clock.ts'
 import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
+import { preloadApi } from '../telemetry/open-telemetry.ts'
+import { flushSpans, mayHoldSpans } from '../telemetry/thread-spans.ts'
 import { BatchRunner } from './batch-runner.ts'
 import { captureConsole } from './job-console.ts'
 import { loadHandlers, loadSetup } from './load.ts'
-import type { BatchReply, GreetReply, GreetTask, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
+import type { GreetReply, GreetTask, PoolReply, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
 import { NewsDesk } from './news-desk.ts'
 import { OutboxWriter } from './outbox.ts'
 import { putDownEnds } from './put-down.ts'
@@ -28,7 +30,7 @@ interface Greeted {
 let greeted: Greeted | undefined
 
 /** The function that Piscina calls with each task. Must be the only export that a pool thread's entry has. */
-export async function runTask(task: PoolTask): Promise<GreetReply | BatchReply> {
+export async function runTask(task: PoolTask): Promise<PoolReply> {
   switch (task.kind) {
     case 'greet':
       return greet(task)
@@ -36,8 +38,15 @@ export async function runTask(task: PoolTask): Promise<GreetReply | BatchReply> 
       assert(greeted !== undefined, 'a thread is greeted before its first batch')
       readNotices(greeted)
       const outcomes = await greeted.runner.run(task)
-      return { ...outcomes, memoryMb: greeted.tellsMemory ? memoryMb() : undefined }
+      return {
+        ...outcomes,
+        memoryMb: greeted.tellsMemory ? memoryMb() : undefined,
+        mayHoldSpans: mayHoldSpans(),
+      }
     }
+    case 'flush':
+      await flushSpans(task.isLast)
+      return { kind: 'flushed' }
     default:
       return unreachable(task)
   }
@@ -49,6 +58,7 @@ async function greet(task: GreetTask): Promise<GreetReply> {
     captureConsole(() => greeted?.runner.current()?.log)
     await loadSetup(task.setupUrl)
     const handlers = await loadHandlers(task.moduleUrls)
+    await preloadApi()
     const actors = new Map<string, ActorClient>()
     for (const [name, port] of Object.entries(task.actorPorts)) actors.set(name, new ActorClient(name, port))
     const { port } = task

@@ -28,6 +28,8 @@ export interface IndexOptions extends SourceOptions {
   readonly signal?: AbortSignal
   /** What the engine logs. Default: as Engine.start. */
   readonly logLevel?: LogLevel
+  /** A module that each pool thread imports before the jobs, as for Engine.start. */
+  readonly setup?: string | URL
   /** Called after each file. */
   readonly onProgress?: (progress: IndexProgress) => void
 }
@@ -151,7 +153,7 @@ class IndexRun {
 
   /** Its first thread has been started when this returns. */
   #startWith({ EngineClass, jobs, indexWriter }: Awaited<ReturnType<typeof loadEngine>>): Promise<Engine> {
-    const { threads, logLevel, config, overrides } = this.#options
+    const { threads, logLevel, setup, config, overrides } = this.#options
     this.#engine = EngineClass.start({
       jobs,
       // Whatever else is configured: these jobs are of this index.
@@ -161,6 +163,7 @@ class IndexRun {
       stopGraceMs,
       ...(threads === undefined ? {} : { threads }),
       ...(logLevel === undefined ? {} : { logLevel }),
+      ...(setup === undefined ? {} : { setup }),
     })
     return this.#engine
   }

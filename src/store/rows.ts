@@ -33,6 +33,8 @@ export interface NewJob {
   readonly parent: JobSeq | null
   readonly userTag: string | null
   readonly chainGroupId: string | null
+  /** The span that it was enqueued in; null: none was active. */
+  readonly traceparent: string | null
 }
 
 /** How a row begins its life. */
@@ -59,6 +61,7 @@ export interface ClaimedRow {
   readonly subjectKey: string | null
   readonly generation: number | null
   readonly policy: string | null
+  readonly traceparent: string | null
 }
 
 /** The same with what criteria look at, read only while there are any. */
@@ -77,6 +80,7 @@ export interface WaitingRow {
   readonly subjectKey: string | null
   /** Number of its latest attempt; 0: none yet. */
   readonly attempt: number
+  readonly traceId: string | null
 }
 
 /** A subject: its latest generation, and the older job that may still run. */
@@ -103,6 +107,7 @@ export interface InterruptedRow extends JobHead {
   readonly suspicion: number
   readonly subjectKey: string | null
   readonly cancelRequested: number | null
+  readonly traceparent: string | null
 }
 
 /** How a claim ends for good. */
@@ -177,6 +182,7 @@ export interface JobRow {
   /** JSON text, as are `artifacts`. */
   readonly resultSummary: string | null
   readonly artifacts: string | null
+  readonly traceparent: string | null
 }
 
 /** A job's payload, wherever it stands: see migrations/005_payloads. */
@@ -188,4 +194,4 @@ export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, 
   started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor, result,
   subject_key AS subjectKey, generation, attempt, failures, policy, superseded_by AS supersededBy,
   retried_from AS retriedFrom, parent_job_id AS parent, user_tag AS userTag, chain_group_id AS chainGroupId,
-  result_summary AS resultSummary, artifacts`
+  result_summary AS resultSummary, artifacts, traceparent`

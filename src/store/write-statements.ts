@@ -28,14 +28,14 @@ const backlogPeek = (
   suspicion: number,
   more = '',
 ): string => `SELECT seq, job_type AS jobType, queue, priority, ${payloadColumn},
-  created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy${more}
+  created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy, traceparent${more}
   FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion = ${suspicion} ORDER BY priority DESC, seq`
 
 const labels = ', user_tag AS userTag, chain_group_id AS chainGroupId'
 
 /** What a cancel by criteria reads of each job that it looks at. */
 const examined = `SELECT seq, waits_for AS waitsFor, run_at AS runAt, suspicion, priority, job_type AS jobType, queue,
-  subject_key AS subjectKey, attempt${labels} FROM jobs`
+  subject_key AS subjectKey, attempt, trace_id AS traceId${labels} FROM jobs`
 
 export const writeSql = {
   begin: 'BEGIN IMMEDIATE',
@@ -57,9 +57,9 @@ export const writeSql = {
   SELECT ? + key, 'QUEUED', ?, value, ?, 'turn' FROM json_each(?)`,
   jobInsert: `INSERT INTO jobs
       (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
-       superseded_by, retried_from, waits_for, parent_job_id, user_tag, chain_group_id)
+       superseded_by, retried_from, waits_for, parent_job_id, user_tag, chain_group_id, trace_id, traceparent)
       VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
-       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent, @userTag, @chainGroupId)`,
+       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent, @userTag, @chainGroupId, @traceId, @traceparent)`,
   payloadInsert: 'INSERT INTO payloads (seq, payload) VALUES (?, ?)',
   idempotencyKeyFind: 'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
   idempotencyKeyInsert: `INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)
@@ -145,7 +145,7 @@ export const writeSql = {
   jobArtifactsGet: 'SELECT artifacts FROM jobs WHERE seq = ?',
   jobArtifactsSet: 'UPDATE jobs SET artifacts = ? WHERE seq = ?',
   interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, policy, attempt, failures, suspicion,
-      subject_key AS subjectKey, cancel_requested AS cancelRequested
+      subject_key AS subjectKey, cancel_requested AS cancelRequested, traceparent
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,
 } as const
 

@@ -10,6 +10,7 @@ import { assert } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue } from '../job/spec.ts'
 import { isFinal, type JobState } from '../job/state.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
 import { Expirations } from './expirations.ts'
@@ -153,6 +154,7 @@ export class JobWriter {
     this.#sql.jobInsert.run({
       ...job,
       payload: isLong ? '' : job.payload,
+      traceId: traceIdOf(job.traceparent) ?? null,
       state: birth.state,
       attempt: birth.state === 'RUNNING' ? 1 : 0,
       finishedAt: birth.state === 'SUPERSEDED' ? job.createdAt : null,

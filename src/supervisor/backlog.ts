@@ -4,6 +4,7 @@
  */
 import { limits } from '../config.ts'
 import { lowestPriority } from '../job/spec.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { ClaimedRow } from '../store/rows.ts'
 import { cancelSlice, SkippedRows } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
@@ -113,7 +114,8 @@ function claimWhile(
   for (const row of unserved) {
     writer.jobPark(row.seq, row.attempt, row.queue)
     changes.parked++
-    changes.report({ kind: 'job-without-handler', seq: row.seq, jobType: row.jobType })
+    const { seq, jobType, traceparent } = row
+    changes.report({ kind: 'job-without-handler', seq, jobType, traceId: traceIdOf(traceparent) })
   }
   return isRestHeld
 }

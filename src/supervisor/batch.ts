@@ -60,7 +60,7 @@ export class DispatchedBatch {
       areNeighbours &&= claim.seq === firstSeq + index
       areSameType &&= claim.jobType === firstType
       arePlain &&= claim.attempt === 1 && claim.subjectKey === null && claim.queue === defaultQueue
-      arePlain &&= claim.policy === undefined
+      arePlain &&= claim.policy === undefined && claim.traceparent === null
       // No text that we have written has several lines, but who knows what came into the database.
       areLines &&= !claim.payload.includes('\n')
     }
@@ -169,5 +169,6 @@ function detailsOf(claim: Claim): JobDetails {
     subjectKey: claim.subjectKey ?? undefined,
     generation: claim.generation ?? undefined,
     notAfter: notAfter(claim.policy, claim.attempt),
+    traceparent: claim.traceparent ?? undefined,
   }
 }

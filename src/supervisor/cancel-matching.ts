@@ -11,6 +11,7 @@
 import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
 import { type JobCriteria, matchesCriteria } from '../job/criteria.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { ExaminedRow, WalkCursor } from '../store/cancel-writer.ts'
 import { decodeRanges } from '../store/ranges.ts'
 import type { LabelledClaimRow, WaitingRow } from '../store/rows.ts'
@@ -127,6 +128,7 @@ export class SkippedRows {
       queue,
       subjectKey,
       attempt: row.attempt - 1,
+      traceId: traceIdOf(row.traceparent) ?? null,
     })
     return true
   }

@@ -4,7 +4,7 @@ import { parsePolicy, seqOf } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { addJob } from './enqueue.ts'
 import { finish } from './finish.ts'
-import type { CancelAnswer, RetryReply } from './messages.ts'
+import type { CancelAnswer, RetryReply, RetryRequest } from './messages.ts'
 
 /**
  * Cancels one job. One that has not begun ends now. The signal of one that runs is fired, and whatever its handler does
@@ -38,7 +38,7 @@ export function cancelClaim(changes: Changes, claim: Claim, now: number): 'waiti
 }
 
 /** Adds a new job like a finished one. */
-export function applyRetry(changes: Changes, seq: number, now: number): RetryReply {
+export function applyRetry(changes: Changes, { seq, traceparent }: RetryRequest, now: number): RetryReply {
   const row = changes.writer.jobGet(seqOf(seq))
   if (row === undefined) return { kind: 'unknown' }
   if (!isFinal(row.state)) return { kind: 'not-finished', state: row.state }
@@ -57,6 +57,7 @@ export function applyRetry(changes: Changes, seq: number, now: number): RetryRep
     parent,
     userTag,
     chainGroupId,
+    traceparent: traceparent ?? row.traceparent,
   }
   return { kind: 'retried', seq: addJob(changes, job, {}, now).seq, jobType }
 }

@@ -7,6 +7,7 @@ import type { AbortReason } from '../execution/control-block.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { lowestPriority } from '../job/spec.ts'
 import type { FinalState } from '../job/state.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { EndOfWaiting, JobHead, JobPolicy, NewJob, WaitingRow } from '../store/rows.ts'
 import type { JobWriter } from '../store/writer.ts'
 import type { CancelRequest } from './cancel-request.ts'
@@ -175,6 +176,7 @@ export class Changes {
       queue: claim.queue,
       subjectKey: claim.subjectKey,
       attempt,
+      traceId: traceIdOf(claim.traceparent),
     }
     this.afterCommit(() => listener.onSettled(job))
   }
@@ -196,11 +198,12 @@ export class Changes {
   }
 
   /** Tells who waits for it that a job was cancelled that waited. */
-  reportCancelled({ seq, jobType, queue, subjectKey, attempt }: WaitingRow): void {
+  reportCancelled({ seq, jobType, queue, subjectKey, attempt, traceId }: WaitingRow): void {
     const { listener } = this.#surroundings
     if (!listener.wants(seq)) return
     const facts = { result: undefined, failure: undefined, supersededBy: undefined }
-    const job: SettledJob = { seq, state: 'CANCELLED', ...facts, jobType, queue, subjectKey, attempt }
+    const row = { jobType, queue, subjectKey, attempt, traceId: traceId ?? undefined }
+    const job: SettledJob = { seq, state: 'CANCELLED', ...facts, ...row }
     this.afterCommit(() => listener.onSettled(job))
   }
 
@@ -229,6 +232,7 @@ export class Changes {
       queue: head.queue,
       subjectKey: row?.subjectKey ?? null,
       attempt: row?.attempt ?? 0,
+      traceId: traceIdOf(row?.traceparent),
     }
     this.afterCommit(() => listener.onSettled(job))
   }

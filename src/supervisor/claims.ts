@@ -37,6 +37,8 @@ export interface Claim {
   readonly subjectKey: string | null
   readonly generation: number | null
   readonly policy: JobPolicy | undefined
+  /** The span that its job was enqueued in. */
+  readonly traceparent: string | null
   readonly estimateMs: number
   place: Place
   /** Where it was when it ended, for a rollback. */
@@ -72,6 +74,7 @@ export type ClaimSource = Pick<
   | 'suspicion'
   | 'subjectKey'
   | 'generation'
+  | 'traceparent'
 >
 
 /**
@@ -141,6 +144,7 @@ export class Claims {
       subjectKey: source.subjectKey,
       generation: source.generation,
       policy,
+      traceparent: source.traceparent,
       estimateMs: jobType.estimateMs,
       place: 'made',
       endedFrom: 'made',

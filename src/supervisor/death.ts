@@ -13,7 +13,8 @@ import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { failAttempt } from './fail-attempt.ts'
-import { finish, isPoison, putBack } from './finish.ts'
+import { finish, isPoison, putBack, type Return } from './finish.ts'
+import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
 
 /** To be applied after everything that the thread has sent. */
@@ -39,13 +40,19 @@ export function judgeDeath(
       )
       const back = { runAt: undefined, startedAt, now }
       if (claim.isCondemned) endCondemned(changes, batch, claim, startedAt, now)
-      else if (!started.includes(claim)) putBack(changes, claim, { ...back, suspicion: 0 })
+      else if (!started.includes(claim)) putBackLost(changes, claim, { ...back, suspicion: 0 })
       else if (isBlamed(claim)) chargeDeath(changes, claim, { cause: 'EXITED', error }, startedAt, now)
-      else if (isKnown) putBack(changes, claim, { ...back, suspicion: 0 })
-      else if (started.length > 1) putBack(changes, claim, { ...back, suspicion: 1 })
+      else if (isKnown) putBackLost(changes, claim, { ...back, suspicion: 0 })
+      else if (started.length > 1) putBackLost(changes, claim, { ...back, suspicion: 1 })
       else chargeDeath(changes, claim, { cause, error }, startedAt, now)
     }
   }
+}
+
+/** Nobody's fault: it runs again. */
+function putBackLost(changes: Changes, claim: Claim, back: Return): void {
+  reportLost(changes, claim, { outcome: 'interrupted' }, back.now)
+  putBack(changes, claim, back)
 }
 
 /** The job was the only one that ran when its thread died. */
@@ -56,6 +63,7 @@ function chargeDeath(
   startedAt: number,
   now: number,
 ): void {
+  reportLost(changes, claim, { outcome: 'failed', failure: failure.error }, now)
   changes.recordAttempt(claim, failure, startedAt, now)
   if (isPoison(changes.writer.deathCount(claim.seq)) && !claim.fate.cancelRequested)
     finish(changes, claim, 'FAILED', startedAt, now, failure)
@@ -76,6 +84,8 @@ function endCondemned(
     message: `The handler did not give way within ${graceMs} ms of its signal, so its thread was ended`,
   }
   const reason = batch.control.abortReason(claim.index)
+  const lost = reason === 'timed-out' ? { outcome: reason, failure: error } : { outcome: reason }
+  reportLost(changes, claim, lost, now)
   if (claim.fate.cancelRequested || reason === 'cancelled') {
     changes.recordAttempt(claim, { cause: 'CANCELLED', error }, startedAt, now)
     finish(changes, claim, 'CANCELLED', startedAt, now)

@@ -18,13 +18,17 @@ interface Added {
 /** Adds the jobs of one message. */
 export function applyEnqueue(changes: Changes, request: EnqueueRequest): EnqueueReply {
   const now = changes.clock.wallMs()
-  const { jobTypes, options } = request
-  if (options === undefined) return { kind: 'run', firstSeq: addPlain(changes, request, now) }
+  const { jobTypes, options = [], traceparents } = request
+  if (request.options === undefined && traceparents === undefined)
+    return { kind: 'run', firstSeq: addPlain(changes, request, now) }
   const seqs: number[] = []
   const existing: ExistingJob[] = []
   for (const [index, payload] of textsOf(request.payloads).entries()) {
     const jobType = typeof jobTypes === 'string' ? jobTypes : (jobTypes[index] ?? '')
-    const added = addJob(changes, factsOf(jobType, payload, options[index], now), options[index] ?? {}, now)
+    const traceparent = typeof traceparents === 'string' ? traceparents : traceparents?.[index]
+    const origin = { parent: null, traceparent: traceparent ?? null }
+    const facts = factsOf(jobType, payload, options[index], now, origin)
+    const added = addJob(changes, facts, options[index] ?? {}, now)
     seqs.push(added.seq)
     if (!added.isNew) existing.push({ index, jobType: changes.writer.jobGet(added.seq)?.jobType ?? jobType })
   }
@@ -83,6 +87,7 @@ function addRun(
       suspicion: 0,
       subjectKey: null,
       generation: null,
+      traceparent: null,
     }
     claims.make(source, jobType, undefined)
     running++
@@ -186,7 +191,7 @@ export function factsOf(
   payload: string,
   options: EnqueueOptions | undefined,
   now: number,
-  parent: JobSeq | null = null,
+  { parent, traceparent }: Pick<NewJobFacts, 'parent' | 'traceparent'>,
 ): NewJobFacts {
   return {
     jobType,
@@ -200,6 +205,7 @@ export function factsOf(
     parent,
     userTag: options?.userTag ?? null,
     chainGroupId: options?.chainGroupId ?? null,
+    traceparent,
   }
 }
 

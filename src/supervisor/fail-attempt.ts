@@ -1,5 +1,6 @@
 import { skippedStateAt } from '../job/expiration.ts'
 import { backoffDelayMs } from '../job/retry.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { Verdict } from '../job/verdict.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
@@ -38,6 +39,7 @@ export function failAttempt(
       kind: 'job-retried',
       seq: claim.seq,
       jobType: claim.jobType.name,
+      traceId: traceIdOf(claim.traceparent),
       attempt: claim.attempt,
       failure,
       delayMs,

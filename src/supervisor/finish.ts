@@ -6,8 +6,10 @@
  */
 import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
+import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
 
 /** Deaths alone after which a job is given up as poison. */
@@ -46,6 +48,7 @@ export function finish(
       kind: 'job-failed',
       seq: claim.seq,
       jobType: claim.jobType.name,
+      traceId: traceIdOf(claim.traceparent),
       attempt: claim.attempt,
       failure,
     })
@@ -89,7 +92,7 @@ export function skip(
   changes.releaseNext(claim.fate.supersededBy)
 }
 
-interface Return {
+export interface Return {
   /** When it may run again; undefined: at once. */
   readonly runAt: number | undefined
   /** Null: its handler had not begun, and the attempt is not counted. */
@@ -141,6 +144,7 @@ export function putBackAll(changes: Changes, claims: readonly Claim[], hasBegun:
   for (const claim of claims) {
     if (claim.place === 'gone') continue
     const suspicion = hasBegun ? 0 : claim.suspicion
+    if (hasBegun) reportLost(changes, claim, { outcome: 'stopping' }, now)
     putBack(changes, claim, { runAt: undefined, startedAt: hasBegun ? now : null, now, suspicion })
   }
 }

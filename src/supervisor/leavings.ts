@@ -6,6 +6,7 @@
  * have overtaken it.
  */
 import type { AttemptNews, Leavings, LogFailure } from '../execution/messages.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import type { EngineEvent } from './messages.ts'
@@ -38,7 +39,7 @@ export class News {
     this.#surroundings.submit(() => this.#apply())
   }
 
-  logFailed({ seq, jobType, error }: LogFailure): void {
+  logFailed({ seq, jobType, traceId, error }: LogFailure): void {
     if (this.#logFailures.has(seq)) return
     this.#logFailures.add(seq)
     if (this.#logFailures.size > maxLogFailures) {
@@ -47,7 +48,7 @@ export class News {
         break
       }
     }
-    this.#surroundings.emit({ kind: 'job-log-failed', seq, jobType, error })
+    this.#surroundings.emit({ kind: 'job-log-failed', seq, jobType, traceId, error })
   }
 
   #apply(): void {
@@ -73,7 +74,14 @@ export function keepLeavings(changes: Changes, claim: Claim, leavings: Leavings)
     changes.wantsProgress
   ) {
     const { fraction, note } = progress
-    changes.report({ kind: 'job-progress', seq: claim.seq, jobType: claim.jobType.name, fraction, note })
+    changes.report({
+      kind: 'job-progress',
+      seq: claim.seq,
+      jobType: claim.jobType.name,
+      traceId: traceIdOf(claim.traceparent),
+      fraction,
+      note,
+    })
   }
   if (artifacts !== undefined) changes.writer.leavings.jobArtifactsAdd(claim.seq, artifacts)
   if (summary !== undefined) changes.writer.leavings.jobSummarySet(claim.seq, summary)

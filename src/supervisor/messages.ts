@@ -51,7 +51,7 @@ export type SupervisorProtocol = {
   readonly cancel: { readonly request: readonly number[]; readonly reply: readonly CancelAnswer[] }
   /** Answered when all of it is done. */
   readonly 'cancel-matching': { readonly request: JobCriteria; readonly reply: CancelReport }
-  readonly retry: { readonly request: number; readonly reply: RetryReply }
+  readonly retry: { readonly request: RetryRequest; readonly reply: RetryReply }
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
   readonly stats: { readonly request: null; readonly reply: SupervisorStats }
@@ -79,6 +79,8 @@ export interface EnqueueRequest {
   /** JSON of an array of texts, each of them the JSON of one payload. */
   readonly payloads: string
   readonly options: readonly (EnqueueOptions | undefined)[] | undefined
+  /** The spans that the jobs were enqueued in: one for all, or one each; undefined: none was active. */
+  readonly traceparents?: string | readonly (string | undefined)[] | undefined
 }
 
 export type EnqueueReply =
@@ -100,6 +102,12 @@ export interface CancelReport {
   readonly waiting: number
   /** Jobs whose handlers had begun. They are asked to give way, and end as CANCELLED when they do. */
   readonly running: number
+}
+
+/** Of one job; within which span it was asked for, if any. */
+export interface RetryRequest {
+  readonly seq: number
+  readonly traceparent: string | undefined
 }
 
 export type RetryReply =
@@ -191,6 +199,7 @@ export interface SettledJob extends JobOutcome {
   readonly queue: string
   readonly subjectKey: string | null
   readonly attempt: number
+  readonly traceId: string | undefined
 }
 
 /** What happened that a person may want to read. Jobs are named by their number; the host makes it an id. */
@@ -199,6 +208,7 @@ export type EngineEvent =
       readonly kind: 'job-retried'
       readonly seq: number
       readonly jobType: string
+      readonly traceId: string | undefined
       readonly attempt: number
       readonly failure: JobFailure
       readonly delayMs: number
@@ -207,6 +217,7 @@ export type EngineEvent =
       readonly kind: 'job-failed'
       readonly seq: number
       readonly jobType: string
+      readonly traceId: string | undefined
       readonly attempt: number
       readonly failure: JobFailure
     }
@@ -214,18 +225,21 @@ export type EngineEvent =
       readonly kind: 'job-unresponsive'
       readonly seq: number
       readonly jobType: string
+      readonly traceId: string | undefined
       readonly ignoredForMs: number
     }
   | {
       readonly kind: 'job-threw-late'
       readonly seq: number
       readonly jobType: string
+      readonly traceId: string | undefined
       readonly error: PlainError
     }
   | {
       readonly kind: 'job-progress'
       readonly seq: number
       readonly jobType: string
+      readonly traceId: string | undefined
       readonly fraction: number
       readonly note: string | null
     }
@@ -233,14 +247,34 @@ export type EngineEvent =
       readonly kind: 'job-log-failed'
       readonly seq: number
       readonly jobType: string
+      readonly traceId: string | undefined
       readonly error: PlainError
     }
-  | { readonly kind: 'job-without-handler'; readonly seq: number; readonly jobType: string }
+  | {
+      readonly kind: 'job-without-handler'
+      readonly seq: number
+      readonly jobType: string
+      readonly traceId: string | undefined
+    }
   | {
       readonly kind: 'schema-upgraded'
       readonly fromVersion: number
       readonly toVersion: number
       readonly backup: string | undefined
+    }
+  /** Of a traced attempt whose thread died: not told to anybody, but recorded as a span. */
+  | {
+      readonly kind: 'attempt-lost'
+      readonly seq: number
+      readonly jobType: string
+      readonly queue: string
+      readonly attempt: number
+      readonly traceparent: string
+      /** Wall time. */
+      readonly startedAt: number
+      readonly endedAt: number
+      readonly outcome: string
+      readonly failure: PlainError | undefined
     }
   | { readonly kind: 'recovered'; readonly interrupted: number; readonly poisoned: number }
   | {

@@ -27,11 +27,11 @@ import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
 import type {
   AttemptNews,
   BatchReply,
-  GreetReply,
   GreetTask,
   LateThrow,
   LogFailure,
   Outcomes,
+  PoolReply,
   PoolTask,
   ThreadMessage,
   ThreadNotice,
@@ -40,6 +40,8 @@ import { createOutbox, OutboxReader } from '../execution/outbox.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { PoolSettings } from './pool-settings.ts'
+import { type Flush, SpanFlush } from './span-flush.ts'
+import { deathCause, notServed } from './thread-errors.ts'
 
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
@@ -71,6 +73,7 @@ export class PoolThread {
   readonly threadId: number
   readonly port: MessagePort
   readonly batches: DispatchedBatch[] = []
+  readonly spans = new SpanFlush()
   readonly #outbox: OutboxReader
   state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
   /** It ends because it has done enough, and not for a job that runs in it. */
@@ -99,7 +102,7 @@ export class Pool {
   readonly #settings: PoolSettings
   readonly #listener: PoolListener
   readonly #threads = new Map<number, PoolThread>()
-  #pools: Piscina<PoolTask, GreetReply | BatchReply>[] = []
+  #pools: Piscina<PoolTask, PoolReply>[] = []
   #closing = false
   #isStarted = false
   readonly #failures = new RestartHistory(defaultRestartBudget)
@@ -149,7 +152,8 @@ export class Pool {
         assert('batch' in reply, 'a batch is answered with outcomes')
         thread.jobsRun += batch.claims.length
         if (this.#isWornOut(thread, reply)) this.retire(thread)
-        if (thread.state === 'ending' && thread.batches.length === 0) void this.end(thread)
+        thread.spans.afterBatch(reply.mayHoldSpans, this.#flushOf(thread))
+        if (thread.state === 'ending' && thread.batches.length === 0) void this.#endRested(thread)
         this.#listener.onBatchEnd(thread, batch, reply)
       },
       (error: unknown) => this.#died(thread, error),
@@ -166,7 +170,16 @@ export class Pool {
     if (thread.state !== 'ready') return
     thread.state = 'ending'
     thread.isRetired = true
-    if (thread.batches.length === 0) void this.end(thread)
+    if (thread.batches.length === 0) void this.#endRested(thread)
+  }
+
+  async #endRested(thread: PoolThread): Promise<void> {
+    if (thread.spans.mayBeHeld) await thread.spans.last(this.#flushOf(thread))
+    await this.end(thread)
+  }
+
+  #flushOf({ threadId }: PoolThread): Flush {
+    return (isLast) => this.#submit(threadId, { kind: 'flush', isLast }, [])
   }
 
   /** One in which programs are waited for is not: it would have nothing else to do until they end. */
@@ -201,6 +214,7 @@ export class Pool {
   /** Ends all threads. None of them may have work left that anybody waits for. */
   async close(): Promise<void> {
     this.#closing = true
+    await Promise.all(this.ready().map((thread) => thread.spans.last(this.#flushOf(thread))))
     for (const thread of this.#threads.values()) {
       thread.state = 'dead'
       thread.port.close()
@@ -210,12 +224,13 @@ export class Pool {
   }
 
   #addThread(): void {
-    const pool = new Piscina<PoolTask, GreetReply | BatchReply>({
+    const pool = new Piscina<PoolTask, PoolReply>({
       ...threadExecOptions(),
       filename: fileURLToPath(threadEntryUrl('pool-thread')),
       minThreads: 1,
       maxThreads: 1,
-      concurrentTasksPerWorker: limits.batchesOfThread,
+      // Beside batches, two that flush.
+      concurrentTasksPerWorker: limits.batchesOfThread + 2,
       maxQueue: 0,
       recordTiming: false,
       workerHistogram: false,
@@ -248,14 +263,14 @@ export class Pool {
       jobLogBytes: this.#settings.jobLogBytes,
       niceness: this.#settings.threadNiceness,
     }
-    let reply: GreetReply | BatchReply
+    let reply: PoolReply
     try {
       reply = await this.#submit(threadId, task, [channel.port2, ...Object.values(actorPorts)])
     } catch (error) {
       this.#died(thread, error)
       return
     }
-    if (this.#closing || !('kind' in reply)) return
+    if (this.#closing || !('kind' in reply) || reply.kind === 'flushed') return
     if (reply.kind === 'failed') {
       this.#forget(thread)
       this.#greetingFailed(fromPlainError(reply.error))
@@ -277,17 +292,13 @@ export class Pool {
     this.#listener.onReady(thread)
   }
 
-  #submit(
-    threadId: number,
-    task: PoolTask,
-    transferList: readonly MessagePort[],
-  ): Promise<GreetReply | BatchReply> {
+  #submit(threadId: number, task: PoolTask, transferList: readonly MessagePort[]): Promise<PoolReply> {
     const pool = this.#poolOf(threadId)
     if (pool === undefined) return Promise.reject(new Error(`Thread ${threadId} is gone`))
     return pool.run(task, { transferList: [...transferList] })
   }
 
-  #poolOf(threadId: number): Piscina<PoolTask, GreetReply | BatchReply> | undefined {
+  #poolOf(threadId: number): Piscina<PoolTask, PoolReply> | undefined {
     return this.#pools.find((pool) => pool.threads.some((worker) => worker.threadId === threadId))
   }
 
@@ -378,21 +389,7 @@ export class Pool {
   }
 }
 
-function deathCause(error: Error): DeathCause {
-  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') return 'OUT_OF_MEMORY'
-  // Piscina's words for a thread that ended without an error.
-  return error.message.startsWith('worker exited with code') ? 'EXITED' : 'THREAD_DIED'
-}
-
 function removeBatch(thread: PoolThread, batch: DispatchedBatch): void {
   const place = thread.batches.indexOf(batch)
   if (place !== -1) thread.batches.splice(place, 1)
-}
-
-function notServed(jobTypes: readonly string[]): Error {
-  return engineError('JOBS_MODULE_INVALID', {
-    found: `In a thread no module serves ${jobTypes.join(', ')}: a thread imports the default export of each module's URL`,
-    allowed: 'modules whose default export is what defineJobs(import.meta.url, …) returned',
-    action: 'Give each defineJobs a module of its own, as its default export.',
-  })
 }

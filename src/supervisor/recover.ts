@@ -7,6 +7,7 @@
  */
 import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { InterruptedRow } from '../store/rows.ts'
 import { resumeCancels } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
@@ -64,6 +65,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       kind: 'job-failed',
       seq: row.seq,
       jobType: row.jobType,
+      traceId: traceIdOf(row.traceparent),
       attempt: row.attempt,
       failure: processDied,
     })

@@ -101,12 +101,9 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
     case 'succeeded-with-more':
       if (!settleDone(changes, claim, end.result, startedAt, now)) return
       for (const child of end.children) {
-        addJob(
-          changes,
-          factsOf(child.jobType, child.payload, child.options, now, claim.seq),
-          child.options ?? {},
-          now,
-        )
+        const { jobType, payload, options, traceparent } = child
+        const origin = { parent: claim.seq, traceparent: traceparent ?? null }
+        addJob(changes, factsOf(jobType, payload, options, now, origin), options ?? {}, now)
       }
       return
     case 'failed':

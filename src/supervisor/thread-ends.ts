@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { type PlainError, toPlainError } from '../errors.ts'
 import type { LateThrow } from '../execution/messages.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
+import { traceIdOf } from '../job/traceparent.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Claim, Claims } from './claims.ts'
 import type { EngineEvent } from './messages.ts'
@@ -38,6 +39,7 @@ export class ThreadEnds {
         kind: 'job-unresponsive',
         seq: claim.seq,
         jobType: claim.jobType.name,
+        traceId: traceIdOf(claim.traceparent),
         ignoredForMs: Math.round(nowMs - claim.abortedAtMs),
       })
     }
@@ -45,8 +47,8 @@ export class ThreadEnds {
   }
 
   /** A job that still runs is told of with its outcome. */
-  threwLater({ seq, jobType, hasEnded, error }: LateThrow): void {
-    if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, error })
+  threwLater({ seq, jobType, traceId, hasEnded, error }: LateThrow): void {
+    if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, traceId, error })
   }
 
   died(thread: PoolThread, { cause, error: thrown }: ThreadDeath): void {

@@ -35,6 +35,7 @@ export interface EngineEventMap {
     readonly subjectKey: string | undefined
     readonly state: FinalState
     readonly attempt: number
+    readonly traceId: TraceId
     /** What the handler returned, on DONE. */
     readonly result: unknown
     /** Why it failed, on FAILED. */
@@ -44,17 +45,15 @@ export interface EngineEventMap {
   }
   'job-retried': JobFailureEvent & { readonly delayMs: number }
   'job-failed': JobFailureEvent
-  'job-unresponsive': { readonly jobId: string; readonly jobType: string; readonly ignoredForMs: number }
-  'job-threw-late': { readonly jobId: string; readonly jobType: string; readonly error: PlainError }
-  'job-progress': {
-    readonly jobId: string
-    readonly jobType: string
+  'job-unresponsive': JobEvent & { readonly ignoredForMs: number }
+  'job-threw-late': JobEvent & { readonly error: PlainError }
+  'job-progress': JobEvent & {
     /** From 0 to 1. */
     readonly fraction: number
     readonly note: string | undefined
   }
-  'job-log-failed': { readonly jobId: string; readonly jobType: string; readonly error: PlainError }
-  'job-without-handler': { readonly jobId: string; readonly jobType: string }
+  'job-log-failed': JobEvent & { readonly error: PlainError }
+  'job-without-handler': JobEvent
   'schema-upgraded': {
     readonly fromVersion: number
     readonly toVersion: number
@@ -83,9 +82,16 @@ export interface EngineEventMap {
   'engine-failed': { readonly error: PlainError }
 }
 
-interface JobFailureEvent {
+/** The trace that the job was enqueued in, 32 hexadecimal digits; undefined: none. */
+type TraceId = string | undefined
+
+interface JobEvent {
   readonly jobId: string
   readonly jobType: string
+  readonly traceId: TraceId
+}
+
+interface JobFailureEvent extends JobEvent {
   readonly attempt: number
   readonly cause: FailureCause
   readonly error: PlainError

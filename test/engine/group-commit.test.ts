@@ -44,7 +44,8 @@ function day(rig: Rig): void {
   rig.cycle()
   rig.dispatch()
   rig.begin()
-  rig.request(() => applyRetry(rig.changes, plain.seqs[2] ?? 0, 1))
+  const retried = { seq: plain.seqs[2] ?? 0, traceparent: undefined }
+  rig.request(() => applyRetry(rig.changes, retried, 1))
   rig.request(() => applyCancel(rig.changes, waiter.seqs[0] ?? 0, 1))
   rig.request(() => applyCancel(rig.changes, second.seqs[0] ?? 0, 1))
   rig.die()

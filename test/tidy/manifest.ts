@@ -8,6 +8,8 @@ export interface Manifest {
   readonly scripts?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
+  /** What the product loads where it is installed, and can do without. */
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 /** Tools that are called, not imported, with the word by which scripts call them. */
@@ -29,7 +31,7 @@ function isProduct({ path }: Source): boolean {
 }
 
 function unused(
-  { dependencies = {}, devDependencies = {}, scripts = {} }: Manifest,
+  { dependencies = {}, devDependencies = {}, peerDependencies = {}, scripts = {} }: Manifest,
   sources: readonly Source[],
 ) {
   const product = namedPackages(sources.filter(isProduct))
@@ -38,12 +40,15 @@ function unused(
   const isUsedInDevelopment = (name: string): boolean => {
     const typed = name.startsWith('@types/') ? name.slice('@types/'.length) : undefined
     if (typed !== undefined) return typed === 'node' || typed in dependencies || typed in devDependencies
-    return other.has(name) || commands[name]?.test(called) === true
+    return other.has(name) || name in peerDependencies || commands[name]?.test(called) === true
   }
   return [
     ...Object.keys(dependencies)
       .filter((name) => !product.has(name))
       .map((name) => `dependency ${name} is used nowhere in src: remove it`),
+    ...Object.keys(peerDependencies)
+      .filter((name) => !product.has(name))
+      .map((name) => `peerDependency ${name} is used nowhere in src: remove it`),
     ...Object.keys(devDependencies)
       .filter((name) => !isUsedInDevelopment(name))
       .map((name) => `devDependency ${name} is used nowhere: remove it`),
@@ -56,11 +61,12 @@ function namedPackages(sources: readonly Source[]): Set<string> {
 }
 
 function undeclared(
-  { dependencies = {}, devDependencies = {} }: Manifest,
+  { dependencies = {}, devDependencies = {}, peerDependencies = {} }: Manifest,
   sources: readonly Source[],
 ): string[] {
   return sources.flatMap((source) => {
-    const declared = isProduct(source) ? dependencies : { ...dependencies, ...devDependencies }
+    const product = { ...dependencies, ...peerDependencies }
+    const declared = isProduct(source) ? product : { ...product, ...devDependencies }
     return source.imports.flatMap(({ specifier, kind, line, typeOnly }) => {
       const name = kind === 'import' ? packageOf(specifier) : undefined
       if (name === undefined || name === '' || name in declared) return []

@@ -1,0 +1,2 @@
+ALTER TABLE jobs DROP COLUMN traceparent;
+ALTER TABLE jobs DROP COLUMN trace_id;

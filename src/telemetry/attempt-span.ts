@@ -1,0 +1,82 @@
+import type { Context, Span } from '@opentelemetry/api'
+import type { PlainError } from '../errors.ts'
+import { decodeTraceparent } from '../job/traceparent.ts'
+import {
+  ensureContextManager,
+  loadApi,
+  type OpenTelemetryApi,
+  registeredApi,
+  tracerOf,
+} from './open-telemetry.ts'
+import { recordFailure } from './record-failure.ts'
+import { attemptAttributes, spanName } from './span-names.ts'
+
+export interface TracedAttempt {
+  readonly jobId: string
+  readonly jobType: string
+  readonly queue: string
+  readonly attempt: number
+  /** The span in which the job was enqueued. */
+  readonly traceparent: string
+}
+
+/** How an attempt ended. */
+export interface SpanEnd {
+  /** `succeeded`, or what else it came to. */
+  readonly outcome: string
+  /** What failed. An attempt that gave way has not failed. */
+  readonly failure: PlainError | undefined
+}
+
+/** The span of one attempt: a child of the one in which its job was enqueued, and the parent of what its handler begins. */
+export class AttemptSpan {
+  readonly #api: OpenTelemetryApi
+  readonly #span: Span
+  readonly #context: Context
+
+  private constructor(api: OpenTelemetryApi, span: Span, context: Context) {
+    this.#api = api
+    this.#span = span
+    this.#context = context
+  }
+
+  /** @param startedAt wall time; by default now */
+  static begin(attempt: TracedAttempt, startedAt?: number): AttemptSpan {
+    const api = loadApi()
+    const { trace, ROOT_CONTEXT, SpanKind } = api
+    const parent = decodeTraceparent(attempt.traceparent)
+    const enqueued =
+      parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true })
+    const options = {
+      kind: SpanKind.CONSUMER,
+      attributes: attemptAttributes(attempt),
+      ...(startedAt === undefined ? {} : { startTime: startedAt }),
+    }
+    const span = tracerOf(api).startSpan(spanName('process', attempt.jobType), options, enqueued)
+    return new AttemptSpan(api, span, trace.setSpan(enqueued, span))
+  }
+
+  /** Calls `handler` with this span active, in all that it awaits and begins, too. */
+  run<Returned>(handler: () => Returned): Returned {
+    ensureContextManager(this.#api)
+    return this.#api.context.with(this.#context, handler)
+  }
+
+  /** @param endedAt wall time; by default now */
+  end({ outcome, failure }: SpanEnd, endedAt?: number): void {
+    const span = this.#span
+    span.setAttribute('semantica.job.outcome', outcome)
+    if (failure !== undefined) recordFailure(span, failure, endedAt)
+    span.end(endedAt)
+  }
+}
+
+/** Records, on the host, the span of an attempt whose thread died before it could. */
+export function recordLostAttempt(
+  attempt: TracedAttempt,
+  end: SpanEnd,
+  startedAt: number,
+  endedAt: number,
+): void {
+  if (registeredApi() !== undefined) AttemptSpan.begin(attempt, startedAt).end(end, endedAt)
+}
