@@ -1,8 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
-import { afterThisTurn, withinMs } from '../clock.ts'
+import { afterThisTurn, systemClock, withinMs } from '../clock.ts'
 import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
-import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
+import { describe, engineError, invalidOption, toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
@@ -14,33 +14,32 @@ import {
   type ResultOf,
 } from '../job/definition.ts'
 import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
+import { envValuesOf } from '../job/program.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type {
   CancelAnswer,
   CancelReport,
   DatabaseFacts,
-  JobOutcome,
-  SettledJob,
   StopReport,
-  SupervisorNotice,
   SupervisorStats,
 } from '../supervisor/messages.ts'
 import { EngineEvents } from '../telemetry/events.ts'
-import { logEvents } from '../telemetry/log.ts'
+import { EngineLog } from '../telemetry/log.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
-import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobRecord, toJobDetails, toJobRecord } from './job-record.ts'
 import { checkListFilter, decodeCursor, encodeCursor, type JobPage, type ListFilter } from './list.ts'
 import { notRetried } from './not-retried.ts'
+import { heed, type News } from './notices.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { OwnMeasure } from './own-measure.ts'
 import { Readings } from './readings.ts'
+import { Refusals } from './refusals.ts'
 import { SupervisorLink } from './supervisor-link.ts'
 import type { ProgramsOption, ServedBy } from './typing.ts'
 
@@ -72,7 +71,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #readings: Readings
   readonly #actors: ReadonlyMap<string, ActorClient>
   readonly #handles: JobSurroundings
-  readonly #measure: OwnMeasure
+  readonly #refusals: Refusals
+  readonly #hearers: Parameters<typeof heed>[1]
   #stopping: Promise<StopReport> | undefined
 
   private constructor(parts: EngineParts) {
@@ -90,9 +90,23 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       watch: (seqs) => link.ask('watch', seqs),
       read: (seqs) => this.#readings.ask('get', seqs),
     })
-    this.#measure = new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load }))
+    this.#hearers = {
+      events: parts.events,
+      log: parts.log,
+      outcomes: this.#outcomes,
+      measure: new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load })),
+      actors: parts.actors,
+      idOf: this.#idOf,
+      tell: (notice) => link.tell(notice),
+    }
     this.#handles = { databaseId: this.#databaseId, outcomes: this.#outcomes }
-    this.#enqueuer = new Enqueuer((request) => link.ask('enqueue', request), this.#handles, parts.tuning)
+    this.#refusals = new Refusals(parts.events, systemClock)
+    this.#enqueuer = new Enqueuer(
+      (request) => link.ask('enqueue', request),
+      this.#handles,
+      parts.tuning,
+      (error, about) => this.#refusals.refused('enqueue', error, about),
+    )
   }
 
   /**
@@ -106,7 +120,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start, measure } = await checkOptions(options)
+    const { tuning, definitions, start, measure, log: logOptions } = await checkOptions(options)
+    const log = new EngineLog(logOptions)
     const actors = new Map<string, ActorClient>()
     const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
       const known = actors.get(name)
@@ -121,7 +136,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       (notice) => {
         if (notice.kind === 'actor-port') connect(notice)
         else if (early !== undefined) early.push(notice)
-        else if (engine !== undefined) engine.#heed(notice)
+        else if (engine !== undefined) heed(notice, engine.#hearers)
       },
       (error) => {
         if (engine !== undefined) engine.#failed(error)
@@ -132,14 +147,14 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
     })
-    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure })
-    logEvents(events, tuning.logLevel)
+    log.subscribe(events)
+    engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure })
     // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
     const started = engine
     afterThisTurn(() => {
       const told = early ?? []
       early = undefined
-      for (const notice of told) started.#heed(notice)
+      for (const notice of told) heed(notice, started.#hearers)
     })
     return engine
   }
@@ -159,8 +174,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     try {
       checked = checkJob(this.#definitions, jobType, payload, options)
     } catch (error) {
+      this.#refusedAtCheck(jobType, payload, error)
       return Promise.reject(error)
     }
+    if (checked instanceof Promise) checked.catch((error) => this.#refusedAtCheck(jobType, payload, error))
     const added =
       checked instanceof Promise
         ? checked.then((job) => this.#enqueuer.add(job))
@@ -188,8 +205,9 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         throw invalidOption('a job of enqueueMany', describe(job), '{ type, payload, options }')
       return checkJob(this.#definitions, job.type, job.payload, job.options)
     }
-    if (!isArray(jobs)) return enqueueStream(this.#enqueuer, jobs, check)
-    return enqueueArray(this.#enqueuer, jobs, check)
+    return this.#refusals.watch<Job[] | BulkReport>('enqueueMany', {}, () =>
+      isArray(jobs) ? enqueueArray(this.#enqueuer, jobs, check) : enqueueStream(this.#enqueuer, jobs, check),
+    )
   }
 
   /** Resolves when `enqueue` will not be refused as OVERLOADED. */
@@ -202,9 +220,11 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws JOB_ID_INVALID
    */
-  async get(jobId: string): Promise<JobDetails | undefined> {
-    const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
-    return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading, this.#databasePath)
+  get(jobId: string): Promise<JobDetails | undefined> {
+    return this.#refusals.watch('get', { jobId }, async () => {
+      const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
+      return reading === undefined ? undefined : toJobDetails(this.#databaseId, reading, this.#databasePath)
+    })
   }
 
   /**
@@ -213,9 +233,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws JOB_ID_INVALID; PATH_INVALID when the file cannot be read
    */
-  async readLog(jobId: string): Promise<string | undefined> {
-    const seq = this.#seqOf(jobId)
-    return readJobLog(jobFilesOf(this.#databasePath, this.#idOf(seq)))
+  readLog(jobId: string): Promise<string | undefined> {
+    return this.#refusals.watch('readLog', { jobId }, async () =>
+      readJobLog(jobFilesOf(this.#databasePath, this.#idOf(this.#seqOf(jobId)))),
+    )
   }
 
   /**
@@ -224,13 +245,15 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws OPTION_INVALID, CURSOR_INVALID, JOB_ID_INVALID
    */
-  async list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
-    const { rows, before } = await this.#readings.ask('list', {
-      ...checkListFilter(filter),
-      parent: filter.parentJobId === undefined ? undefined : this.#seqOf(filter.parentJobId),
-      before: decodeCursor(filter.cursor),
+  list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
+    return this.#refusals.watch('list', {}, async () => {
+      const { rows, before } = await this.#readings.ask('list', {
+        ...checkListFilter(filter),
+        parent: filter.parentJobId === undefined ? undefined : this.#seqOf(filter.parentJobId),
+        before: decodeCursor(filter.cursor),
+      })
+      return { jobs: rows.map((row) => toJobRecord(this.#databaseId, row)), cursor: encodeCursor(before) }
     })
-    return { jobs: rows.map((row) => toJobRecord(this.#databaseId, row)), cursor: encodeCursor(before) }
   }
 
   /**
@@ -248,11 +271,14 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   async cancel(
     jobs: string | readonly string[] | GivenCriteria,
   ): Promise<CancelAnswer | CancelAnswer[] | CancelReport> {
-    const wanted = checkCancel(this.#databaseId, jobs)
-    this.#enqueuer.flush()
-    if (wanted.kind === 'matching') return this.#link.ask('cancel-matching', wanted.criteria)
-    const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', wanted.seqs)
-    return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : [...answers]
+    const about = typeof jobs === 'string' ? { jobId: jobs } : {}
+    return this.#refusals.watch('cancel', about, async () => {
+      const wanted = checkCancel(this.#databaseId, jobs)
+      this.#enqueuer.flush()
+      if (wanted.kind === 'matching') return this.#link.ask('cancel-matching', wanted.criteria)
+      const answers: readonly CancelAnswer[] = await this.#link.ask('cancel', wanted.seqs)
+      return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : [...answers]
+    })
   }
 
   /**
@@ -261,11 +287,13 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws JOB_UNKNOWN, JOB_NOT_FINISHED, JOB_TYPE_UNKNOWN, JOB_ID_INVALID
    */
-  async retry(jobId: string): Promise<Job> {
-    this.#enqueuer.flush()
-    const reply = await this.#link.ask('retry', this.#seqOf(jobId))
-    if (reply.kind === 'retried') return new Job(this.#handles, reply.seq, reply.jobType, true)
-    throw notRetried(jobId, reply, this.#definitions.keys())
+  retry(jobId: string): Promise<Job> {
+    return this.#refusals.watch('retry', { jobId }, async () => {
+      this.#enqueuer.flush()
+      const reply = await this.#link.ask('retry', this.#seqOf(jobId))
+      if (reply.kind === 'retried') return new Job(this.#handles, reply.seq, reply.jobType, true)
+      throw notRetried(jobId, reply, this.#definitions.keys())
+    })
   }
 
   /** Numbers about now. Takes the same time whatever the number of jobs. */
@@ -316,6 +344,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       action: 'Start it again; jobs that had not ended are kept.',
     })
     this.#enqueuer.close(stopped)
+    this.#refusals.close()
     const asked = this.#link.ask('stop', { graceMs })
     const report = await withinMs(asked, graceMs + stopMarginMs).catch(() => 'timed-out' as const)
     await this.#close(stopped)
@@ -345,39 +374,18 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.events.emit('engine-failed', { error: toPlainError(error) })
   }
 
-  #heed(notice: News): void {
-    switch (notice.kind) {
-      case 'outcomes':
-        // The boundary where what the supervisor wrote gets its type again.
-        this.#outcomes.told(JSON.parse(notice.outcomes) as JobOutcome[])
-        return
-      case 'settled':
-        // The same.
-        for (const job of JSON.parse(notice.jobs) as SettledJob[]) emitSettled(this.events, this.#idOf, job)
-        return
-      case 'event':
-        emitEvent(this.events, this.#idOf, notice.event)
-        return
-      case 'measure':
-        void this.#measure.answer()
-        return
-      case 'actor-failed':
-        this.#actors.get(notice.name)?.fail(fromPlainError(notice.error))
-        return
-      default:
-        unreachable(notice)
-    }
-  }
-
   readonly #idOf = (seq: number): string => encodeJobId(this.#databaseId, toJobSeq(seq))
+
+  #refusedAtCheck(jobType: string, payload: unknown, error: unknown): void {
+    this.#hearers.log.telling({ secrets: envValuesOf(payload) }, () =>
+      this.#refusals.refused('enqueue', error, { jobType }),
+    )
+  }
 
   #seqOf(jobId: string): number {
     return decodeJobId(this.#databaseId, jobId)
   }
 }
-
-/** What the supervisor tells, but for ports, which cannot wait. */
-type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
 
 interface EngineParts {
   readonly tuning: Tuning
@@ -385,6 +393,7 @@ interface EngineParts {
   readonly link: SupervisorLink
   readonly facts: DatabaseFacts
   readonly events: EngineEvents
+  readonly log: EngineLog
   readonly actors: ReadonlyMap<string, ActorClient>
   readonly measure: ThrottleOptions['measure']
 }

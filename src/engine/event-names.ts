@@ -22,8 +22,9 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
   switch (event.kind) {
     case 'job-retried':
     case 'job-failed': {
-      const { seq, jobType, attempt, failure } = event
-      const facts = { jobId: idOf(seq), jobType, attempt, cause: failure.cause, error: failure.error }
+      const { seq, jobType, queue, attempt, durationMs, failure } = event
+      const { cause, error } = failure
+      const facts = { jobId: idOf(seq), jobType, queue, attempt, durationMs, cause, error }
       if (event.kind === 'job-failed') events.emit('job-failed', facts)
       else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
       return

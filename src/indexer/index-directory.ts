@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, relative } from 'node:path'
 import { systemClock } from '../clock.ts'
-import { type LogLevel, maxStopGraceMs, type SourceOptions } from '../config.ts'
+import { maxStopGraceMs, type SourceOptions, type Tuning } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
@@ -27,7 +27,11 @@ export interface IndexOptions extends SourceOptions {
   /** Stops the run gracefully; what is left is done by the next one. */
   readonly signal?: AbortSignal
   /** What the engine logs. Default: as Engine.start. */
-  readonly logLevel?: LogLevel
+  readonly logLevel?: Tuning['logLevel']
+  /** How it is logged, and where to. Default: as Engine.start. */
+  readonly logFormat?: Tuning['logFormat']
+  readonly logTransitions?: Tuning['logTransitions']
+  readonly logTo?: (lines: string) => void
   /** Called after each file. */
   readonly onProgress?: (progress: IndexProgress) => void
 }
@@ -151,7 +155,7 @@ class IndexRun {
 
   /** Its first thread has been started when this returns. */
   #startWith({ EngineClass, jobs, indexWriter }: Awaited<ReturnType<typeof loadEngine>>): Promise<Engine> {
-    const { threads, logLevel, config, overrides } = this.#options
+    const { threads, logLevel, logFormat, logTransitions, logTo, config, overrides } = this.#options
     this.#engine = EngineClass.start({
       jobs,
       // Whatever else is configured: these jobs are of this index.
@@ -161,6 +165,9 @@ class IndexRun {
       stopGraceMs,
       ...(threads === undefined ? {} : { threads }),
       ...(logLevel === undefined ? {} : { logLevel }),
+      ...(logFormat === undefined ? {} : { logFormat }),
+      ...(logTransitions === undefined ? {} : { logTransitions }),
+      ...(logTo === undefined ? {} : { logTo }),
     })
     return this.#engine
   }

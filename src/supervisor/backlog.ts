@@ -24,7 +24,7 @@ export function advance(changes: Changes, othersWait: boolean): void {
   const now = changes.clock.wallMs()
   if (dueAt !== undefined && dueAt <= now) {
     expireDue(changes, now, limits.promotedPerCycle)
-    writer.duePromote(now, limits.promotedPerCycle)
+    changes.recordReleased(writer.duePromote(now, limits.promotedPerCycle))
     changes.dueAt = writer.dueNext()
   }
   claimBacklog(changes)
@@ -47,6 +47,17 @@ export function canAdvance(changes: Changes): boolean {
   if (suspectsWaiting > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
     return true
   return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
+}
+
+/** Makes jobs claimable that waited for a handler and have one now. True: there may be more. */
+export function releaseParked(changes: Changes): boolean {
+  const { writer } = changes
+  const released = writer.parkedRelease(changes.jobTypes.served(), limits.promotedPerCycle)
+  changes.recordReleased(released)
+  changes.parked = writer.parkedCount()
+  // A released job may be a suspect.
+  changes.suspectsMayWait = true
+  return released.length === limits.promotedPerCycle
 }
 
 function claimBacklog(changes: Changes): void {
@@ -97,8 +108,12 @@ function claimWhile(
   const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes) : undefined
   const take = (row: ClaimedRow, claimed: number) => {
     const jobType = changes.jobTypes.get(row.jobType)
-    if (jobType.isServed) claims.make(row, jobType, parsePolicy(row.policy))
-    else unserved.push(row)
+    if (jobType.isServed) {
+      claims.make(row, jobType, parsePolicy(row.policy))
+      changes.transitions?.record(row, 'QUEUED', 'RUNNING')
+    } else {
+      unserved.push(row)
+    }
     return wantsMore(jobType, claimed)
   }
   const isRestHeld = writer.backlogClaim(suspicion, charactersPerClaim, leastPriority, take, skipped)
@@ -106,6 +121,7 @@ function claimWhile(
   for (const row of unserved) {
     writer.jobPark(row.seq, row.attempt, row.queue)
     changes.parked++
+    changes.transitions?.record({ ...row, attempt: row.attempt - 1 }, 'QUEUED', 'SCHEDULED')
     changes.report({ kind: 'job-without-handler', seq: row.seq, jobType: row.jobType })
   }
   return isRestHeld

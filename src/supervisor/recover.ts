@@ -8,6 +8,7 @@
 import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
 import type { InterruptedRow } from '../store/rows.ts'
+import { isSkip } from '../telemetry/transition-lines.ts'
 import { resumeCancels } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
@@ -49,6 +50,9 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       supersededBy,
       countedAttempt: row.attempt,
     })
+    const log = isSkip(state) ? changes.skips : changes.transitions
+    // Of a failed one the event is what is logged.
+    if (state !== 'FAILED') log?.record(row, 'RUNNING', state)
   }
   const newer = newerGeneration(changes, row)
   const skipped = expiredMeanwhile(changes, row, now)
@@ -64,8 +68,10 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       kind: 'job-failed',
       seq: row.seq,
       jobType: row.jobType,
+      queue: row.queue,
       attempt: row.attempt,
       failure: processDied,
+      durationMs: undefined,
     })
     return true
   } else {
@@ -76,6 +82,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       failures: row.failures,
       suspicion,
     })
+    changes.transitions?.record(row, 'RUNNING', 'QUEUED')
   }
   changes.releaseNext(newer ?? null)
   return false

@@ -84,13 +84,16 @@ function watch({ changes, subscriptions }: Supervisor, seq: number): boolean {
   return true
 }
 
-function heed({ subscriptions, throttle }: Supervisor, notice: HostNotice): void {
+function heed({ subscriptions, throttle, transitions }: Supervisor, notice: HostNotice): void {
   switch (notice.kind) {
     case 'subscribe':
       subscriptions.heed(notice)
       return
     case 'measured':
       throttle.measured(notice.load)
+      return
+    case 'logged':
+      transitions?.logged(notice.characters, systemClock.wallMs())
       return
     default:
       unreachable(notice)

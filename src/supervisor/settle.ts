@@ -85,12 +85,13 @@ class DoneRun {
     this.#claims = []
     const { writer } = this.#changes
     if (writer.jobsSettleDone(first.seq, last.seq, first.queue, this.#startedAt, this.#now)) {
-      for (const claim of claims) endDone(this.#changes, claim, undefined)
+      for (const claim of claims) endDone(this.#changes, claim, undefined, this.#startedAt, this.#now)
       return
     }
     // Somebody else won some of them: those are not done by us.
     for (const claim of claims) {
-      if (writer.jobHead(claim.seq)?.state === 'DONE') endDone(this.#changes, claim, undefined)
+      if (writer.jobHead(claim.seq)?.state === 'DONE')
+        endDone(this.#changes, claim, undefined, this.#startedAt, this.#now)
       else this.#changes.claims.end(claim)
     }
   }
@@ -158,14 +159,21 @@ function settleDone(
     return false
   }
   const settled = changes.writer.jobSettleDone(claim.seq, claim.attempt, claim.queue, startedAt, now, result)
-  if (settled) endDone(changes, claim, result)
+  if (settled) endDone(changes, claim, result, startedAt, now)
   else changes.claims.end(claim)
   return settled
 }
 
 /** The job is recorded as DONE. */
-function endDone(changes: Changes, claim: Claim, result: string | undefined): void {
+function endDone(
+  changes: Changes,
+  claim: Claim,
+  result: string | undefined,
+  startedAt: number,
+  now: number,
+): void {
   changes.claims.end(claim)
+  changes.transitions?.record(claim, 'RUNNING', 'DONE', now - startedAt)
   changes.forgetTimes(claim.seq, claim.policy)
   changes.reportSettled(claim, () => ({ state: 'DONE', result, failure: undefined, supersededBy: undefined }))
   changes.releaseNext(claim.fate.supersededBy)
