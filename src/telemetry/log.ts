@@ -16,7 +16,8 @@ import { type LineText, lineOf } from './event-lines.ts'
 import { type EngineEventMap, type EngineEventName, type EngineEvents, eventLevels } from './events.ts'
 import { paintForStderr, prettyLine } from './pretty-line.ts'
 import { redactFields, secretsIn } from './redact.ts'
-import { type TransitionRun, transitionLines } from './transition-lines.ts'
+import { StderrLines } from './stderr.ts'
+import { type TransitionRun, writeTransitions } from './transition-lines.ts'
 
 /** Where the log goes: called with one or more whole lines. */
 export type LogTo = (lines: string) => void
@@ -36,8 +37,10 @@ interface Telling {
   readonly secrets?: readonly string[] | undefined
 }
 
-/** Of a log that cannot be written so much is kept, for when it can be again. */
-const maxUnwrittenBytes = 16_000_000
+interface OpenLog {
+  readonly logger: Pino.Logger
+  readonly write: WriteLines
+}
 
 const severity: Record<LogLevel | 'none', number> = {
   silent: 0,
@@ -52,7 +55,7 @@ export class EngineLog {
   readonly #options: LogOptions
   readonly #secrets: readonly string[]
   #telling: Telling = {}
-  #opened: { readonly logger: Pino.Logger; readonly write: LogTo } | undefined
+  #opened: OpenLog | undefined
 
   constructor(options: LogOptions) {
     this.#options = options
@@ -88,7 +91,9 @@ export class EngineLog {
       const message = 'Job state transitions were left out of the log, which was behind'
       this.#write('warn', { traceId: '', target: 'semantica.engine', fields: { dropped }, message })
     }
-    if (runs.length > 0) this.#open().write(transitionLines(runs, new Date(atMs).toISOString(), idOf))
+    if (runs.length === 0) return
+    const { write } = this.#open()
+    writeTransitions(runs, new Date(atMs).toISOString(), idOf, write)
   }
 
   #event<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): void {
@@ -111,22 +116,10 @@ export class EngineLog {
   }
 }
 
-function openLog({ logLevel, logFormat, logTo }: LogOptions, nowMs: () => number) {
+function openLog({ logLevel, logFormat, logTo }: LogOptions, nowMs: () => number): OpenLog {
   // Not with an import: what is logged first may be the reason why the process is about to end.
   const { pino } = createRequire(import.meta.url)('pino') as typeof Pino
-  const to = logTo === undefined ? toStderr(pino) : guarded(logTo)
-  const paint = paintForStderr()
-  const write: LogTo =
-    logFormat === 'json'
-      ? to
-      : (lines) =>
-          to(
-            lines
-              .split('\n')
-              .filter((line) => line !== '')
-              .map((line) => prettyLine(line, paint))
-              .join(''),
-          )
+  const write = logFormat === 'json' ? toBytes(logTo) : prettily(toBytes(logTo))
   const logger = pino(
     {
       level: logLevel,
@@ -136,29 +129,38 @@ function openLog({ logLevel, logFormat, logTo }: LogOptions, nowMs: () => number
       formatters: { level: () => ({}) },
       timestamp: () => `"timestamp":"${new Date(nowMs()).toISOString()}"`,
     },
-    { write },
+    { write: (line) => write(Buffer.from(line)) },
   )
   return { logger, write }
 }
 
-/** What cannot be written is left out: a full disk must not end the host. */
-function toStderr({ destination }: typeof Pino): LogTo {
-  const stream = destination({ dest: 2, sync: true, maxLength: maxUnwrittenBytes })
-  // Where it cannot be written nobody could be told, either.
-  stream.on('error', () => {})
+type WriteLines = (lines: Uint8Array) => void
+
+function toBytes(logTo: LogTo | undefined): WriteLines {
+  if (logTo !== undefined) return (lines) => guarded(logTo, textOf(lines))
+  const stderr = new StderrLines()
+  return (lines) => stderr.write(lines)
+}
+
+function prettily(write: WriteLines): WriteLines {
+  const paint = paintForStderr()
   return (lines) => {
-    stream.write(lines)
+    const pretty = textOf(lines)
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => prettyLine(line, paint))
+    write(Buffer.from(pretty.join('')))
   }
 }
 
-function guarded(logTo: LogTo): LogTo {
-  return (lines) => {
-    try {
-      logTo(lines)
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error), {
-        code: 'SEMANTICA_LISTENER_THREW',
-      })
-    }
+function textOf(lines: Uint8Array): string {
+  return Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength).toString()
+}
+
+function guarded(logTo: LogTo, lines: string): void {
+  try {
+    logTo(lines)
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error), { code: 'SEMANTICA_LISTENER_THREW' })
   }
 }

@@ -24,22 +24,53 @@ export function isSkip(state: JobState): boolean {
   return state === 'SKIPPED_TTL' || state === 'SKIPPED_DEADLINE'
 }
 
-/** One JSON line for each job. `level` is of those that are no skips, which are warnings. */
-export function transitionLines(
+/** As much as is written at a time, but for longer lines. */
+const chunkBytes = 262_144
+/** Used again and again: a new text of some 100,000 characters for each commit costs ten times as much as its bytes. */
+let chunk = Buffer.alloc(0)
+
+/**
+ * One JSON line for each job, in chunks of whole lines. A chunk is only valid while `write` runs.
+ */
+export function writeTransitions(
   runs: readonly TransitionRun[],
   timestamp: string,
   idOf: (seq: number) => string,
-): string {
-  let lines = ''
-  for (const { firstSeq, jobs, jobType, queue, from, state, attempt, durationMs } of runs) {
-    const level = isSkip(state) ? 'WARN' : 'INFO'
-    const before = `{"timestamp":"${timestamp}","level":"${level}","trace_id":"","target":"${transitionTarget}","fields":{"job_id":"`
-    const fromState = from === null ? '' : `"from_state":"${from}",`
-    const duration = durationMs === null ? '' : `,"duration_ms":${durationMs}`
-    const after =
-      `","job_type":${JSON.stringify(jobType)},"queue":${JSON.stringify(queue)},${fromState}"state":"${state}",` +
-      `"attempt":${attempt}${duration}},"message":"${transitionMessage}"}\n`
-    for (let seq = firstSeq; seq < firstSeq + jobs; seq++) lines += before + idOf(seq) + after
+  write: (lines: Uint8Array) => void,
+): void {
+  if (chunk.length === 0) chunk = Buffer.allocUnsafeSlow(chunkBytes)
+  let length = 0
+  for (const run of runs) {
+    const { before, after } = aroundId(run, timestamp)
+    for (let seq = run.firstSeq; seq < run.firstSeq + run.jobs; seq++) {
+      const id = idOf(seq)
+      if (length + before.length + id.length + after.length > chunkBytes) {
+        write(chunk.subarray(0, length))
+        length = 0
+      }
+      length += before.copy(chunk, length)
+      length += chunk.write(id, length, 'latin1')
+      length += after.copy(chunk, length)
+    }
   }
-  return lines
+  if (length > 0) write(chunk.subarray(0, length))
+}
+
+/** All of a line but the job's id, which is the only thing in which the lines of a run differ. */
+function aroundId(
+  { jobType, queue, from, state, attempt, durationMs }: TransitionRun,
+  timestamp: string,
+): { readonly before: Buffer; readonly after: Buffer } {
+  const level = isSkip(state) ? 'WARN' : 'INFO'
+  const fromState = from === null ? '' : `"from_state":"${from}",`
+  const duration = durationMs === null ? '' : `,"duration_ms":${durationMs}`
+  return {
+    before: Buffer.from(
+      `{"timestamp":"${timestamp}","level":"${level}","trace_id":"","target":"${transitionTarget}","fields":{"job_id":"`,
+    ),
+    after: Buffer.from(
+      `","job_type":${JSON.stringify(jobType)},"queue":${JSON.stringify(queue)},${fromState}"state":"${state}",` +
+        `"attempt":${attempt}${duration}},"message":"${transitionMessage}"}\n`,
+    ),
+  }
 }
