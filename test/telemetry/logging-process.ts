@@ -36,17 +36,19 @@ const host = fileURLToPath(new URL('../fixtures/logs/host.ts', import.meta.url))
 
 /** Runs a part of the scripted workload in a process of its own, to its end. */
 export async function runHost(
-  part: 'workload' | 'poison',
+  part: 'workload' | 'poison' | 'refusals',
   database: string,
   environment: Readonly<Record<string, string>>,
+  stderrFile: number | 'pipe' | 'closed pipe' = 'pipe',
 ): Promise<LoggingProcess> {
   const child = spawn(process.execPath, [host, part, database], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', stderrFile === 'closed pipe' ? 'pipe' : stderrFile],
     env: { ...process.env, ...environment },
   })
+  if (stderrFile === 'closed pipe') child.stderr?.destroy()
   const [stdout, stderr, [status, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
+    child.stdout === null ? '' : text(child.stdout),
+    stderrFile !== 'pipe' || child.stderr === null ? '' : text(child.stderr),
     once(child, 'close'),
   ])
   const jobs = stdout
