@@ -109,8 +109,7 @@ function recordNew(
   jobType: string,
 ): void {
   const attempt = state === 'RUNNING' ? 1 : 0
-  const run = { firstSeq, jobType, queue: defaultQueue, from: null, state, attempt, durationMs: null }
-  transitions?.recordRun(jobs, run)
+  transitions?.recordRun(jobs, { seq: firstSeq, jobType, queue: defaultQueue, attempt }, null, state)
 }
 
 function textsOf(payloads: string): readonly string[] {

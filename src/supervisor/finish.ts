@@ -82,8 +82,7 @@ export function skip(
   if (!settled) return
   const outcome = { state, result: undefined, failure: undefined, supersededBy: undefined }
   changes.reportSettled(claim, () => outcome, countedAttempt)
-  const { seq, jobType, queue } = claim
-  const skipped = { seq, jobType, queue, attempt: countedAttempt }
+  const skipped = { ...claim, attempt: countedAttempt }
   changes.skips?.record(skipped, 'RUNNING', state, durationMs(startedAt, now))
   changes.releaseNext(claim.fate.supersededBy)
 }
@@ -132,13 +131,8 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   changes.claims.end(claim)
   if (isBack && back.failures === undefined) {
     const state = back.runAt === undefined ? 'QUEUED' : 'SCHEDULED'
-    const { seq, jobType, queue } = claim
-    changes.transitions?.record(
-      { seq, jobType, queue, attempt },
-      'RUNNING',
-      state,
-      durationMs(back.startedAt, back.now),
-    )
+    const duration = durationMs(back.startedAt, back.now)
+    changes.transitions?.record({ ...claim, attempt }, 'RUNNING', state, duration)
   }
   if (back.runAt !== undefined) changes.dueAt = Math.min(back.runAt, changes.dueAt ?? back.runAt)
   if (back.suspicion > 0) changes.suspectsMayWait = true

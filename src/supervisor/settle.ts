@@ -6,7 +6,6 @@
  */
 import { unreachable } from '../errors.ts'
 import type { AttemptEnd, Outcomes } from '../execution/messages.ts'
-import type { TransitionRun } from '../telemetry/transition-lines.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
@@ -84,17 +83,16 @@ class DoneRun {
     const last = claims.at(-1)
     if (first === undefined || last === undefined) return
     this.#claims = []
+    const durationMs = this.#now - this.#startedAt
     const { writer } = this.#changes
     if (writer.jobsSettleDone(first.seq, last.seq, first.queue, this.#startedAt, this.#now)) {
-      this.#changes.transitions?.recordRun(claims.length, doneRun(first, this.#startedAt, this.#now))
-      for (const claim of claims) endDone(this.#changes, claim, undefined)
+      for (const claim of claims) endDone(this.#changes, claim, undefined, durationMs)
       return
     }
     // Somebody else won some of them: those are not done by us.
     for (const claim of claims) {
       if (writer.jobHead(claim.seq)?.state === 'DONE') {
-        this.#changes.transitions?.recordRun(1, doneRun(claim, this.#startedAt, this.#now))
-        endDone(this.#changes, claim, undefined)
+        endDone(this.#changes, claim, undefined, durationMs)
       } else {
         this.#changes.claims.end(claim)
       }
@@ -164,36 +162,16 @@ function settleDone(
     return false
   }
   const settled = changes.writer.jobSettleDone(claim.seq, claim.attempt, claim.queue, startedAt, now, result)
-  if (settled) {
-    changes.transitions?.recordRun(1, doneRun(claim, startedAt, now))
-    endDone(changes, claim, result)
-  } else {
-    changes.claims.end(claim)
-  }
+  if (settled) endDone(changes, claim, result, now - startedAt)
+  else changes.claims.end(claim)
   return settled
 }
 
 /** The job is recorded as DONE. */
-function endDone(changes: Changes, claim: Claim, result: string | undefined): void {
+function endDone(changes: Changes, claim: Claim, result: string | undefined, durationMs: number): void {
   changes.claims.end(claim)
+  changes.transitions?.record(claim, 'RUNNING', 'DONE', durationMs)
   changes.forgetTimes(claim.seq, claim.policy)
   changes.reportSettled(claim, () => ({ state: 'DONE', result, failure: undefined, supersededBy: undefined }))
   changes.releaseNext(claim.fate.supersededBy)
-}
-
-function doneRun(
-  { seq, jobType, queue, attempt }: Claim,
-  startedAt: number,
-  now: number,
-): Omit<TransitionRun, 'jobs'> {
-  const durationMs = now - startedAt
-  return {
-    firstSeq: seq,
-    jobType: jobType.name,
-    queue,
-    from: 'RUNNING',
-    state: 'DONE',
-    attempt,
-    durationMs,
-  }
 }

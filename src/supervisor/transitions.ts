@@ -11,9 +11,13 @@ import type { TransitionRun } from '../telemetry/transition-lines.ts'
 import type { SupervisorNotice } from './messages.ts'
 
 /** Whose state changed. */
-export type ChangedJob = Pick<TransitionRun, 'queue' | 'attempt'> & {
+export interface ChangedJob {
   readonly seq: number
   readonly jobType: string | { readonly name: string }
+  readonly queue: string
+  readonly attempt: number
+  /** The span that it was enqueued in, where that is known. */
+  readonly traceparent?: string | null | undefined
 }
 
 /** Gives back what was recorded by then. */
@@ -43,25 +47,33 @@ export class Transitions {
    * @param durationMs how long the attempt took that has ended with this
    */
   record(job: ChangedJob, from: JobState | null, state: JobState, durationMs: number | null = null): void {
-    const { seq, queue, attempt } = job
-    const jobType = typeof job.jobType === 'string' ? job.jobType : job.jobType.name
-    this.recordRun(1, { firstSeq: seq, jobType, queue, from, state, attempt, durationMs })
+    this.recordRun(1, job, from, state, durationMs)
   }
 
-  /** The same for neighbours. */
-  recordRun(jobs: number, run: Omit<TransitionRun, 'jobs'>): void {
+  /** The same of so many neighbours, the first of which is `job`. */
+  recordRun(
+    jobs: number,
+    job: ChangedJob,
+    from: JobState | null,
+    state: JobState,
+    durationMs: number | null = null,
+  ): void {
+    const { seq, queue, attempt, traceparent = null } = job
+    const jobType = typeof job.jobType === 'string' ? job.jobType : job.jobType.name
     const last = this.#runs.at(-1)
     const continues =
       last !== undefined &&
-      run.firstSeq === last.firstSeq + last.jobs &&
-      run.state === last.state &&
-      run.from === last.from &&
-      run.durationMs === last.durationMs &&
-      run.attempt === last.attempt &&
-      run.jobType === last.jobType &&
-      run.queue === last.queue
+      seq === last.firstSeq + last.jobs &&
+      state === last.state &&
+      from === last.from &&
+      durationMs === last.durationMs &&
+      attempt === last.attempt &&
+      jobType === last.jobType &&
+      queue === last.queue &&
+      traceparent === last.traceparent
     if (continues) last.jobs += jobs
-    else this.#runs.push({ ...run, jobs })
+    else
+      this.#runs.push({ firstSeq: seq, jobs, jobType, queue, from, state, attempt, durationMs, traceparent })
   }
 
   mark(): Mark {

@@ -57,8 +57,11 @@ const wordings: Readonly<Record<string, Wording>> = {
   },
   'request-refused': { target: 'semantica.engine', message: 'Request refused' },
   'maintenance-started': { target: maintenance, message: 'Maintenance started' },
+  'maintenance-progress': { target: maintenance, message: 'Maintenance progress' },
   'maintenance-completed': { target: maintenance, message: 'Maintenance completed' },
   'maintenance-failed': { target: maintenance, message: 'Maintenance failed' },
+  alert: { target: 'semantica.alerts', message: 'Alert' },
+  'alert-resolved': { target: 'semantica.alerts', message: 'Alert resolved' },
 }
 
 export function lineOf<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): LineText {

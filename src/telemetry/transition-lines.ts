@@ -14,6 +14,8 @@ export interface TransitionRun {
   readonly attempt: number
   /** From the begin of the handler to the end of the attempt. Null: none has ended. */
   readonly durationMs: number | null
+  /** The span that they were enqueued in, as W3C writes it; null: none. */
+  readonly traceparent: string | null
 }
 
 export const transitionTarget = 'semantica.supervisor'
@@ -58,15 +60,16 @@ export function writeTransitions(
 
 /** All of a line but the job's id, which is the only thing in which the lines of a run differ. */
 function aroundId(
-  { jobType, queue, from, state, attempt, durationMs }: TransitionRun,
+  { jobType, queue, from, state, attempt, durationMs, traceparent }: TransitionRun,
   timestamp: string,
 ): { readonly before: Buffer; readonly after: Buffer } {
+  const traceId = traceparent?.split('-')[1] ?? ''
   const level = isSkip(state) ? 'WARN' : 'INFO'
   const fromState = from === null ? '' : `"from_state":"${from}",`
   const duration = durationMs === null ? '' : `,"duration_ms":${durationMs}`
   return {
     before: Buffer.from(
-      `{"timestamp":"${timestamp}","level":"${level}","trace_id":"","target":"${transitionTarget}","fields":{"job_id":"`,
+      `{"timestamp":"${timestamp}","level":"${level}","trace_id":"${traceId}","target":"${transitionTarget}","fields":{"job_id":"`,
     ),
     after: Buffer.from(
       `","job_type":${JSON.stringify(jobType)},"queue":${JSON.stringify(queue)},${fromState}"state":"${state}",` +
