@@ -64,7 +64,11 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
       (message) => heed(serving, message as HostNotice),
     )
     if (upgrade !== undefined)
-      port.tell({ kind: 'event', event: { kind: 'schema-upgraded', ...upgrade } } satisfies SupervisorNotice)
+      port.tell({
+        kind: 'event',
+        at: systemClock.wallMs(),
+        event: { kind: 'schema-upgraded', ...upgrade },
+      } satisfies SupervisorNotice)
     await supervisor.start()
     thread.ready()
   } catch (error) {
