@@ -29,6 +29,8 @@ interface LoggingProcess {
   readonly signal: NodeJS.Signals | null
   /** Ids of its jobs, by what it calls them. */
   readonly jobs: ReadonlyMap<string, string>
+  /** Whether it came to its own end. */
+  readonly hasStopped: boolean
   readonly stderr: string
 }
 
@@ -58,7 +60,9 @@ export async function runHost(
       const [name, id] = line.split(' ')
       return name === undefined || id === undefined ? [] : [[name, id]]
     })
-  return { status, signal, jobs: new Map(jobs), stderr }
+  const names = new Map(jobs)
+  const hasStopped = names.delete('stopped')
+  return { status, signal, jobs: names, hasStopped, stderr }
 }
 
 /** Reads a log, every line of which must have exactly the promised form. */
