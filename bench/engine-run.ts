@@ -7,11 +7,14 @@
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { systemClock } from '../src/clock.ts'
-import type { Durability } from '../src/config.ts'
+import type { Durability, Tuning } from '../src/config.ts'
 import { Engine } from '../src/index.ts'
 import { openReader } from '../src/store/open.ts'
 import type { EngineMeasurement } from './trials.ts'
 import workload from './workload.ts'
+
+/** What is logged, and how. */
+export type Logging = Pick<Tuning, 'logLevel' | 'logFormat' | 'logTransitions'>
 
 export interface EngineRunParameters extends ProducerWindow {
   /** Empty; removed by the parent. */
@@ -21,6 +24,8 @@ export interface EngineRunParameters extends ProducerWindow {
   /** Jobs before the time begins. */
   readonly warmUpJobs: number
   readonly jobs: number
+  /** Default: as of an engine that is told nothing. */
+  readonly logging?: Logging
 }
 
 /**
@@ -47,9 +52,9 @@ export async function measureEngine(
   parameters: EngineRunParameters,
   job: WorkloadJob,
 ): Promise<EngineMeasurement> {
-  const { folder, durability, threads, warmUpJobs, jobs } = parameters
+  const { folder, durability, threads, warmUpJobs, jobs, logging } = parameters
   const database = join(folder, 'engine.db')
-  const engine = await Engine.start({ jobs: workload, database, durability, threads })
+  const engine = await Engine.start({ jobs: workload, database, durability, threads, ...logging })
   // The longest gap between two firings of a native timer of 1 ms: that millisecond, the producer's own turns, garbage
   // collection, and what the system gives to others meanwhile are all in it.
   const loopDelay = monitorEventLoopDelay({ resolution: 1 })

@@ -13,6 +13,7 @@ import { enqueue } from './scenarios/enqueue.ts'
 import { floor } from './scenarios/floor.ts'
 import { index } from './scenarios/index.ts'
 import { latency } from './scenarios/latency.ts'
+import { logs } from './scenarios/logs.ts'
 import { supersede } from './scenarios/supersede.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
@@ -29,6 +30,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   supersede,
   backlog,
   index,
+  logs,
 }
 const durabilities: readonly Durability[] = ['process', 'power']
 

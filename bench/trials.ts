@@ -59,19 +59,25 @@ export type TrialReport =
 /** The process of a trial: from the sources. */
 const entryPath = fileURLToPath(new URL('./trial.ts', import.meta.url))
 
+interface TrialProcess {
+  /** The process of a build, where a build is measured. */
+  readonly entry?: string | undefined
+  /** Descriptor of the file that its standard error goes to. */
+  readonly stderr?: number | 'inherit'
+}
+
 /**
- * Runs a trial in a new process, which has ended when this resolves. `entry` is the process of a build, where a build
- * is measured.
+ * Runs a trial in a new process, which has ended when this resolves.
  *
  * @throws when the trial failed; a trial also fails when what it did is not what it should have done
  */
 export async function runTrial<Name extends TrialName>(
   name: Name,
   parameters: ParametersOf<Name>,
-  entry = entryPath,
+  { entry = entryPath, stderr = 'inherit' }: TrialProcess = {},
 ): Promise<MeasurementOf<Name>> {
   const child = fork(entry, {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', stderr, 'ipc'],
   })
   const ended = once(child, 'exit')
   const reports: TrialReport[] = []

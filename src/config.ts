@@ -27,7 +27,14 @@ export { type EffectiveSetting, listSettings, type UnknownVariable } from './con
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
-export { type Durability, type LogLevel, maxStopGraceMs, type Tuning, tuningNames } from './config/tuning.ts'
+export {
+  type Durability,
+  type LogLevel,
+  type LogTransitions,
+  maxStopGraceMs,
+  type Tuning,
+  tuningNames,
+} from './config/tuning.ts'
 
 /** Bounds inside the engine. They are relations between parts, not options. */
 export const limits = {
@@ -80,6 +87,10 @@ export const limits = {
   writerCheckpointBytes: 32_000_000,
   /** Both, while jobs are cancelled by the hundred thousand. */
   bulkCheckpointBytes: 4_000_000,
+  /** Characters of state transitions that are told and not yet in the log; over it they are counted instead. */
+  pendingTransitionCharacters: 32_000_000,
+  /** Refused requests that have a line of their own, a second; of more it is told how many they were. */
+  refusalLinesPerSecond: 100,
   /** How long a thread may take to become ready. */
   readyTimeoutMs: 60_000,
   /** What a slow disk copies and changes of a database meanwhile, where its schema is an older one. */

@@ -100,7 +100,7 @@ async function measureRuns(
   const runs: Runs = { claimUs: [], emptyClaimUs: [], firstJobMs: [], rssMb: [], workedOffPerSecond: [] }
   const entry = built === undefined ? undefined : join(built, 'bench/trial.js')
   for (let pair = 1; pair <= settings.pairs; pair++) {
-    const worked = await runTrial('engine-backlog', { ...work, path, finished: sizes.finished }, entry)
+    const worked = await runTrial('engine-backlog', { ...work, path, finished: sizes.finished }, { entry })
     await runTrial('backlog-rows', { path, sizes })
     const claimed = await runTrial('claim-backlog', { ...claims, path })
     await runTrial('backlog-rows', { path, sizes })

@@ -28,8 +28,8 @@ export async function runIndex(directory: string, options: IndexCommandOptions):
         directory,
         ...(traces === undefined ? {} : { setup: traces.setup }),
         signal: interruption.signal,
-        // What went wrong is printed as text, at the end.
-        logLevel: 'silent',
+        logTransitions: 'all',
+        ...(display?.print === undefined ? {} : { logTo: display.print, logFormat: 'pretty' }),
         ...(state === undefined ? {} : { stateFolder: state }),
         ...sources,
         ...(maxFileBytes === undefined ? {} : { maxFileBytes }),

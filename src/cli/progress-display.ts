@@ -5,6 +5,8 @@ import type { IndexProgress } from '../indexer/run-tally.ts'
 /** Shows how far a run is, on stderr. */
 export interface ProgressDisplay {
   update(progress: IndexProgress): void
+  /** Writes whole lines to stderr, where what it shows must make way for them. */
+  readonly print?: (lines: string) => void
   finish(): void
 }
 
@@ -30,21 +32,30 @@ async function bar(): Promise<ProgressDisplay> {
     stream: process.stderr,
   })
   const measure = rateMeter()
-  let isShown = false
+  let shown: IndexProgress | undefined
   let drawnAtMs = 0
+  let payload = {}
   return {
     update(state) {
       if (state.filesTotal === 0) return
       const { rate, left } = measure(state)
-      if (!isShown) single.start(state.filesTotal, 0, { rate, left, failed: 0 })
-      isShown = true
+      payload = { rate, left, failed: state.failed }
+      if (shown === undefined) single.start(state.filesTotal, state.filesDone, payload)
+      shown = state
       const nowMs = systemClock.monotonicMs()
       if (nowMs - drawnAtMs < redrawIntervalMs && state.filesDone < state.filesTotal) return
       drawnAtMs = nowMs
-      single.update(state.filesDone, { rate, left, failed: state.failed })
+      single.update(state.filesDone, payload)
+    },
+    print(lines) {
+      // Where it was is no longer where it is once the screen has scrolled: it ends above the lines, and begins below.
+      if (shown !== undefined) single.stop()
+      process.stderr.write(lines)
+      if (shown !== undefined) single.start(shown.filesTotal, shown.filesDone, payload)
     },
     finish() {
-      if (isShown) single.stop()
+      if (shown !== undefined) single.stop()
+      shown = undefined
     },
   }
 }

@@ -37,7 +37,7 @@ export const allOptions: ReadonlyMap<string, Option> = new Map([
 ])
 
 /** What only code can give, since it is code. */
-const onlyInCode: readonly string[] = ['jobs', 'actors', 'setup', 'config', 'overrides']
+const onlyInCode: readonly string[] = ['jobs', 'actors', 'setup', 'logTo', 'config', 'overrides']
 
 /**
  * Refuses what is no configuration. Values are checked when they are read.

@@ -1,10 +1,14 @@
 import { availableParallelism } from 'node:os'
+import { isatty } from 'node:tty'
 import type { OptionFor } from './option.ts'
 
 /** What survives what. `process`: an acknowledged job survives SIGKILL. `power`: it survives loss of power as well. */
 export type Durability = 'process' | 'power'
 
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
+
+/** Which changes of a job's state are logged: every one, or those by which an attempt failed or a job was skipped. */
+export type LogTransitions = 'all' | 'failures'
 
 /**
  * Options of `Engine.start` that the configuration file, the environment and command-line flags can set as well: each of
@@ -36,9 +40,15 @@ export interface Tuning {
    * to `<database>.schema-<version>.<time>.backup`. Default true. `SEMANTICA_UPGRADE_BACKUP`: `on`, `off`
    */
   readonly upgradeBackup: boolean
-  /** What the engine's own log, one JSON line an event on stderr, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
+  /** What the engine's own log, one line an event, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
   readonly logLevel: LogLevel
+  /** `json`: an object a line, for programs. `pretty`: a line of text, for people. Default `pretty` when stderr is a terminal. `SEMANTICA_LOG_FORMAT` */
+  readonly logFormat: 'json' | 'pretty'
+  /** Default `failures`; of the command line `all`. Those of no failure are of level `info`. `SEMANTICA_LOG_TRANSITIONS` */
+  readonly logTransitions: LogTransitions
 }
+
+const stderrDescriptor = 2
 
 /** The longest grace of a stop: one hour. */
 export const maxStopGraceMs = 3_600_000
@@ -147,7 +157,22 @@ export const tuningOptions = {
     flag: '--log-level',
     allowed: ['silent', 'error', 'warn', 'info', 'debug'],
     fallback: () => 'warn',
-    meaning: "the engine's own log, JSON lines on stderr: `silent`, `error`, `warn`, `info`, `debug`",
+    meaning: "what the engine's [log](#the-log) holds: `silent`, `error`, `warn`, `info`, `debug`",
+  },
+  logFormat: {
+    kind: 'choice',
+    variable: 'SEMANTICA_LOG_FORMAT',
+    allowed: ['json', 'pretty'],
+    fallback: () => (isatty(stderrDescriptor) ? 'pretty' : 'json'),
+    fallbackText: '`pretty` on a terminal',
+    meaning: '`json`: an object a line, for programs; `pretty`: a line of text',
+  },
+  logTransitions: {
+    kind: 'choice',
+    variable: 'SEMANTICA_LOG_TRANSITIONS',
+    allowed: ['all', 'failures'],
+    fallback: () => 'failures',
+    meaning: "`all`: every change of a job's state is a line, at level `info`",
   },
 } as const satisfies { readonly [Name in keyof Tuning]: OptionFor<Tuning[Name]> }
 

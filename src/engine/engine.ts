@@ -1,8 +1,6 @@
-import type { MessagePort } from 'node:worker_threads'
-import { ActorClient } from '../actor/actor-client.ts'
-import { afterThisTurn, withinMs } from '../clock.ts'
+import { afterThisTurn, systemClock, withinMs } from '../clock.ts'
 import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
-import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
+import { describe, engineError, invalidOption, toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
@@ -14,36 +12,36 @@ import {
   type ResultOf,
 } from '../job/definition.ts'
 import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
+import { envValuesOf } from '../job/program.ts'
 import type { BackupReport } from '../store/messages.ts'
 import type {
   CancelAnswer,
   CancelReport,
   DatabaseFacts,
-  JobOutcome,
-  SettledJob,
   StopReport,
-  SupervisorNotice,
   SupervisorStats,
 } from '../supervisor/messages.ts'
 import { EngineEvents } from '../telemetry/events.ts'
-import { logEvents } from '../telemetry/log.ts'
+import { EngineLog } from '../telemetry/log.ts'
 import { activeTraceparent, preloadApi } from '../telemetry/open-telemetry.ts'
+import { ActorDirectory } from './actor-directory.ts'
 import { type BackupOptions, Backups } from './backups.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
-import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobPlace, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
 import { notRetried } from './not-retried.ts'
+import { heed, type News } from './notices.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { OwnMeasure } from './own-measure.ts'
 import { Readings } from './readings.ts'
+import { Refusals } from './refusals.ts'
 import { SupervisorLink } from './supervisor-link.ts'
 import type { EnqueueParameters, ProgramsOption, ServedBy } from './typing.ts'
 
@@ -71,9 +69,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #outcomes: Outcomes
   readonly #readings: Readings
   readonly #backups: Backups
-  readonly #actors: ReadonlyMap<string, ActorClient>
+  readonly #actors: ActorDirectory
   readonly #handles: JobSurroundings
-  readonly #measure: OwnMeasure
+  readonly #refusals: Refusals
+  readonly #hearers: Parameters<typeof heed>[1]
   #stopping: Promise<StopReport> | undefined
 
   private constructor(parts: EngineParts) {
@@ -92,9 +91,23 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       watch: (seqs) => link.ask('watch', seqs),
       read: (seqs) => this.#readings.ask('get', seqs),
     })
-    this.#measure = new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load }))
+    this.#hearers = {
+      events: parts.events,
+      log: parts.log,
+      outcomes: this.#outcomes,
+      measure: new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load })),
+      actors: parts.actors,
+      idOf: this.#idOf,
+      tell: (notice) => link.tell(notice),
+    }
     this.#handles = { databaseId: this.#databaseId, outcomes: this.#outcomes }
-    this.#enqueuer = new Enqueuer((request) => link.ask('enqueue', request), this.#handles, parts.tuning)
+    this.#refusals = new Refusals(parts.events, systemClock)
+    this.#enqueuer = new Enqueuer(
+      (request) => link.ask('enqueue', request),
+      this.#handles,
+      parts.tuning,
+      (error, about) => this.#refusals.refused('enqueue', error, about),
+    )
   }
 
   /**
@@ -108,22 +121,18 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start, measure } = await checkOptions(options)
-    const actors = new Map<string, ActorClient>()
-    const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
-      const known = actors.get(name)
-      if (known === undefined) actors.set(name, new ActorClient(name, port))
-      else known.replacePort(port)
-    }
+    const { tuning, definitions, start, measure, log: logOptions } = await checkOptions(options)
+    const log = new EngineLog(logOptions)
+    const actors = new ActorDirectory()
     let engine: Engine<ServedBy<Jobs, Programs>> | undefined
     let early: News[] | undefined = []
     const link = await SupervisorLink.start(
       start,
       tuning.maxPendingCharacters,
       (notice) => {
-        if (notice.kind === 'actor-port') connect(notice)
+        if (notice.kind === 'actor-port') actors.connect(notice)
         else if (early !== undefined) early.push(notice)
-        else if (engine !== undefined) engine.#heed(notice)
+        else if (engine !== undefined) heed(notice, engine.#hearers)
       },
       (error) => {
         if (engine !== undefined) engine.#failed(error)
@@ -134,14 +143,14 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
     })
-    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure })
-    logEvents(events, tuning.logLevel)
+    log.subscribe(events)
+    engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure })
     // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
     const started = engine
     afterThisTurn(() => {
       const told = early ?? []
       early = undefined
-      for (const notice of told) started.#heed(notice)
+      for (const notice of told) heed(notice, started.#hearers)
     })
     return engine
   }
@@ -161,8 +170,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     try {
       checked = checkJob(this.#definitions, jobType, payload, options)
     } catch (error) {
+      this.#refusedAtCheck(jobType, payload, error)
       return Promise.reject(error)
     }
+    if (checked instanceof Promise) checked.catch((error) => this.#refusedAtCheck(jobType, payload, error))
     const added =
       checked instanceof Promise
         ? checked.then((job) => this.#enqueuer.add(job))
@@ -190,8 +201,9 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         throw invalidOption('a job of enqueueMany', describe(job), '{ type, payload, options }')
       return checkJob(this.#definitions, job.type, job.payload, job.options)
     }
-    if (!isArray(jobs)) return enqueueStream(this.#enqueuer, jobs, check)
-    return enqueueArray(this.#enqueuer, jobs, check)
+    return this.#refusals.watch<Job[] | BulkReport>('enqueueMany', {}, () =>
+      isArray(jobs) ? enqueueArray(this.#enqueuer, jobs, check) : enqueueStream(this.#enqueuer, jobs, check),
+    )
   }
 
   /** Resolves when `enqueue` will not be refused as OVERLOADED. */
@@ -204,9 +216,11 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws JOB_ID_INVALID
    */
-  async get(jobId: string): Promise<JobDetails | undefined> {
-    const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
-    return reading === undefined ? undefined : toJobDetails(this.#place, reading)
+  get(jobId: string): Promise<JobDetails | undefined> {
+    return this.#refusals.watch('get', { jobId }, async () => {
+      const [reading] = await this.#readings.ask('get', [this.#seqOf(jobId)])
+      return reading === undefined ? undefined : toJobDetails(this.#place, reading)
+    })
   }
 
   /**
@@ -215,9 +229,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws JOB_ID_INVALID; PATH_INVALID when the file cannot be read
    */
-  async readLog(jobId: string): Promise<string | undefined> {
-    const seq = this.#seqOf(jobId)
-    return readJobLog(jobFilesOf(this.#place.path, this.#idOf(seq)))
+  readLog(jobId: string): Promise<string | undefined> {
+    return this.#refusals.watch('readLog', { jobId }, async () =>
+      readJobLog(jobFilesOf(this.#place.path, this.#idOf(this.#seqOf(jobId)))),
+    )
   }
 
   /**
@@ -226,8 +241,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws OPTION_INVALID, CURSOR_INVALID, JOB_ID_INVALID
    */
-  async list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
-    return toJobPage(this.#place, await this.#readings.ask('list', toListRequest(this.#databaseId, filter)))
+  list(filter: ListFilter = {}): Promise<JobPage<JobRecord>> {
+    return this.#refusals.watch('list', {}, async () =>
+      toJobPage(this.#place, await this.#readings.ask('list', toListRequest(this.#databaseId, filter))),
+    )
   }
 
   /**
@@ -245,11 +262,14 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   async cancel(
     jobs: string | readonly string[] | GivenCriteria,
   ): Promise<CancelAnswer | CancelAnswer[] | CancelReport> {
-    const wanted = checkCancel(this.#databaseId, jobs)
-    this.#enqueuer.flush()
-    if (wanted.kind === 'matching') return this.#link.ask('cancel-matching', wanted.criteria)
-    const answers = await cancelEach(this.#link, wanted.seqs)
-    return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : answers
+    const about = typeof jobs === 'string' ? { jobId: jobs } : {}
+    return this.#refusals.watch('cancel', about, async () => {
+      const wanted = checkCancel(this.#databaseId, jobs)
+      this.#enqueuer.flush()
+      if (wanted.kind === 'matching') return this.#link.ask('cancel-matching', wanted.criteria)
+      const answers = await cancelEach(this.#link, wanted.seqs)
+      return wanted.kind === 'one' ? (answers[0] ?? 'unknown') : answers
+    })
   }
 
   /**
@@ -258,12 +278,14 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws JOB_UNKNOWN, JOB_NOT_FINISHED, JOB_TYPE_UNKNOWN, JOB_ID_INVALID
    */
-  async retry(jobId: string): Promise<Job> {
-    this.#enqueuer.flush()
-    const request = { seq: this.#seqOf(jobId), traceparent: activeTraceparent() }
-    const reply = await this.#link.ask('retry', request)
-    if (reply.kind === 'retried') return new Job(this.#handles, reply.seq, reply.jobType, true)
-    throw notRetried(jobId, reply, this.#definitions.keys())
+  retry(jobId: string): Promise<Job> {
+    return this.#refusals.watch('retry', { jobId }, async () => {
+      this.#enqueuer.flush()
+      const request = { seq: this.#seqOf(jobId), traceparent: activeTraceparent() }
+      const reply = await this.#link.ask('retry', request)
+      if (reply.kind === 'retried') return new Job(this.#handles, reply.seq, reply.jobType, true)
+      throw notRetried(jobId, reply, this.#definitions.keys())
+    })
   }
 
   /** Numbers about now. Takes the same time whatever the number of jobs. */
@@ -291,15 +313,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference {
-    const actor = this.#actors.get(name)
-    if (actor === undefined) {
-      throw engineError('ACTOR_UNKNOWN', {
-        found: `There is no actor ${JSON.stringify(name)}`,
-        allowed: [...this.#actors.keys()].sort().join(', ') || 'none: the engine was started without actors',
-        action: 'Give it to Engine.start as an option of `actors`.',
-      })
-    }
-    return actor
+    return this.#actors.get(name)
   }
 
   /**
@@ -327,6 +341,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#enqueuer.close(stopped)
     // At once: while it reads, the WAL cannot be moved into the file.
     void this.#backups.close(stopped)
+    this.#refusals.close()
     const asked = this.#link.ask('stop', { graceMs })
     const report = await withinMs(asked, graceMs + stopMarginMs).catch(() => 'timed-out' as const)
     await this.#close(stopped)
@@ -334,7 +349,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 
   async #close(reason: Error): Promise<void> {
-    for (const actor of this.#actors.values()) actor.close(reason)
+    this.#actors.close(reason)
     await Promise.all([this.#readings.close(reason), this.#backups.close(reason)])
     // Before those who wait for outcomes are told that none will come: some may have come, and not been looked at yet.
     await this.#link.close(reason, 1_000)
@@ -345,43 +360,22 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     if (this.#stopping !== undefined) return
     this.#enqueuer.close(error)
     this.#outcomes.close(error)
-    for (const actor of this.#actors.values()) actor.close(error)
+    this.#actors.close(error)
     this.events.emit('engine-failed', { error: toPlainError(error) })
   }
 
-  #heed(notice: News): void {
-    switch (notice.kind) {
-      case 'outcomes':
-        // The boundary where what the supervisor wrote gets its type again.
-        this.#outcomes.told(JSON.parse(notice.outcomes) as JobOutcome[])
-        return
-      case 'settled':
-        // The same.
-        for (const job of JSON.parse(notice.jobs) as SettledJob[]) emitSettled(this.events, this.#idOf, job)
-        return
-      case 'event':
-        emitEvent(this.events, this.#idOf, notice.event)
-        return
-      case 'measure':
-        void this.#measure.answer()
-        return
-      case 'actor-failed':
-        this.#actors.get(notice.name)?.fail(fromPlainError(notice.error))
-        return
-      default:
-        unreachable(notice)
-    }
-  }
-
   readonly #idOf = (seq: number): string => encodeJobId(this.#databaseId, toJobSeq(seq))
+
+  #refusedAtCheck(jobType: string, payload: unknown, error: unknown): void {
+    this.#hearers.log.telling({ secrets: envValuesOf(payload) }, () =>
+      this.#refusals.refused('enqueue', error, { jobType }),
+    )
+  }
 
   #seqOf(jobId: string): number {
     return decodeJobId(this.#databaseId, jobId)
   }
 }
-
-/** What the supervisor tells, but for ports, which cannot wait. */
-type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
 
 interface EngineParts {
   readonly tuning: Tuning
@@ -389,6 +383,7 @@ interface EngineParts {
   readonly link: SupervisorLink
   readonly facts: DatabaseFacts
   readonly events: EngineEvents
-  readonly actors: ReadonlyMap<string, ActorClient>
+  readonly log: EngineLog
+  readonly actors: ActorDirectory
   readonly measure: ThrottleOptions['measure']
 }

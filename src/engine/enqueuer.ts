@@ -11,6 +11,7 @@ import type { EnqueueOptions } from '../job/spec.ts'
 import type { EnqueueReply, EnqueueRequest } from '../supervisor/messages.ts'
 import { beginEnqueueSpan } from '../telemetry/enqueue-span.ts'
 import { Job, type JobSurroundings } from './job.ts'
+import type { RefusedRequest } from './refusals.ts'
 
 /** A job that is checked and encoded. */
 export interface CheckedJob {
@@ -45,6 +46,7 @@ export class Enqueuer {
   readonly #handles: JobSurroundings
   readonly #maxJobs: number
   readonly #maxCharacters: number
+  readonly #onRefused: (error: unknown, about: RefusedRequest) => void
   #pack: Pack | undefined
   #pendingJobs = 0
   #pendingCharacters = 0
@@ -55,11 +57,13 @@ export class Enqueuer {
     send: (request: EnqueueRequest) => Promise<EnqueueReply>,
     handles: JobSurroundings,
     bounds: { readonly maxPendingJobs: number; readonly maxPendingCharacters: number },
+    onRefused: (error: unknown, about: RefusedRequest) => void,
   ) {
     this.#send = send
     this.#handles = handles
     this.#maxJobs = bounds.maxPendingJobs
     this.#maxCharacters = bounds.maxPendingCharacters
+    this.#onRefused = onRefused
   }
 
   /** Adds one job to the message of this turn. */
@@ -70,7 +74,10 @@ export class Enqueuer {
 
   #add(job: CheckedJob, traceparent: string | undefined): Promise<Job> {
     const refusal = this.#refusal(1, job.payload.length)
-    if (refusal !== undefined) return Promise.reject(refusal)
+    if (refusal !== undefined) {
+      this.#onRefused(refusal, { jobType: job.jobType })
+      return Promise.reject(refusal)
+    }
     this.#pendingJobs++
     this.#pendingCharacters += job.payload.length
     return new Promise((resolve, reject) => {
@@ -145,6 +152,7 @@ export class Enqueuer {
       },
       (error: unknown) => {
         this.#release(payloads.length, characters)
+        this.#onRefused(error, { requests: payloads.length, jobType: pack.isMixed ? undefined : jobTypes[0] })
         for (const reject of pack.rejects) reject(error)
       },
     )

@@ -24,8 +24,9 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
   switch (event.kind) {
     case 'job-retried':
     case 'job-failed': {
-      const { attempt, failure } = event
-      const facts = { ...jobFacts(idOf, event), attempt, cause: failure.cause, error: failure.error }
+      const { queue, attempt, durationMs, failure } = event
+      const { cause, error } = failure
+      const facts = { ...jobFacts(idOf, event), queue, attempt, durationMs, cause, error }
       if (event.kind === 'job-failed') events.emit('job-failed', facts)
       else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
       return

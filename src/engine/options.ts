@@ -21,8 +21,9 @@ import {
   isProgram,
   type JobsModule,
 } from '../job/definition.ts'
-import { subprocessesName } from '../job/program.ts'
+import { envValuesOf, subprocessesName } from '../job/program.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
+import type { LogOptions } from '../telemetry/log.ts'
 import { checkSubprocess, type SubprocessOption, startSubprocesses } from './subprocess-option.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
@@ -63,6 +64,8 @@ export interface EngineOptions<
    * than 90 % of the CPU, or 95 % of the memory is taken.
    */
   readonly throttle?: ThrottleOptions | boolean
+  /** Where the log goes: called on the host's thread with one or more whole lines. Default: standard error. */
+  readonly logTo?: (lines: string) => void
 }
 
 /** All that may be given to `Engine.start`. */
@@ -75,6 +78,7 @@ export const optionNames: readonly string[] = [
   'throttle',
   'config',
   'overrides',
+  'logTo',
   ...tuningNames,
 ] satisfies (keyof EngineOptions)[]
 
@@ -85,13 +89,17 @@ export interface CheckedOptions {
   readonly start: SupervisorStart
   /** The host's own measure of the load: it stays on this thread. */
   readonly measure: ThrottleOptions['measure']
+  readonly log: LogOptions
 }
 
 /** @throws OPTION_INVALID, CONFIG_INVALID, JOBS_MODULE_INVALID; PATH_INVALID when the configuration file is missing */
 export async function checkOptions(options: EngineOptions): Promise<CheckedOptions> {
   checkFields('options', options)
   checkKnown(options, optionNames, '')
-  return complete(options, await readSources(options))
+  // A function is a program: text for people goes to a terminal, unless it is asked for.
+  const { logTo, logFormat = 'json' } = options
+  const given = logTo === undefined ? options : { ...options, logFormat }
+  return complete(given, await readSources(given))
 }
 
 function complete(options: EngineOptions, sources: Sources): CheckedOptions {
@@ -119,6 +127,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
     tuning,
     definitions,
     measure: typeof options.throttle === 'object' ? options.throttle.measure : undefined,
+    log: logOptions(tuning, options.logTo, definitions.values()),
     start: {
       database: file,
       program: basename(process.argv[1] ?? 'node'),
@@ -130,6 +139,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       jobLogBytes: tuning.jobLogBytes,
       threadNiceness: tuning.threadNiceness,
       upgradeBackup: tuning.upgradeBackup,
+      transitions: loggedTransitions(tuning),
       moduleUrls: modules.map((module) => module.url),
       setupUrl: setupUrl(options.setup),
       jobTypes,
@@ -138,6 +148,25 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       throttle,
     },
   }
+}
+
+function logOptions(
+  { logLevel, logFormat }: Tuning,
+  logTo: EngineOptions['logTo'],
+  definitions: Iterable<object>,
+): LogOptions {
+  if (logTo !== undefined && typeof logTo !== 'function')
+    throw invalidOption('logTo', describe(logTo), 'a function')
+  const secrets = [...definitions].flatMap((definition) =>
+    isProgram(definition) ? envValuesOf(definition.program) : [],
+  )
+  return { logLevel, logFormat, logTo, secrets }
+}
+
+/** Which the supervisor has to tell: none that the level would not let through. */
+function loggedTransitions({ logLevel, logTransitions }: Tuning): SupervisorStart['transitions'] {
+  if (logLevel === 'silent' || logLevel === 'error') return undefined
+  return logLevel === 'warn' ? 'failures' : logTransitions
 }
 
 function mergeDefinitions(modules: readonly unknown[]): ReadonlyMap<string, AnyJobDefinition> {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, relative } from 'node:path'
 import { systemClock } from '../clock.ts'
-import { type LogLevel, maxStopGraceMs, type SourceOptions } from '../config.ts'
+import { maxStopGraceMs, type SourceOptions, type Tuning } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
@@ -27,7 +27,11 @@ export interface IndexOptions extends SourceOptions {
   /** Stops the run gracefully; what is left is done by the next one. */
   readonly signal?: AbortSignal
   /** What the engine logs. Default: as Engine.start. */
-  readonly logLevel?: LogLevel
+  readonly logLevel?: Tuning['logLevel']
+  /** How it is logged, and where to. Default: as Engine.start. */
+  readonly logFormat?: Tuning['logFormat']
+  readonly logTransitions?: Tuning['logTransitions']
+  readonly logTo?: (lines: string) => void
   /** A module that each pool thread imports before the jobs, as for Engine.start. */
   readonly setup?: string | URL
   /** Called after each file. */
@@ -153,7 +157,7 @@ class IndexRun {
 
   /** Its first thread has been started when this returns. */
   #startWith({ EngineClass, jobs, indexWriter }: Awaited<ReturnType<typeof loadEngine>>): Promise<Engine> {
-    const { threads, logLevel, setup, config, overrides } = this.#options
+    const { threads, logLevel, logFormat, logTransitions, logTo, setup, config, overrides } = this.#options
     this.#engine = EngineClass.start({
       jobs,
       // Whatever else is configured: these jobs are of this index.
@@ -164,6 +168,9 @@ class IndexRun {
       ...(threads === undefined ? {} : { threads }),
       ...(logLevel === undefined ? {} : { logLevel }),
       ...(setup === undefined ? {} : { setup }),
+      ...(logFormat === undefined ? {} : { logFormat }),
+      ...(logTransitions === undefined ? {} : { logTransitions }),
+      ...(logTo === undefined ? {} : { logTo }),
     })
     return this.#engine
   }

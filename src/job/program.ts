@@ -28,6 +28,13 @@ export type NamedProgram = Omit<ProgramPayload, 'stdin'>
 /** The payload of a job type that names its program: `args` come after the type's own, `env` and `cwd` win over them. */
 export type ProgramAdditions = Omit<ProgramPayload, 'command'>
 
+/** The values that a payload puts into the environment of its program; none where it is not such a payload. */
+export function envValuesOf(payload: unknown): string[] {
+  const env = typeof payload === 'object' && payload !== null && 'env' in payload ? payload.env : undefined
+  if (typeof env !== 'object' || env === null) return []
+  return Object.values(env).filter((value) => typeof value === 'string')
+}
+
 /** What a program's job results in. */
 export interface ProgramResult {
   readonly exitCode: 0

@@ -83,6 +83,9 @@ export interface WaitingRow {
   readonly traceId: string | null
 }
 
+/** A job that need not wait any more. */
+export type ReleasedRow = Pick<WaitingRow, 'seq' | 'queue' | 'jobType' | 'attempt'>
+
 /** A subject: its latest generation, and the older job that may still run. */
 export interface SubjectRow {
   readonly latestGeneration: number

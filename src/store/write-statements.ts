@@ -16,6 +16,7 @@ import {
   type JobRow,
   jobRowColumns,
   payloadColumn,
+  type ReleasedRow,
   type SubjectRow,
 } from './rows.ts'
 
@@ -96,7 +97,7 @@ export const writeSql = {
       WHERE seq = @seq AND state = 'RUNNING' AND attempt = @claimedAttempt`,
   jobPark: `UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
       WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`,
-  parkedList: `SELECT seq, queue FROM jobs
+  parkedList: `SELECT seq, queue, job_type AS jobType, attempt FROM jobs
       WHERE waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
   parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'handler'",
   deathCount:
@@ -111,7 +112,7 @@ export const writeSql = {
   jobRequestCancel: 'UPDATE jobs SET cancel_requested = ? WHERE seq = ?',
   jobRelease:
     "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = 'turn' WHERE seq = ? AND state = 'SCHEDULED'",
-  dueList: `SELECT seq, queue FROM jobs
+  dueList: `SELECT seq, queue, job_type AS jobType, attempt FROM jobs
   WHERE waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
   dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE waits_for = 'time'`,
   expirationInsert: 'INSERT INTO expirations (expires_at, seq, kind) VALUES (?, ?, ?)',
@@ -199,7 +200,7 @@ export function prepareWrites(database: Database) {
     jobSettle: prepare<[object]>(writeSql.jobSettle),
     jobPutBack: prepare<[object]>(writeSql.jobPutBack),
     jobPark: prepare<[number, JobSeq, number]>(writeSql.jobPark),
-    parkedList: prepare<[string, number], { seq: JobSeq; queue: string }>(writeSql.parkedList),
+    parkedList: prepare<[string, number], ReleasedRow>(writeSql.parkedList),
     parkedCount: prepare<[], { jobs: number }>(writeSql.parkedCount),
     deathCount: prepare<[JobSeq], { deaths: number }>(writeSql.deathCount),
     attemptInsert: prepare<[AttemptRow]>(writeSql.attemptInsert),
@@ -208,7 +209,7 @@ export function prepareWrites(database: Database) {
     jobEndWaiting: prepare<[JobState, number, JobSeq | null, JobSeq]>(writeSql.jobEndWaiting),
     jobRequestCancel: prepare<[number, JobSeq]>(writeSql.jobRequestCancel),
     jobRelease: prepare<[JobSeq]>(writeSql.jobRelease),
-    dueList: prepare<[number, number], { seq: JobSeq; queue: string }>(writeSql.dueList),
+    dueList: prepare<[number, number], ReleasedRow>(writeSql.dueList),
     dueNext: prepare<[], { runAt: number | null }>(writeSql.dueNext),
     expirationInsert: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationInsert),
     expirationNext: prepare<[], { expiresAt: number | null }>(writeSql.expirationNext),

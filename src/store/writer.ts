@@ -26,6 +26,7 @@ import type {
   JobRow,
   NewJob,
   PutBack,
+  ReleasedRow,
   Settlement,
   SubjectRow,
 } from './rows.ts'
@@ -310,14 +311,14 @@ export class JobWriter {
     this.counters.move(queue, 'RUNNING', 'SCHEDULED')
   }
 
-  /** Makes up to `limit` jobs claimable that waited for a handler of one of these types; gives how many. */
-  parkedRelease(jobTypes: readonly string[], limit: number): number {
+  /** Makes up to `limit` jobs claimable that waited for a handler of one of these types; gives them. */
+  parkedRelease(jobTypes: readonly string[], limit: number): readonly ReleasedRow[] {
     const parked = this.#sql.parkedList.all(JSON.stringify(jobTypes), limit)
     for (const { seq, queue } of parked) {
       this.#sql.jobRelease.run(seq)
       this.counters.move(queue, 'SCHEDULED', 'QUEUED')
     }
-    return parked.length
+    return parked
   }
 
   parkedCount(): number {
@@ -360,14 +361,14 @@ export class JobWriter {
     this.counters.move(head.queue, 'SCHEDULED', 'QUEUED')
   }
 
-  /** Makes up to `limit` jobs whose time has come claimable; gives how many. */
-  duePromote(now: number, limit: number): number {
+  /** Makes up to `limit` jobs whose time has come claimable; gives them. */
+  duePromote(now: number, limit: number): readonly ReleasedRow[] {
     const due = this.#sql.dueList.all(now, limit)
     for (const { seq, queue } of due) {
       this.#sql.jobRelease.run(seq)
       this.counters.move(queue, 'SCHEDULED', 'QUEUED')
     }
-    return due.length
+    return due
   }
 
   /** When the next job that waits for a time may run, or has to end. */

@@ -34,7 +34,10 @@ function seeToDue(changes: Changes, sliceMs: number): void {
   const endMs = clock.monotonicMs() + sliceMs
   let most: number
   do {
-    most = Math.max(expireDue(changes, now, limits.duePerStep), writer.duePromote(now, limits.duePerStep))
+    const expired = expireDue(changes, now, limits.duePerStep)
+    const promoted = writer.duePromote(now, limits.duePerStep)
+    changes.recordReleased(promoted)
+    most = Math.max(expired, promoted.length)
   } while (most === limits.duePerStep && clock.monotonicMs() < endMs)
   changes.dueAt = writer.dueNext()
 }
@@ -55,6 +58,17 @@ export function canAdvance(changes: Changes): boolean {
   if (suspectsWaiting > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
     return true
   return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
+}
+
+/** Makes jobs claimable that waited for a handler and have one now. True: there may be more. */
+export function releaseParked(changes: Changes): boolean {
+  const { writer } = changes
+  const released = writer.parkedRelease(changes.jobTypes.served(), limits.releasedPerCycle)
+  changes.recordReleased(released)
+  changes.parked = writer.parkedCount()
+  // A released job may be a suspect.
+  changes.suspectsMayWait = true
+  return released.length === limits.releasedPerCycle
 }
 
 function claimBacklog(changes: Changes): void {
@@ -105,8 +119,12 @@ function claimWhile(
   const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes) : undefined
   const take = (row: ClaimedRow, claimed: number) => {
     const jobType = changes.jobTypes.get(row.jobType)
-    if (jobType.isServed) claims.make(row, jobType, parsePolicy(row.policy))
-    else unserved.push(row)
+    if (jobType.isServed) {
+      claims.make(row, jobType, parsePolicy(row.policy))
+      changes.transitions?.record(row, 'QUEUED', 'RUNNING')
+    } else {
+      unserved.push(row)
+    }
     return wantsMore(jobType, claimed)
   }
   const isRestHeld = writer.backlogClaim(suspicion, charactersPerClaim, leastPriority, take, skipped)
@@ -115,6 +133,7 @@ function claimWhile(
     writer.jobPark(row.seq, row.attempt, row.queue)
     changes.parked++
     const { seq, jobType, traceparent } = row
+    changes.transitions?.record({ ...row, attempt: row.attempt - 1 }, 'QUEUED', 'SCHEDULED')
     changes.report({ kind: 'job-without-handler', seq, jobType, traceId: traceIdOf(traceparent) })
   }
   return isRestHeld

@@ -8,12 +8,14 @@ import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { lowestPriority } from '../job/spec.ts'
 import type { FinalState } from '../job/state.ts'
 import { traceIdOf } from '../job/traceparent.ts'
-import type { EndOfWaiting, JobHead, JobPolicy, NewJob, WaitingRow } from '../store/rows.ts'
+import type { EndOfWaiting, JobHead, JobPolicy, NewJob, ReleasedRow, WaitingRow } from '../store/rows.ts'
 import type { JobWriter } from '../store/writer.ts'
+import { isSkip } from '../telemetry/transition-lines.ts'
 import type { CancelRequest } from './cancel-request.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
+import type { Transitions } from './transitions.ts'
 
 /** What hears of changes, once they are durable. */
 export interface ChangeListener {
@@ -39,6 +41,9 @@ export interface ChangeSurroundings {
   /** A number in [0, 1), for jitter. */
   readonly random: () => number
   afterCommit(effect: () => void): void
+  /** What hears of every state transition, and of those to a skipped state, where they are logged. */
+  readonly transitions?: Transitions | undefined
+  readonly skips?: Transitions | undefined
 }
 
 /** A job to be added, before anything about its place in the queue is known. */
@@ -50,6 +55,8 @@ export class Changes {
   readonly jobTypes: JobTypes
   readonly clock: Clock
   readonly random: () => number
+  readonly transitions: Transitions | undefined
+  readonly skips: Transitions | undefined
   readonly #surroundings: ChangeSurroundings
   /** False while nothing new may begin: the engine is not ready yet, or stops. */
   admits = false
@@ -77,6 +84,8 @@ export class Changes {
     this.jobTypes = surroundings.jobTypes
     this.clock = surroundings.clock
     this.random = surroundings.random
+    this.transitions = surroundings.transitions
+    this.skips = surroundings.skips
   }
 
   get threads(): number {
@@ -92,6 +101,7 @@ export class Changes {
   mark(): () => void {
     const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt, cancelRequests } = this
     const heldAt = this.#heldAt
+    const recorded = this.skips?.mark()
     return () => {
       this.suspectsMayWait = suspectsMayWait
       this.exclusiveWaiting = exclusiveWaiting
@@ -100,6 +110,7 @@ export class Changes {
       this.dueAt = dueAt
       this.cancelRequests = cancelRequests
       this.#heldAt = heldAt
+      if (recorded !== undefined) this.skips?.rollbackTo(recorded)
     }
   }
 
@@ -142,10 +153,18 @@ export class Changes {
     const jobType = this.jobTypes.get(job.jobType)
     if (!this.mayRunNow(jobType, job.priority)) {
       this.writer.jobInsert(row, { state: 'QUEUED' })
+      this.transitions?.record({ ...row, attempt: 0 }, null, 'QUEUED')
       return
     }
     this.writer.jobInsert(row, { state: 'RUNNING' })
+    this.transitions?.record({ ...row, attempt: 1 }, null, 'RUNNING')
     this.claims.make({ ...job, seq, attempt: 1, failures: 0, suspicion: 0 }, jobType, parsePolicy(job.policy))
+  }
+
+  /** Adds a job that waits for an older run of its subject. */
+  insertWaiting(seq: JobSeq, job: NewJobFacts, createdAt: number): void {
+    this.writer.jobInsert({ seq, createdAt, ...job }, { state: 'SCHEDULED', waitsFor: 'subject' })
+    this.transitions?.record({ ...job, seq, attempt: 0 }, null, 'SCHEDULED')
   }
 
   afterCommit(effect: () => void): void {
@@ -198,12 +217,14 @@ export class Changes {
   }
 
   /** Tells who waits for it that a job was cancelled that waited. */
-  reportCancelled({ seq, jobType, queue, subjectKey, attempt, traceId }: WaitingRow): void {
+  reportCancelled(row: WaitingRow): void {
     const { listener } = this.#surroundings
+    const { seq, jobType, queue, subjectKey, attempt, traceId } = row
+    this.transitions?.record(row, row.waitsFor === 'turn' ? 'QUEUED' : 'SCHEDULED', 'CANCELLED')
     if (!listener.wants(seq)) return
     const facts = { result: undefined, failure: undefined, supersededBy: undefined }
-    const row = { jobType, queue, subjectKey, attempt, traceId: traceId ?? undefined }
-    const job: SettledJob = { seq, state: 'CANCELLED', ...facts, ...row }
+    const about = { jobType, queue, subjectKey, attempt, traceId: traceId ?? undefined }
+    const job: SettledJob = { seq, state: 'CANCELLED', ...facts, ...about }
     this.afterCommit(() => listener.onSettled(job))
   }
 
@@ -220,8 +241,13 @@ export class Changes {
     facts: Partial<Pick<JobOutcome, 'failure' | 'supersededBy'>>,
   ): void {
     const { listener } = this.#surroundings
-    if (!listener.wants(head.seq)) return
+    const log = isSkip(state) ? this.skips : this.transitions
+    const isWanted = listener.wants(head.seq)
+    if (!isWanted && log === undefined) return
     const row = this.writer.jobGet(head.seq)
+    // One of an older generation has ended as it was added.
+    if (row !== undefined) log?.record(row, head.state === state ? null : head.state, state)
+    if (!isWanted) return
     const job: SettledJob = {
       seq: head.seq,
       state,
@@ -241,7 +267,17 @@ export class Changes {
   releaseNext(supersededBy: JobSeq | null): void {
     if (supersededBy === null) return
     const next = this.writer.jobHead(supersededBy)
-    if (next?.state === 'SCHEDULED') this.writer.jobRelease(next)
+    if (next?.state !== 'SCHEDULED') return
+    this.writer.jobRelease(next)
+    if (this.transitions === undefined) return
+    const row = this.writer.jobGet(supersededBy)
+    if (row !== undefined) this.transitions.record(row, 'SCHEDULED', 'QUEUED')
+  }
+
+  /** Records jobs that need not wait any more, where that is logged. */
+  recordReleased(rows: readonly ReleasedRow[]): void {
+    if (this.transitions === undefined) return
+    for (const row of rows) this.transitions.record(row, 'SCHEDULED', 'QUEUED')
   }
 
   recordAttempt(

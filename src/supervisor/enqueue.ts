@@ -72,6 +72,7 @@ function addRun(
   const firstSeq = writer.nextSeqs(jobs)
   if (!changes.mayRunNow(jobType, defaultPriority)) {
     writer.jobsInsertPlain('QUEUED', firstSeq, jobs, name, payloads, now)
+    recordNew(changes, 'QUEUED', firstSeq, jobs, name)
     return firstSeq
   }
   const texts = known ?? textsOf(payloads)
@@ -92,6 +93,7 @@ function addRun(
     claims.make(source, jobType, undefined)
     running++
   }
+  recordNew(changes, 'RUNNING', firstSeq, running, name)
   if (running === jobs) {
     writer.jobsInsertPlain('RUNNING', firstSeq, jobs, name, payloads, now)
     return firstSeq
@@ -100,7 +102,19 @@ function addRun(
   writer.jobsInsertPlain('RUNNING', firstSeq, running, name, JSON.stringify(first), now)
   const firstQueued = toJobSeq(firstSeq + running)
   writer.jobsInsertPlain('QUEUED', firstQueued, rest.length, name, JSON.stringify(rest), now)
+  recordNew(changes, 'QUEUED', firstQueued, rest.length, name)
   return firstSeq
+}
+
+function recordNew(
+  { transitions }: Changes,
+  state: 'QUEUED' | 'RUNNING',
+  firstSeq: JobSeq,
+  jobs: number,
+  jobType: string,
+): void {
+  const attempt = state === 'RUNNING' ? 1 : 0
+  transitions?.recordRun(jobs, { seq: firstSeq, jobType, queue: defaultQueue, attempt }, null, state)
 }
 
 function textsOf(payloads: string): readonly string[] {
@@ -180,8 +194,7 @@ function addForSubject(
   }
   writer.subjectAdvance(subjectKey, generation, seq, running)
   const row: NewJobFacts = { ...job, generation }
-  if (running !== null)
-    writer.jobInsert({ seq, createdAt: now, ...row }, { state: 'SCHEDULED', waitsFor: 'subject' })
+  if (running !== null) changes.insertWaiting(seq, row, now)
   else changes.insertReady(seq, row, now)
   return { seq, isNew: true }
 }

@@ -1,9 +1,9 @@
 import { skippedStateAt } from '../job/expiration.ts'
 import { backoffDelayMs } from '../job/retry.ts'
-import { traceIdOf } from '../job/traceparent.ts'
 import type { Verdict } from '../job/verdict.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
+import { failedAttempt } from './failed-attempt.ts'
 import { finish, putBack } from './finish.ts'
 import type { JobFailure } from './messages.ts'
 
@@ -34,15 +34,6 @@ export function failAttempt(
     return
   }
   const isBack = putBack(changes, claim, { runAt: now + delayMs, startedAt, now, suspicion: 0, failures })
-  if (isBack) {
-    changes.report({
-      kind: 'job-retried',
-      seq: claim.seq,
-      jobType: claim.jobType.name,
-      traceId: traceIdOf(claim.traceparent),
-      attempt: claim.attempt,
-      failure,
-      delayMs,
-    })
-  }
+  if (isBack)
+    changes.report({ kind: 'job-retried', ...failedAttempt(claim, failure, startedAt, now), delayMs })
 }

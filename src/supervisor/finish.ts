@@ -6,9 +6,9 @@
  */
 import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
-import { traceIdOf } from '../job/traceparent.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
+import { failedAttempt } from './failed-attempt.ts'
 import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
 
@@ -43,16 +43,10 @@ export function finish(
     failure,
     supersededBy: state === 'SUPERSEDED' ? (supersededBy ?? undefined) : undefined,
   }))
-  if (state === 'FAILED' && failure !== undefined) {
-    changes.report({
-      kind: 'job-failed',
-      seq: claim.seq,
-      jobType: claim.jobType.name,
-      traceId: traceIdOf(claim.traceparent),
-      attempt: claim.attempt,
-      failure,
-    })
-  }
+  // Of a failed attempt the event is what is logged.
+  if (state === 'FAILED' && failure !== undefined)
+    changes.report({ kind: 'job-failed', ...failedAttempt(claim, failure, startedAt, now) })
+  else changes.transitions?.record(claim, 'RUNNING', state, durationMs(startedAt, now))
   changes.releaseNext(supersededBy)
 }
 
@@ -89,6 +83,8 @@ export function skip(
   if (!settled) return
   const outcome = { state, result: undefined, failure: undefined, supersededBy: undefined }
   changes.reportSettled(claim, () => outcome, countedAttempt)
+  const skipped = { ...claim, attempt: countedAttempt }
+  changes.skips?.record(skipped, 'RUNNING', state, durationMs(startedAt, now))
   changes.releaseNext(claim.fate.supersededBy)
 }
 
@@ -99,7 +95,12 @@ export interface Return {
   readonly startedAt: number | null
   readonly now: number
   readonly suspicion: number
+  /** Given when it goes back since its attempt failed, which is told as such. */
   readonly failures?: number
+}
+
+function durationMs(startedAt: number | null, now: number): number | null {
+  return startedAt === null ? null : now - startedAt
 }
 
 /**
@@ -121,13 +122,19 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   }
   const ttlEndsAt = claim.policy?.ttlEndsAt
   if (hasBegun && ttlEndsAt !== undefined) changes.writer.expirations.remove(claim.seq, { ttlEndsAt })
+  const attempt = hasBegun ? claim.attempt : claim.attempt - 1
   const isBack = changes.writer.jobPutBack(claim.seq, claim.attempt, claim.queue, {
     runAt: back.runAt,
-    attempt: back.startedAt === null ? claim.attempt - 1 : claim.attempt,
+    attempt,
     failures: back.failures ?? claim.failures,
     suspicion: back.suspicion,
   })
   changes.claims.end(claim)
+  if (isBack && back.failures === undefined) {
+    const state = back.runAt === undefined ? 'QUEUED' : 'SCHEDULED'
+    const duration = durationMs(back.startedAt, back.now)
+    changes.transitions?.record({ ...claim, attempt }, 'RUNNING', state, duration)
+  }
   if (back.runAt !== undefined) changes.dueAt = Math.min(back.runAt, changes.dueAt ?? back.runAt)
   if (back.suspicion > 0) changes.suspectsMayWait = true
   return isBack

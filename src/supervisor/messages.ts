@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Durability, LoadMeasure, ThrottleSettings } from '../config.ts'
+import type { Durability, LoadMeasure, LogTransitions, ThrottleSettings } from '../config.ts'
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
@@ -20,6 +20,8 @@ export interface SupervisorStart {
   readonly jobLogBytes: number
   readonly threadNiceness: number
   readonly upgradeBackup: boolean
+  /** Which state transitions the host logs beside those that are events; undefined: none. */
+  readonly transitions: LogTransitions | undefined
   readonly moduleUrls: readonly string[]
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
@@ -158,6 +160,8 @@ export type HostNotice =
   | EventInterest
   /** The answer to 'measure'. */
   | { readonly kind: 'measured'; readonly load: LoadMeasure }
+  /** So many characters of transitions are in the log. */
+  | { readonly kind: 'logged'; readonly characters: number }
 
 /** Whether anybody listens to events that are many. */
 export interface EventInterest {
@@ -172,11 +176,23 @@ export type SupervisorNotice =
   | { readonly kind: 'outcomes'; readonly outcomes: string }
   /** JSON of an array of SettledJob. */
   | { readonly kind: 'settled'; readonly jobs: string }
-  | { readonly kind: 'event'; readonly event: EngineEvent }
+  | { readonly kind: 'event'; readonly event: EngineEvent; readonly at: number }
+  | TransitionsNotice
   /** Asks for the host's own measure of the load. */
   | { readonly kind: 'measure' }
   | { readonly kind: 'actor-port'; readonly name: string; readonly port: MessagePort }
   | { readonly kind: 'actor-failed'; readonly name: string; readonly error: PlainError }
+
+/** What to log of one commit. */
+export interface TransitionsNotice {
+  readonly kind: 'transitions'
+  /** JSON of an array of TransitionRun. */
+  readonly runs: string
+  /** Wall time of the commit. */
+  readonly at: number
+  /** How many before these were not told, since the log was behind. */
+  readonly dropped: number
+}
 
 /** How a job ended, for who waits for its result. */
 export interface JobOutcome {
@@ -202,25 +218,23 @@ export interface SettledJob extends JobOutcome {
   readonly traceId: string | undefined
 }
 
+export interface FailedAttempt {
+  readonly seq: number
+  readonly jobType: string
+  readonly queue: string
+  readonly traceId: string | undefined
+  readonly attempt: number
+  readonly failure: JobFailure
+  /** Undefined: nobody knows when its handler began. */
+  readonly durationMs: number | undefined
+  /** Values of the environment that the job gave its program: they may stand in what it wrote, and not in the log. */
+  readonly envValues?: readonly string[]
+}
+
 /** What happened that a person may want to read. Jobs are named by their number; the host makes it an id. */
 export type EngineEvent =
-  | {
-      readonly kind: 'job-retried'
-      readonly seq: number
-      readonly jobType: string
-      readonly traceId: string | undefined
-      readonly attempt: number
-      readonly failure: JobFailure
-      readonly delayMs: number
-    }
-  | {
-      readonly kind: 'job-failed'
-      readonly seq: number
-      readonly jobType: string
-      readonly traceId: string | undefined
-      readonly attempt: number
-      readonly failure: JobFailure
-    }
+  | (FailedAttempt & { readonly kind: 'job-retried'; readonly delayMs: number })
+  | (FailedAttempt & { readonly kind: 'job-failed' })
   | {
       readonly kind: 'job-unresponsive'
       readonly seq: number

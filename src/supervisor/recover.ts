@@ -9,6 +9,7 @@ import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import type { InterruptedRow } from '../store/rows.ts'
+import { isSkip } from '../telemetry/transition-lines.ts'
 import { resumeCancels } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
@@ -50,6 +51,9 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       supersededBy,
       countedAttempt: row.attempt,
     })
+    const log = isSkip(state) ? changes.skips : changes.transitions
+    // Of a failed one the event is what is logged.
+    if (state !== 'FAILED') log?.record(row, 'RUNNING', state)
   }
   const newer = newerGeneration(changes, row)
   const skipped = expiredMeanwhile(changes, row, now)
@@ -66,8 +70,10 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       seq: row.seq,
       jobType: row.jobType,
       traceId: traceIdOf(row.traceparent),
+      queue: row.queue,
       attempt: row.attempt,
       failure: processDied,
+      durationMs: undefined,
     })
     return true
   } else {
@@ -78,6 +84,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       failures: row.failures,
       suspicion,
     })
+    changes.transitions?.record(row, 'RUNNING', 'QUEUED')
   }
   changes.releaseNext(newer ?? null)
   return false

@@ -64,7 +64,11 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
       (message) => heed(serving, message as HostNotice),
     )
     if (upgrade !== undefined)
-      port.tell({ kind: 'event', event: { kind: 'schema-upgraded', ...upgrade } } satisfies SupervisorNotice)
+      port.tell({
+        kind: 'event',
+        at: systemClock.wallMs(),
+        event: { kind: 'schema-upgraded', ...upgrade },
+      } satisfies SupervisorNotice)
     await supervisor.start()
     thread.ready()
   } catch (error) {
@@ -84,13 +88,16 @@ function watch({ changes, subscriptions }: Supervisor, seq: number): boolean {
   return true
 }
 
-function heed({ subscriptions, throttle }: Supervisor, notice: HostNotice): void {
+function heed({ subscriptions, throttle, transitions }: Supervisor, notice: HostNotice): void {
   switch (notice.kind) {
     case 'subscribe':
       subscriptions.heed(notice)
       return
     case 'measured':
       throttle.measured(notice.load)
+      return
+    case 'logged':
+      transitions?.logged(notice.characters, systemClock.wallMs())
       return
     default:
       unreachable(notice)

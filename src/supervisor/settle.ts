@@ -83,15 +83,19 @@ class DoneRun {
     const last = claims.at(-1)
     if (first === undefined || last === undefined) return
     this.#claims = []
+    const durationMs = this.#now - this.#startedAt
     const { writer } = this.#changes
     if (writer.jobsSettleDone(first.seq, last.seq, first.queue, this.#startedAt, this.#now)) {
-      for (const claim of claims) endDone(this.#changes, claim, undefined)
+      for (const claim of claims) endDone(this.#changes, claim, undefined, durationMs)
       return
     }
     // Somebody else won some of them: those are not done by us.
     for (const claim of claims) {
-      if (writer.jobHead(claim.seq)?.state === 'DONE') endDone(this.#changes, claim, undefined)
-      else this.#changes.claims.end(claim)
+      if (writer.jobHead(claim.seq)?.state === 'DONE') {
+        endDone(this.#changes, claim, undefined, durationMs)
+      } else {
+        this.#changes.claims.end(claim)
+      }
     }
   }
 }
@@ -155,14 +159,15 @@ function settleDone(
     return false
   }
   const settled = changes.writer.jobSettleDone(claim.seq, claim.attempt, claim.queue, startedAt, now, result)
-  if (settled) endDone(changes, claim, result)
+  if (settled) endDone(changes, claim, result, now - startedAt)
   else changes.claims.end(claim)
   return settled
 }
 
 /** The job is recorded as DONE. */
-function endDone(changes: Changes, claim: Claim, result: string | undefined): void {
+function endDone(changes: Changes, claim: Claim, result: string | undefined, durationMs: number): void {
   changes.claims.end(claim)
+  changes.transitions?.record(claim, 'RUNNING', 'DONE', durationMs)
   changes.forgetTimes(claim.seq, claim.policy)
   changes.reportSettled(claim, () => ({ state: 'DONE', result, failure: undefined, supersededBy: undefined }))
   changes.releaseNext(claim.fate.supersededBy)

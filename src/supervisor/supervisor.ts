@@ -5,7 +5,7 @@ import { engineError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { JobWriter } from '../store/writer.ts'
 import { Actors } from './actors.ts'
-import { advance, canAdvance } from './backlog.ts'
+import { advance, canAdvance, releaseParked } from './backlog.ts'
 import type { DispatchedBatch } from './batch.ts'
 import { Changes } from './changes.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -28,6 +28,7 @@ import { Subscriptions } from './subscriptions.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
 import { ThreadEnds } from './thread-ends.ts'
 import { ThrottleWatch } from './throttle-watch.ts'
+import { Transitions } from './transitions.ts'
 
 /** Commands that are taken out of the mailbox at a time: enough for each lane to get its share of them. */
 const commandsPerTake = 8
@@ -55,6 +56,8 @@ export class Supervisor {
   readonly #checkpoints: Checkpoints
   readonly subscriptions: Subscriptions
   readonly throttle: ThrottleWatch
+  /** Undefined: none is logged that is no event. */
+  readonly transitions: Transitions | undefined
   /** Taken out of the mailbox and not applied yet, the next one last. */
   #taken: Command[] = []
   #isWoken = false
@@ -74,6 +77,7 @@ export class Supervisor {
     const remembered = { mark: () => this.#changes.mark() }
     this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database)
     this.subscriptions = new Subscriptions(surroundings.tell)
+    this.transitions = start.transitions === undefined ? undefined : new Transitions(surroundings.tell)
     this.#lasting = new LastingCommands(clock, {
       offer: (command) => {
         this.#mailbox.offer('outcomes', command)
@@ -116,6 +120,8 @@ export class Supervisor {
       },
       mayWriteMuch: () => !this.#checkpoints.isBusy,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
+      transitions: start.transitions === 'all' ? this.transitions : undefined,
+      skips: this.transitions,
     })
     this.#news = new News(this.#changes, {
       submit: (apply) => this.#lasting.submit(apply),
@@ -261,6 +267,7 @@ export class Supervisor {
     }
     this.#isCycling = false
     this.subscriptions.flush()
+    this.transitions?.flush(this.#clock.wallMs())
     this.#dispatcher.dispatch()
     this.#idle.answer(this.#changes)
     if (this.#state === 'serving') this.#dueTimer.plan(this.#changes.dueAt)
@@ -283,14 +290,9 @@ export class Supervisor {
   }
 
   #releaseParked(): void {
-    const { changes } = this
     this.submit({
       apply: () => {
-        const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.releasedPerCycle)
-        changes.parked = changes.writer.parkedCount()
-        // A released job may be a suspect.
-        changes.suspectsMayWait = true
-        if (released === limits.releasedPerCycle) this.afterCommit(() => this.#releaseParked())
+        if (releaseParked(this.#changes)) this.afterCommit(() => this.#releaseParked())
       },
       refuse: () => {},
     })
@@ -327,7 +329,7 @@ export class Supervisor {
   }
 
   #emit(event: EngineEvent): void {
-    this.#surroundings.tell({ kind: 'event', event })
+    this.#surroundings.tell({ kind: 'event', event, at: this.#clock.wallMs() })
   }
 
   // ---- stop

@@ -129,7 +129,7 @@ export class ThrottleWatch {
   }
 
   #emit(event: EngineEvent): void {
-    this.#tellHost({ kind: 'event', event })
+    this.#tellHost({ kind: 'event', event, at: this.#clock.wallMs() })
   }
 
   /** Whether any job waits for its turn, or runs, or may have to go on. */

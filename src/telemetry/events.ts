@@ -3,7 +3,7 @@
  *
  * | event | when | level in the log |
  * |---|---|---|
- * | `job-settled` | a job got its outcome; after the commit that recorded it | debug |
+ * | `job-settled` | a job got its outcome; after the commit that recorded it | none: its transition is logged |
  * | `job-retried` | an attempt failed and another will follow | warn |
  * | `job-failed` | a job ended as FAILED | error |
  * | `job-unresponsive` | a handler did not give way within its grace after its signal fired; its thread is ended for it | warn |
@@ -19,6 +19,7 @@
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
+ * | `request-refused` | an enqueue, a cancel or another request was rejected | warn |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 
@@ -79,6 +80,17 @@ export interface EngineEventMap {
     readonly belowPriority: number
   }
   resumed: { readonly reason: 'cpu' | 'memory'; readonly heldForMs: number }
+  'request-refused': {
+    /** The method of the engine. */
+    readonly request: string
+    /** What it rejected with: of the error registry, but for errors of your own. */
+    readonly code: string
+    readonly message: string
+    /** How many requests this stands for; of a flood of them not each is told by itself. */
+    readonly requests: number
+    readonly jobType: string | undefined
+    readonly jobId: string | undefined
+  }
   'engine-failed': { readonly error: PlainError }
 }
 
@@ -92,7 +104,10 @@ interface JobEvent {
 }
 
 interface JobFailureEvent extends JobEvent {
+  readonly queue: string
   readonly attempt: number
+  /** From the begin of its handler; undefined when nobody knows that. */
+  readonly durationMs: number | undefined
   readonly cause: FailureCause
   readonly error: PlainError
 }
@@ -101,7 +116,7 @@ export type EngineEventName = keyof EngineEventMap
 
 /** The level at which an event is logged. */
 export const eventLevels = {
-  'job-settled': 'debug',
+  'job-settled': 'none',
   'job-retried': 'warn',
   'job-failed': 'error',
   'job-unresponsive': 'warn',
@@ -117,8 +132,9 @@ export const eventLevels = {
   'commit-failed': 'error',
   throttled: 'warn',
   resumed: 'info',
+  'request-refused': 'warn',
   'engine-failed': 'error',
-} as const satisfies Record<EngineEventName, 'debug' | 'info' | 'warn' | 'error'>
+} as const satisfies Record<EngineEventName, 'none' | 'debug' | 'info' | 'warn' | 'error'>
 
 type Listener<Name extends EngineEventName> = (event: EngineEventMap[Name]) => void
 

@@ -60,6 +60,7 @@ describe('scenarios', () => {
     ],
     ['supersede', { never_ran: plainFigure('%') }],
     ['backlog', { claim_cost: figure('µs/job'), first_job_ms: plainFigure('ms'), rss_mb: plainFigure('MB') }],
+    ['logs', { failures_jobs_per_s: figure('jobs/s'), all_jobs_per_s: figure('jobs/s') }],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
   ])('%s', async (scenario, figures) => {
     const { code, stdout, stderr } = await bench(scenario, '--smoke', '--json', '--durability', 'power')
@@ -113,6 +114,7 @@ test('--help lists the scenarios and options', async () => {
     'supersede',
     'backlog',
     'index',
+    'logs',
     '--json',
     '--smoke',
     '--pairs',
@@ -125,7 +127,7 @@ test('--help lists the scenarios and options', async () => {
 test.each([
   [
     [],
-    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, index.',
+    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, index, logs.',
   ],
   [['bogus'], 'There is no scenario bogus. Scenarios: floor,'],
   [['toString'], 'There is no scenario toString.'],

@@ -27,6 +27,7 @@ import type { EnqueueRequest, SettledJob } from '../../src/supervisor/messages.t
 import { PoolThread } from '../../src/supervisor/pool.ts'
 import { applyOutcomes } from '../../src/supervisor/settle.ts'
 import { type Fault, FaultyDatabase } from './faulty-database.ts'
+import { LoggedStates } from './logged-states.ts'
 
 const ports = new MessageChannel()
 
@@ -39,6 +40,7 @@ export class Rig {
   readonly changes: Changes
   readonly settled: SettledJob[] = []
   readonly acknowledged = new Set<number>()
+  readonly #logged = new LoggedStates()
   readonly #database: Database
   readonly #commit: GroupCommit
   readonly #thread = new PoolThread(1, ports.port1, createOutbox())
@@ -69,11 +71,13 @@ export class Rig {
         wants: () => true,
         wantsProgress: () => false,
         onSettled: (job) => this.settled.push(job),
-        onEvent: () => {},
+        onEvent: this.#logged.onEvent,
         abort: () => {},
       },
       mayWriteMuch: () => true,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
+      transitions: this.#logged.transitions,
+      skips: this.#logged.transitions,
     })
     this.changes.admits = true
   }
@@ -115,6 +119,7 @@ export class Rig {
       const steal = "UPDATE jobs SET state = 'CANCELLED', finished_at = 1 WHERE seq = ? AND state = 'RUNNING'"
       expect(this.#database.prepare(steal).run(seq).changes).toBe(1)
       this.changes.writer.counters.move('default', 'RUNNING', 'CANCELLED')
+      this.#commit.afterCommit(() => this.#logged.states.set(seq, 'CANCELLED'))
     })
   }
 
@@ -136,6 +141,7 @@ export class Rig {
       return { apply: () => advance(this.changes, true), refuse: () => {} }
     })
     this.#waiting.unshift(...commands)
+    this.#logged.transitions.flush(this.#nowMs)
     this.check()
   }
 
@@ -247,6 +253,7 @@ export class Rig {
     const states = new Map(rows.map(({ seq, state }) => [seq, state]))
     for (const seq of this.acknowledged) expect(states.has(seq), `job ${seq} is acknowledged`).toBe(true)
     for (const { seq, state } of this.settled) expect(states.get(seq)).toBe(state)
+    expect(new Map([...this.#logged.states].sort(([one], [other]) => one - other))).toEqual(states)
   }
 
   /** Rows of jobs that have ended, and jobs that wait and have a time, but no row. */

@@ -20,7 +20,7 @@ function open(bounds = { maxPendingJobs: 10_000, maxPendingCharacters: 100_000_0
   }
   // Handles are made and not used here.
   const surroundings = { databaseId: 1 } as never
-  return { sent, enqueuer: new Enqueuer(send, surroundings, bounds) }
+  return { sent, enqueuer: new Enqueuer(send, surroundings, bounds, () => {}) }
 }
 
 function job(payload: string, more: Partial<CheckedJob> = {}): CheckedJob {

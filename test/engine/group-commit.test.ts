@@ -65,7 +65,9 @@ test('without a fault the day does what it says', () => {
   expect(acknowledged.size).toBeGreaterThanOrEqual(14)
 })
 
-test.each(['fails', 'rolls-back', 'fails-for-long'] as const)('whichever statement %s', async (kind) => {
+test.each(['fails', 'rolls-back', 'fails-for-long'] as const)('whichever statement %s', {
+  timeout: 300_000,
+}, async (kind) => {
   expect(await failEach(rigs, day, kind)).toBeGreaterThan(150)
 })
 
