@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Durability, LoadMeasure, ThrottleSettings } from '../config.ts'
+import type { Durability, LoadMeasure, MaintenanceSettings, ThrottleSettings } from '../config.ts'
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
+import type { ExpiryTimes } from '../job/expiration.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
@@ -26,6 +27,7 @@ export interface SupervisorStart {
   readonly actors: readonly ActorStart[]
   /** Undefined: jobs of low priority are never held back. */
   readonly throttle: ThrottleSettings | undefined
+  readonly maintenance: MaintenanceSettings
 }
 
 /** What the supervisor needs to know of a job type; the handler itself is known to pool threads only. */
@@ -55,6 +57,9 @@ export type SupervisorProtocol = {
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
   readonly stats: { readonly request: null; readonly reply: SupervisorStats }
+  /** Answered when the run has ended; joins one that is under way. */
+  readonly maintain: { readonly request: null; readonly reply: MaintenanceReport }
+  readonly 'maintenance-status': { readonly request: null; readonly reply: MaintenanceStatus }
   /** Answered when no job is queued, scheduled or running. */
   readonly idle: { readonly request: null; readonly reply: null }
   readonly stop: { readonly request: { readonly graceMs: number }; readonly reply: StopReport }
@@ -260,3 +265,116 @@ export type EngineEvent =
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
   | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
   | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }
+  | { readonly kind: 'maintenance-started'; readonly reason: MaintenanceReason }
+  | ({ readonly kind: 'maintenance-progress' } & MaintenanceProgress)
+  | ({ readonly kind: 'maintenance-completed' } & MaintenanceTotals)
+  | { readonly kind: 'maintenance-failed'; readonly duty: DutyName | undefined; readonly error: PlainError }
+
+// ---- maintenance
+
+export type DutyName = 'prune-jobs' | 'prune-artifacts' | 'compact' | 'check-integrity'
+
+/** Why a run was begun: its time had come, it was overdue at the start, the file had passed its limit, or it was asked for. */
+export type MaintenanceReason = 'scheduled' | 'overdue' | 'size' | 'asked'
+
+/** What one duty has done in a run. */
+export interface DutyReport {
+  readonly duty: DutyName
+  readonly deletedJobs: number
+  readonly deletedArtifacts: number
+  /** Given back to the disk: by the database file, or by files that were deleted. */
+  readonly reclaimedBytes: number
+  /** What was looked at: rows, files or pages. */
+  readonly examined: number
+  readonly details?: string | undefined
+}
+
+export interface MaintenanceTotals {
+  readonly deletedJobs: number
+  readonly deletedArtifacts: number
+  readonly reclaimedBytes: number
+  readonly elapsedMs: number
+}
+
+/** What a run has done. */
+export interface MaintenanceReport extends MaintenanceTotals {
+  readonly reason: MaintenanceReason
+  readonly startedAt: Date
+  readonly duties: readonly DutyReport[]
+}
+
+/** What the duty that is under way has done so far. */
+export type MaintenanceProgress = Omit<DutyReport, 'details'>
+
+export interface MaintenanceStatus {
+  /** The run that is under way. */
+  readonly running:
+    | {
+        readonly reason: MaintenanceReason
+        readonly startedAt: Date
+        readonly progress: MaintenanceProgress | undefined
+      }
+    | undefined
+  /** The last run that came to its end, also one of an engine before this one. */
+  readonly lastRun:
+    | (MaintenanceTotals & { readonly startedAt: Date; readonly failure: PlainError | undefined })
+    | undefined
+  /** When the next run is due; undefined: runs are only begun by `runNow`. */
+  readonly nextRunAt: Date | undefined
+}
+
+/** What the maintenance thread is started with. */
+export interface MaintenanceStart {
+  readonly path: string
+  readonly databaseId: string
+  readonly settings: MaintenanceSettings
+}
+
+/** What the maintenance thread asks of the supervisor. Each is done in slices, and answered after the last one's commit. */
+export type MaintenanceProtocol = {
+  readonly 'prune-jobs': { readonly request: PruneRequest; readonly reply: PruneReply }
+  /** Gives free pages back to the disk: so many at the most. */
+  readonly compact: { readonly request: { readonly pages: number }; readonly reply: CompactReply }
+}
+
+export interface PruneRequest {
+  /** In the order of their numbers. */
+  readonly items: readonly PruneItem[]
+  /** Whether what becomes free is given back to the disk at once. */
+  readonly compacts: boolean
+}
+
+/** Neighbours of one queue that ended in the same way. */
+export interface PruneItem {
+  readonly first: number
+  readonly last: number
+  readonly state: FinalState
+  readonly queue: string
+  /** Only those go that finished by then. */
+  readonly finishedBy: number
+  /** Of a job about a subject, which stands alone. */
+  readonly subjectKey: string | null
+  /** What may still be noted to run out, of a job that stands alone. */
+  readonly times: ExpiryTimes | undefined
+}
+
+/** The size of the database, in pages. */
+export interface DatabaseSize {
+  readonly pages: number
+  readonly freePages: number
+}
+
+export interface CompactReply extends DatabaseSize {
+  readonly vacuumedPages: number
+}
+
+export interface PruneReply extends CompactReply {
+  readonly deletedJobs: number
+}
+
+/** What the maintenance thread tells, beside what it asks. */
+export type MaintenanceNotice =
+  | { readonly kind: 'progress'; readonly progress: MaintenanceProgress }
+  /** The next duty begins all the same. */
+  | { readonly kind: 'duty-failed'; readonly duty: DutyName; readonly error: PlainError }
+  | { readonly kind: 'finished'; readonly duties: readonly DutyReport[] }
