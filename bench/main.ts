@@ -13,6 +13,7 @@ import { enqueue } from './scenarios/enqueue.ts'
 import { floor } from './scenarios/floor.ts'
 import { index } from './scenarios/index.ts'
 import { latency } from './scenarios/latency.ts'
+import { maintenance } from './scenarios/maintenance.ts'
 import { supersede } from './scenarios/supersede.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
@@ -28,6 +29,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   'cancel-many': cancelMany,
   supersede,
   backlog,
+  maintenance,
   index,
 }
 const durabilities: readonly Durability[] = ['process', 'power']

@@ -7,6 +7,15 @@ import { type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
 import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
+import {
+  checkRetention,
+  type MaintenanceLimits,
+  type MaintenanceOptions,
+  type MaintenanceSettings,
+  maintenanceOptions,
+  maintenanceSwitch,
+  settingsOf,
+} from './config/maintenance.ts'
 import { allowedText } from './config/option.ts'
 import { type ProgramLimits, programOptions } from './config/programs.ts'
 import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
@@ -24,6 +33,7 @@ import { checkFields } from './job/definition.ts'
 export type { Configuration } from './config/all-options.ts'
 export { defineConfig } from './config/config-file.ts'
 export { type EffectiveSetting, listSettings, type UnknownVariable } from './config/listing.ts'
+export type { MaintenanceOptions, MaintenanceSettings } from './config/maintenance.ts'
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
@@ -75,6 +85,11 @@ export const limits = {
   cancelsUnderway: 1_000,
   /** How long one slice of a cancel of many goes on when nobody waits for its commit. */
   cancelSliceMs: 5,
+  /** How long one slice of maintenance goes on, and how long each of its steps should take. */
+  maintenanceSliceMs: 5,
+  maintenanceStepMs: 1,
+  /** Share of the supervisor's time that maintenance gets when everything else would take all of it. */
+  maintenanceShare: 0.08,
   /** WAL size from which the checkpointer is asked, and from which the writer checkpoints too. */
   checkpointBytes: 16_000_000,
   writerCheckpointBytes: 32_000_000,
@@ -170,6 +185,25 @@ export function readThrottle(
   const bounds = readTable<ThrottleLimits>('throttle', throttleOptions, sources)
   const holdsNothing = bounds.cpuPercent === 100 && bounds.memoryPercent === 100
   return isOn && !holdsNothing ? { ...bounds, asksHost: own.measure !== undefined } : undefined
+}
+
+/**
+ * The effective maintenance. Turned off, it is only done when it is asked for.
+ *
+ * @throws OPTION_INVALID
+ */
+export function readMaintenance(
+  given: MaintenanceOptions | boolean | undefined,
+  environment: Environment = process.env,
+  more: MoreSources = {},
+): MaintenanceSettings {
+  const sources: Sources = { ...more, code: { maintenance: given }, environment }
+  const isScheduled = readSetting('maintenance', maintenanceSwitch, sources).value
+  const own = typeof given === 'object' ? given : {}
+  checkKnown(own, [...Object.keys(maintenanceOptions), 'retentionMs'], 'maintenance')
+  if (own.retentionMs !== undefined) checkRetention(own.retentionMs)
+  const limits = readTable<MaintenanceLimits>('maintenance', maintenanceOptions, sources)
+  return settingsOf(limits, own.retentionMs, isScheduled)
 }
 
 /** @throws OPTION_INVALID */

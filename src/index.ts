@@ -11,6 +11,7 @@ export {
   type EffectiveSetting,
   type LoadMeasure,
   type LogLevel,
+  type MaintenanceOptions,
   type ThrottleOptions,
 } from './config.ts'
 export type { BackupOptions } from './engine/backups.ts'
@@ -29,6 +30,10 @@ export type { BackupReport } from './store/messages.ts'
 export type {
   CancelAnswer,
   CancelReport,
+  DutyName,
+  DutyReport,
+  MaintenanceReport,
+  MaintenanceStatus,
   StopReport,
   SupervisorStats as EngineStats,
 } from './supervisor/messages.ts'

@@ -1,6 +1,7 @@
 /** All tables as one: what a configuration file may hold, and what `semantica config` lists. */
 import { describe, engineError } from '../errors.ts'
 import { databaseOption } from './database.ts'
+import { type MaintenanceLimits, maintenanceOptions, maintenanceSwitch } from './maintenance.ts'
 import { isOptions, type Option } from './option.ts'
 import { type ProgramLimits, programOptions } from './programs.ts'
 import { checkKnown, inGroup } from './setting.ts'
@@ -13,12 +14,15 @@ export interface Configuration extends Partial<Tuning> {
   readonly database?: string
   /** When jobs of low priority are held back; `false`: never. `SEMANTICA_THROTTLE` */
   readonly throttle?: Partial<ThrottleLimits> | boolean
+  /** How long finished jobs are kept, and when the file is made smaller; `false`: only when it is asked for. `SEMANTICA_MAINTENANCE` */
+  readonly maintenance?: Partial<MaintenanceLimits> | boolean
   readonly subprocess?: Partial<ProgramLimits>
 }
 
 /** Options that are given together, under one name. */
 const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
   throttle: throttleOptions,
+  maintenance: maintenanceOptions,
   subprocess: programOptions,
 }
 
@@ -26,6 +30,7 @@ const single: Readonly<Record<string, Option>> = {
   database: databaseOption,
   ...tuningOptions,
   throttle: throttleSwitch,
+  maintenance: maintenanceSwitch,
 }
 
 /** Every option by its full name, such as `throttle.cpuPercent`. */

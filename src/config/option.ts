@@ -22,6 +22,8 @@ export interface NumberOption extends OptionFacts<number> {
   readonly kind: 'number'
   readonly minimum: number
   readonly maximum: number
+  /** It need not be whole. */
+  readonly isFraction?: true
 }
 
 export interface ChoiceOption<Value extends string = string> extends OptionFacts<Value> {
@@ -119,7 +121,7 @@ export function checkValue(name: string, option: Option, value: unknown, origin:
 export function allowedText(option: Option): string {
   switch (option.kind) {
     case 'number':
-      return `a whole number from ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
+      return `${option.isFraction ? 'a number' : 'a whole number'} from ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
     case 'choice':
       return option.allowed.join(', ')
     case 'file':
@@ -143,7 +145,7 @@ function isAllowed(option: Option, value: unknown): boolean {
     case 'number':
       return (
         typeof value === 'number' &&
-        Number.isInteger(value) &&
+        (option.isFraction === true || Number.isInteger(value)) &&
         value >= option.minimum &&
         value <= option.maximum
       )

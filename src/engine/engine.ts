@@ -39,6 +39,7 @@ import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobPlace, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
+import { EngineMaintenance } from './maintenance.ts'
 import { notRetried } from './not-retried.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
@@ -62,6 +63,8 @@ const nothingReported = { graceful: false, putBackWaiting: 0, putBackRunning: 0,
 export class Engine<Definitions = Record<string, AnyJobDefinition>> implements AsyncDisposable {
   /** Everything the engine tells about itself; the table is at the top of src/telemetry/events.ts and in README.md. */
   readonly events: EngineEvents
+  /** Prunes jobs and artifacts, and compacts the file; by itself too, unless the option `maintenance` says otherwise. */
+  readonly maintenance: EngineMaintenance
   readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
@@ -79,6 +82,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   private constructor(parts: EngineParts) {
     const { link, facts } = parts
     this.events = parts.events
+    this.maintenance = new EngineMaintenance(link)
     this.#definitions = parts.definitions
     this.#tuning = parts.tuning
     this.#link = link

@@ -3,7 +3,9 @@ import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import {
   checkKnown,
+  type MaintenanceOptions,
   readDatabasePath,
+  readMaintenance,
   readSources,
   readThrottle,
   readTuning,
@@ -63,6 +65,11 @@ export interface EngineOptions<
    * than 90 % of the CPU, or 95 % of the memory is taken.
    */
   readonly throttle?: ThrottleOptions | boolean
+  /**
+   * How long finished jobs and artifacts are kept, and when the file is made smaller. By default jobs go 7 days after they
+   * have finished, once a day; `false`: only by `engine.maintenance.runNow()`.
+   */
+  readonly maintenance?: MaintenanceOptions | boolean
 }
 
 /** All that may be given to `Engine.start`. */
@@ -73,6 +80,7 @@ export const optionNames: readonly string[] = [
   'setup',
   'subprocess',
   'throttle',
+  'maintenance',
   'config',
   'overrides',
   ...tuningNames,
@@ -98,6 +106,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   const { environment } = sources
   const tuning = readTuning(options, environment, sources)
   const throttle = readThrottle(options.throttle, environment, sources)
+  const maintenance = readMaintenance(options.maintenance, environment, sources)
   const subprocess = checkSubprocess(options.subprocess, sources)
   const given = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
   const modules = [...given, ...subprocess.modules]
@@ -136,6 +145,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       // First: what an engine before this one has left running ends before anything begins.
       actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
       throttle,
+      maintenance,
     },
   }
 }

@@ -1,11 +1,21 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Durability, LoadMeasure, ThrottleSettings } from '../config.ts'
+import type { Durability, LoadMeasure, MaintenanceSettings, ThrottleSettings } from '../config.ts'
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { FinalState, JobState } from '../job/state.ts'
+import type {
+  DutyName,
+  MaintenanceProgress,
+  MaintenanceReason,
+  MaintenanceReport,
+  MaintenanceStatus,
+  MaintenanceTotals,
+} from './maintenance-messages.ts'
+
+export type * from './maintenance-messages.ts'
 
 /** What the supervisor thread is started with. */
 export interface SupervisorStart {
@@ -26,6 +36,7 @@ export interface SupervisorStart {
   readonly actors: readonly ActorStart[]
   /** Undefined: jobs of low priority are never held back. */
   readonly throttle: ThrottleSettings | undefined
+  readonly maintenance: MaintenanceSettings
 }
 
 /** What the supervisor needs to know of a job type; the handler itself is known to pool threads only. */
@@ -55,6 +66,9 @@ export type SupervisorProtocol = {
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
   readonly stats: { readonly request: null; readonly reply: SupervisorStats }
+  /** Answered when the run has ended; joins one that is under way. */
+  readonly maintain: { readonly request: null; readonly reply: MaintenanceReport }
+  readonly 'maintenance-status': { readonly request: null; readonly reply: MaintenanceStatus }
   /** Answered when no job is queued, scheduled or running. */
   readonly idle: { readonly request: null; readonly reply: null }
   readonly stop: { readonly request: { readonly graceMs: number }; readonly reply: StopReport }
@@ -294,3 +308,7 @@ export type EngineEvent =
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
   | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
   | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }
+  | { readonly kind: 'maintenance-started'; readonly reason: MaintenanceReason }
+  | ({ readonly kind: 'maintenance-progress' } & MaintenanceProgress)
+  | ({ readonly kind: 'maintenance-completed' } & MaintenanceTotals)
+  | { readonly kind: 'maintenance-failed'; readonly duty: DutyName | undefined; readonly error: PlainError }

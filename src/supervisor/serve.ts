@@ -134,10 +134,8 @@ function serve(
       return
     case 'cancel-matching': {
       const { request, answer } = incoming
-      supervisor.submit({
-        apply: () => requestCancel(changes, request, (report) => answer.reply(report)),
-        refuse: (error) => answer.refuse(error),
-      })
+      const apply = () => requestCancel(changes, request, (report) => answer.reply(report))
+      supervisor.submit({ apply, refuse: (error) => answer.refuse(error) })
       return
     }
     case 'retry':
@@ -148,6 +146,12 @@ function serve(
       return
     case 'stats':
       afterEarlier(() => incoming.answer.reply(supervisor.stats()))
+      return
+    case 'maintain':
+      afterEarlier(() => supervisor.maintenance.runNow(incoming.answer))
+      return
+    case 'maintenance-status':
+      incoming.answer.reply(supervisor.maintenance.status())
       return
     case 'idle':
       afterEarlier(() => supervisor.whenIdle(() => incoming.answer.reply(null)))

@@ -19,10 +19,12 @@ import { IdleWaiters } from './idle-waiters.ts'
 import { JobTypes } from './job-types.ts'
 import { LastingCommands } from './lasting-commands.ts'
 import { News } from './leavings.ts'
+import { Maintenance } from './maintenance.ts'
 import type { EngineEvent, StopReport, SupervisorStats } from './messages.ts'
 import { Pool, type PoolThread } from './pool.ts'
 import { poolSettings } from './pool-settings.ts'
 import { recover } from './recover.ts'
+import { releaseParked } from './release-parked.ts'
 import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
@@ -55,6 +57,7 @@ export class Supervisor {
   readonly #checkpoints: Checkpoints
   readonly subscriptions: Subscriptions
   readonly throttle: ThrottleWatch
+  readonly maintenance: Maintenance
   /** Taken out of the mailbox and not applied yet, the next one last. */
   #taken: Command[] = []
   #isWoken = false
@@ -122,6 +125,14 @@ export class Supervisor {
       emit: (event) => this.#emit(event),
     })
     this.throttle = new ThrottleWatch(surroundings, this.#changes, () => this.wake())
+    this.maintenance = new Maintenance(surroundings, writer.pruning, {
+      runAlone: (apply) => this.#commit.runOnly(apply),
+      mayWriteMuch: () => !this.#checkpoints.isBusy,
+      wrote: () => this.#checkpoints.afterCommit(true),
+      moveAll: () => this.#checkpoints.moveAll(),
+      wake: () => this.wake(),
+      emit: (event) => this.#emit(event),
+    })
   }
 
   #makePool(surroundings: SupervisorSurroundings): Pool {
@@ -168,7 +179,8 @@ export class Supervisor {
     await Promise.all([this.#actors.start(), this.#pool.start()])
     this.#changes.admits = true
     this.#changes.dueAt = this.#changes.writer.dueNext()
-    if (this.#changes.parked > 0) this.#releaseParked()
+    if (this.#changes.parked > 0) releaseParked(this)
+    this.maintenance.start()
     this.wake()
   }
 
@@ -255,7 +267,8 @@ export class Supervisor {
     }
     if (this.#waiting > 0 || canAdvance(this.#changes)) {
       const error = this.#commit.run(next)
-      if (error === undefined) this.#checkpoints.afterCommit(this.#changes.cancelRequests.length > 0)
+      const isBulk = this.#changes.cancelRequests.length > 0 || this.maintenance.isAtWork
+      if (error === undefined) this.#checkpoints.afterCommit(isBulk)
       else this.#lasting.failed(error)
       isBlocked = error !== undefined && this.#commandsOfCycle === 0
     }
@@ -265,6 +278,7 @@ export class Supervisor {
     this.#idle.answer(this.#changes)
     if (this.#state === 'serving') this.#dueTimer.plan(this.#changes.dueAt)
     this.throttle.keep()
+    this.maintenance.afterCycle()
     if (this.#claims.size === 0) this.#drained?.()
     if (isBlocked) return false
     if (this.#waiting > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
@@ -280,20 +294,6 @@ export class Supervisor {
     apply: () => advance(this.#changes, this.#commandsOfCycle > 0),
     // Without the wait it would be tried again at once, and for ever.
     refuse: (error) => this.#lasting.failed(error),
-  }
-
-  #releaseParked(): void {
-    const { changes } = this
-    this.submit({
-      apply: () => {
-        const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.releasedPerCycle)
-        changes.parked = changes.writer.parkedCount()
-        // A released job may be a suspect.
-        changes.suspectsMayWait = true
-        if (released === limits.releasedPerCycle) this.afterCommit(() => this.#releaseParked())
-      },
-      refuse: () => {},
-    })
   }
 
   // ---- pool threads
@@ -342,6 +342,7 @@ export class Supervisor {
     this.#changes.admits = false
     this.#dueTimer.cancel()
     this.throttle.stop()
+    const maintained = this.maintenance.stop(1_000)
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
     if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))
@@ -373,6 +374,7 @@ export class Supervisor {
     this.#state = 'ended'
     await this.#pool.close()
     await this.#actors.stop(Math.max(graceMs, 1_000))
+    await maintained
     await this.#checkpoints.stop(1_000)
     return {
       graceful: left.length === 0,

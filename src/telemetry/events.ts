@@ -19,6 +19,10 @@
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
+ * | `maintenance-started` | a run of maintenance has begun, and why | info |
+ * | `maintenance-progress` | what the duty that is under way has done so far; about once a second | debug |
+ * | `maintenance-completed` | a run has come to its end; what was deleted, and given back to the disk | info |
+ * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 
@@ -79,7 +83,28 @@ export interface EngineEventMap {
     readonly belowPriority: number
   }
   resumed: { readonly reason: 'cpu' | 'memory'; readonly heldForMs: number }
+  'maintenance-started': { readonly reason: 'scheduled' | 'overdue' | 'size' | 'asked' }
+  'maintenance-progress': MaintenanceAmounts & {
+    readonly duty: MaintenanceDuty
+    /** Rows, files or pages that were looked at. */
+    readonly examined: number
+  }
+  'maintenance-completed': MaintenanceAmounts & { readonly elapsedMs: number }
+  'maintenance-failed': {
+    /** The others are done all the same; undefined: the whole run failed. */
+    readonly duty: MaintenanceDuty | undefined
+    readonly error: PlainError
+  }
   'engine-failed': { readonly error: PlainError }
+}
+
+type MaintenanceDuty = 'prune-jobs' | 'prune-artifacts' | 'compact' | 'check-integrity'
+
+interface MaintenanceAmounts {
+  readonly deletedJobs: number
+  readonly deletedArtifacts: number
+  /** Given back to the disk. */
+  readonly reclaimedBytes: number
 }
 
 /** The trace that the job was enqueued in, 32 hexadecimal digits; undefined: none. */
@@ -117,6 +142,10 @@ export const eventLevels = {
   'commit-failed': 'error',
   throttled: 'warn',
   resumed: 'info',
+  'maintenance-started': 'info',
+  'maintenance-progress': 'debug',
+  'maintenance-completed': 'info',
+  'maintenance-failed': 'error',
   'engine-failed': 'error',
 } as const satisfies Record<EngineEventName, 'debug' | 'info' | 'warn' | 'error'>
 

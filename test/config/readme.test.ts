@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { databaseOption } from '../../src/config/database.ts'
+import { maintenanceOptions, maintenanceSwitch } from '../../src/config/maintenance.ts'
 import type { Option } from '../../src/config/option.ts'
 import { programOptions } from '../../src/config/programs.ts'
 import { throttleOptions, throttleSwitch } from '../../src/config/throttle.ts'
@@ -15,6 +16,8 @@ const rows: readonly string[] = [
   ...Object.entries<Option>(tuningOptions),
   ['throttle', throttleSwitch] as const,
   ...Object.entries<Option>(throttleOptions),
+  ['maintenance', maintenanceSwitch] as const,
+  ...Object.entries<Option>(maintenanceOptions),
   ...Object.entries<Option>(programOptions),
 ].map(([name, option]) => rowOf(name, option))
 

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { walkSql } from '../../src/store/job-walk.ts'
 import { type Database, openWriter } from '../../src/store/open.ts'
 import { readSql } from '../../src/store/reader.ts'
 import { writeSql } from '../../src/store/write-statements.ts'
@@ -44,7 +45,9 @@ function planOf(sql: string): string {
     .join('\n')
 }
 
-const statements = Object.entries({ ...writeSql, ...readSql }).filter(([name]) => !withoutPlan.has(name))
+const statements = Object.entries({ ...writeSql, ...readSql, ...walkSql }).filter(
+  ([name]) => !withoutPlan.has(name),
+)
 
 test.each(statements)('%s neither scans a table nor sorts', (name, sql) => {
   const plan = planOf(sql)
@@ -78,6 +81,8 @@ test.each([
   ['taggedAfter', writeSql.taggedAfter, 'idx_jobs_user_tag (user_tag=? AND rowid>? AND rowid<?)'],
   ['groupedAfter', writeSql.groupedAfter, 'idx_jobs_chain_group (chain_group_id=? AND rowid>? AND rowid<?)'],
   ['jobsCancelWaiting', writeSql.jobsCancelWaiting, 'INTEGER PRIMARY KEY (rowid=?)'],
+  ['jobsDelete', writeSql.jobsDelete, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
+  ['walkFinished', walkSql.walkFinished, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
 ])('%s finds jobs by the index that it should', (_name, sql, key) => {
   expect(planOf(sql)).toContain(key)
 })

@@ -1,0 +1,8 @@
+import { Compact } from './compact.ts'
+import type { Duty, DutySurroundings } from './duty.ts'
+import { PruneJobs } from './prune-jobs.ts'
+
+/** The duties of a run, in their order: what is deleted first is given back to the disk then. */
+export async function makeDuties(surroundings: DutySurroundings): Promise<readonly Duty[]> {
+  return [new PruneJobs(surroundings), new Compact(surroundings)]
+}
