@@ -141,6 +141,12 @@ export const errorRegistry = {
     meaning: 'An artifact has a name that is not allowed, or data that cannot be kept.',
   },
   ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
+  ARTIFACTS_NOT_PRUNED: {
+    kind: 'system',
+    retryable: true,
+    meaning:
+      'Artifacts whose time is over could not be deleted: a folder is a link, or may not be read or written.',
+  },
   SUBPROCESS_INVALID: {
     kind: 'validation',
     retryable: false,

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { keptJobsSql } from '../../src/maintenance/prune-artifacts.ts'
 import { walkSql } from '../../src/store/job-walk.ts'
 import { type Database, openWriter } from '../../src/store/open.ts'
 import { readSql } from '../../src/store/reader.ts'
@@ -45,7 +46,7 @@ function planOf(sql: string): string {
     .join('\n')
 }
 
-const statements = Object.entries({ ...writeSql, ...readSql, ...walkSql }).filter(
+const statements = Object.entries({ ...writeSql, ...readSql, ...walkSql, keptJobs: keptJobsSql }).filter(
   ([name]) => !withoutPlan.has(name),
 )
 
