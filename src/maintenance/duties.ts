@@ -1,3 +1,4 @@
+import { CheckIntegrity } from './check-integrity.ts'
 import { Compact } from './compact.ts'
 import type { Duty, DutySurroundings } from './duty.ts'
 import { PruneArtifacts } from './prune-artifacts.ts'
@@ -5,5 +6,10 @@ import { PruneJobs } from './prune-jobs.ts'
 
 /** The duties of a run, in their order: what is deleted first is given back to the disk then. */
 export async function makeDuties(surroundings: DutySurroundings): Promise<readonly Duty[]> {
-  return [new PruneJobs(surroundings), new PruneArtifacts(surroundings), new Compact(surroundings)]
+  return [
+    new PruneJobs(surroundings),
+    new PruneArtifacts(surroundings),
+    new Compact(surroundings),
+    new CheckIntegrity(surroundings),
+  ]
 }
