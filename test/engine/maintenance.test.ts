@@ -158,6 +158,8 @@ test('pruned and compacted, the file is as small as one that is written anew', a
   const job = { type: 'OK' as const, payload: 'x'.repeat(100) }
   for (let some = 0; some < 3; some++) await engine.enqueueMany(Array.from({ length: 10_000 }, () => job))
   await engine.idle()
+  // The first may join a run that the size began, and that has passed what ended last.
+  await engine.maintenance.runNow()
   await engine.maintenance.runNow()
   expect(statSync(path()).size).toBeLessThan(400_000)
   await engine.stop()
