@@ -3,10 +3,12 @@
  * here they are read. In rising order of what wins: options of `Engine.start`, configuration file, environment, and
  * what the command line says.
  */
+import { type AlertSettings, alertOptions, alertsSwitch } from './config/alerts.ts'
 import { type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
 import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
+import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
 import { allowedText } from './config/option.ts'
 import { type ProgramLimits, programOptions } from './config/programs.ts'
 import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
@@ -21,9 +23,11 @@ import { type Tuning, tuningOptions } from './config/tuning.ts'
 import { describe, invalidOption } from './errors.ts'
 import { checkFields } from './job/definition.ts'
 
+export type { AlertOptions, AlertSettings } from './config/alerts.ts'
 export type { Configuration } from './config/all-options.ts'
 export { defineConfig } from './config/config-file.ts'
 export { type EffectiveSetting, listSettings, type UnknownVariable } from './config/listing.ts'
+export type { MetricsOptions, MetricsSettings } from './config/metrics.ts'
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
@@ -170,6 +174,24 @@ export function readThrottle(
   const bounds = readTable<ThrottleLimits>('throttle', throttleOptions, sources)
   const holdsNothing = bounds.cpuPercent === 100 && bounds.memoryPercent === 100
   return isOn && !holdsNothing ? { ...bounds, asksHost: own.measure !== undefined } : undefined
+}
+
+/**
+ * The effective options of metrics: undefined when they are off. Whoever names a port wants them on.
+ *
+ * @throws OPTION_INVALID
+ */
+export function readMetrics(sources: Sources): MetricsSettings | undefined {
+  const { value: isOn, origin } = readSetting('metrics', metricsSwitch, sources)
+  const settings = readTable<MetricsSettings>('metrics', metricsOptions, sources)
+  return isOn || (origin.kind === 'default' && settings.port !== -1) ? settings : undefined
+}
+
+/** The effective options of alerts: undefined when they are off. @throws OPTION_INVALID */
+export function readAlerts(sources: Sources): AlertSettings | undefined {
+  const { value: isOn } = readSetting('alerts', alertsSwitch, sources)
+  const settings = readTable<AlertSettings>('alerts', alertOptions, sources)
+  return isOn ? settings : undefined
 }
 
 /** @throws OPTION_INVALID */

@@ -1,6 +1,8 @@
 /** All tables as one: what a configuration file may hold, and what `semantica config` lists. */
 import { describe, engineError } from '../errors.ts'
+import { type AlertOptions, alertOptions, alertsSwitch } from './alerts.ts'
 import { databaseOption } from './database.ts'
+import { type MetricsOptions, metricsOptions, metricsSwitch } from './metrics.ts'
 import { isOptions, type Option } from './option.ts'
 import { type ProgramLimits, programOptions } from './programs.ts'
 import { checkKnown, inGroup } from './setting.ts'
@@ -13,12 +15,18 @@ export interface Configuration extends Partial<Tuning> {
   readonly database?: string
   /** When jobs of low priority are held back; `false`: never. `SEMANTICA_THROTTLE` */
   readonly throttle?: Partial<ThrottleLimits> | boolean
+  /** Numbers for Prometheus and OpenTelemetry. `SEMANTICA_METRICS` */
+  readonly metrics?: MetricsOptions | boolean
+  /** From when on `alert` is told; `false`: never. `SEMANTICA_ALERTS` */
+  readonly alerts?: AlertOptions | boolean
   readonly subprocess?: Partial<ProgramLimits>
 }
 
 /** Options that are given together, under one name. */
 const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
   throttle: throttleOptions,
+  metrics: metricsOptions,
+  alerts: alertOptions,
   subprocess: programOptions,
 }
 
@@ -26,6 +34,8 @@ const single: Readonly<Record<string, Option>> = {
   database: databaseOption,
   ...tuningOptions,
   throttle: throttleSwitch,
+  metrics: metricsSwitch,
+  alerts: alertsSwitch,
 }
 
 /** Every option by its full name, such as `throttle.cpuPercent`. */

@@ -22,11 +22,12 @@ import type {
   JobOutcome,
   SettledJob,
   StopReport,
-  SupervisorNotice,
   SupervisorStats,
 } from '../supervisor/messages.ts'
+import type { Alert } from '../telemetry/alerts.ts'
 import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
+import { actorUnknown } from './actor-unknown.ts'
 import { type BackupOptions, Backups } from './backups.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
@@ -39,11 +40,12 @@ import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobPlace, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
 import { notRetried } from './not-retried.ts'
+import { type EngineMetrics, Observation } from './observation.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { OwnMeasure } from './own-measure.ts'
 import { Readings } from './readings.ts'
-import { SupervisorLink } from './supervisor-link.ts'
+import { type News, SupervisorLink } from './supervisor-link.ts'
 import type { EnqueueParameters, ProgramsOption, ServedBy } from './typing.ts'
 
 /** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
@@ -61,6 +63,8 @@ const nothingReported = { graceful: false, putBackWaiting: 0, putBackRunning: 0,
 export class Engine<Definitions = Record<string, AnyJobDefinition>> implements AsyncDisposable {
   /** Everything the engine tells about itself; the table is at the top of src/telemetry/events.ts and in README.md. */
   readonly events: EngineEvents
+  /** Numbers for Prometheus and OpenTelemetry. Off unless the option `metrics` says otherwise. */
+  readonly metrics: EngineMetrics
   readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
@@ -73,6 +77,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #actors: ReadonlyMap<string, ActorClient>
   readonly #handles: JobSurroundings
   readonly #measure: OwnMeasure
+  readonly #observation: Observation
   #stopping: Promise<StopReport> | undefined
 
   private constructor(parts: EngineParts) {
@@ -84,6 +89,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#databaseId = toDatabaseId(facts.databaseId)
     this.#place = { databaseId: this.#databaseId, path: facts.path }
     this.#actors = parts.actors
+    this.#observation = parts.observation
+    this.metrics = parts.observation.metrics
     this.#readings = new Readings(facts.path)
     this.#backups = new Backups(facts.path)
     this.#outcomes = new Outcomes({
@@ -107,7 +114,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start, measure } = await checkOptions(options)
+    const { tuning, definitions, start, measure, observation: settings } = await checkOptions(options)
+    const observation = await Observation.open(settings)
     const actors = new Map<string, ActorClient>()
     const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
       const known = actors.get(name)
@@ -127,14 +135,15 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       (error) => {
         if (engine !== undefined) engine.#failed(error)
       },
-    )
+    ).catch((error: unknown) => observation.abandon(error))
     const facts = await link.ask('describe', null)
     const events = new EngineEvents((name, isWanted) => {
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
     })
-    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure })
+    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure, observation })
     logEvents(events, tuning.logLevel)
+    await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
     // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
     const started = engine
     afterThisTurn(() => {
@@ -287,16 +296,15 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     return this.#backups.backUp(path, options)
   }
 
+  /** What is over its threshold now; each was told by the event `alert` before. */
+  get alerts(): readonly Alert[] {
+    return this.#observation.activeAlerts
+  }
+
   /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference {
     const actor = this.#actors.get(name)
-    if (actor === undefined) {
-      throw engineError('ACTOR_UNKNOWN', {
-        found: `There is no actor ${JSON.stringify(name)}`,
-        allowed: [...this.#actors.keys()].sort().join(', ') || 'none: the engine was started without actors',
-        action: 'Give it to Engine.start as an option of `actors`.',
-      })
-    }
+    if (actor === undefined) throw actorUnknown(name, this.#actors.keys())
     return actor
   }
 
@@ -333,7 +341,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   async #close(reason: Error): Promise<void> {
     for (const actor of this.#actors.values()) actor.close(reason)
-    await Promise.all([this.#readings.close(reason), this.#backups.close(reason)])
+    const helpers = [this.#observation.close(), this.#readings.close(reason), this.#backups.close(reason)]
+    await Promise.all(helpers)
     // Before those who wait for outcomes are told that none will come: some may have come, and not been looked at yet.
     await this.#link.close(reason, 1_000)
     this.#outcomes.close(reason)
@@ -378,9 +387,6 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 }
 
-/** What the supervisor tells, but for ports, which cannot wait. */
-type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
-
 interface EngineParts {
   readonly tuning: Tuning
   readonly definitions: ReadonlyMap<string, AnyJobDefinition>
@@ -389,4 +395,5 @@ interface EngineParts {
   readonly events: EngineEvents
   readonly actors: ReadonlyMap<string, ActorClient>
   readonly measure: ThrottleOptions['measure']
+  readonly observation: Observation
 }

@@ -2,8 +2,12 @@ import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import {
+  type AlertOptions,
   checkKnown,
+  type MetricsOptions,
+  readAlerts,
   readDatabasePath,
+  readMetrics,
   readSources,
   readThrottle,
   readTuning,
@@ -23,6 +27,7 @@ import {
 } from '../job/definition.ts'
 import { subprocessesName } from '../job/program.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
+import type { ObservationSettings } from './observation.ts'
 import { checkSubprocess, type SubprocessOption, startSubprocesses } from './subprocess-option.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
@@ -63,6 +68,13 @@ export interface EngineOptions<
    * than 90 % of the CPU, or 95 % of the memory is taken.
    */
   readonly throttle?: ThrottleOptions | boolean
+  /**
+   * Measures waits, run times and commits, for `engine.metrics.text()` and for OpenTelemetry; with a port they are served
+   * too. Default: off.
+   */
+  readonly metrics?: MetricsOptions | boolean
+  /** From when on `alert` is told; `false`: never. */
+  readonly alerts?: AlertOptions | boolean
 }
 
 /** All that may be given to `Engine.start`. */
@@ -75,6 +87,8 @@ export const optionNames: readonly string[] = [
   'throttle',
   'config',
   'overrides',
+  'metrics',
+  'alerts',
   ...tuningNames,
 ] satisfies (keyof EngineOptions)[]
 
@@ -83,6 +97,7 @@ export interface CheckedOptions {
   readonly tuning: Tuning
   readonly definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly start: SupervisorStart
+  readonly observation: ObservationSettings
   /** The host's own measure of the load: it stays on this thread. */
   readonly measure: ThrottleOptions['measure']
 }
@@ -115,9 +130,11 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   }
   const file = resolve(readDatabasePath(sources))
   const actors = checkActors(options.actors === undefined ? {} : options.actors)
+  const metrics = readMetrics(sources)
   return {
     tuning,
     definitions,
+    observation: { metrics, alerts: readAlerts(sources) },
     measure: typeof options.throttle === 'object' ? options.throttle.measure : undefined,
     start: {
       database: file,
@@ -136,6 +153,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       // First: what an engine before this one has left running ends before anything begins.
       actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
       throttle,
+      isMetered: metrics !== undefined,
     },
   }
 }

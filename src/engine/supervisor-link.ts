@@ -14,6 +14,9 @@ import type {
 /** The pending characters with which the supervisor's heap is bounded. */
 const boundedHeapCharacters = 256_000_000
 
+/** What the supervisor tells, but for ports, which cannot wait. */
+export type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
+
 /** The host's side of the supervisor thread. */
 export class SupervisorLink {
   readonly #thread: ActorThread

@@ -6,6 +6,7 @@ import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { FinalState, JobState } from '../job/state.ts'
+import type { EngineFacts } from '../telemetry/facts.ts'
 
 /** What the supervisor thread is started with. */
 export interface SupervisorStart {
@@ -24,6 +25,8 @@ export interface SupervisorStart {
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
   readonly actors: readonly ActorStart[]
+  /** Whether waits, run times and commits are measured. */
+  readonly isMetered: boolean
   /** Undefined: jobs of low priority are never held back. */
   readonly throttle: ThrottleSettings | undefined
 }
@@ -54,6 +57,8 @@ export type SupervisorProtocol = {
   readonly retry: { readonly request: number; readonly reply: RetryReply }
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
+  /** What metrics and alerts are made of. Answered at once, and writes nothing: it costs a resting engine no commit. */
+  readonly facts: { readonly request: null; readonly reply: EngineFacts }
   readonly stats: { readonly request: null; readonly reply: SupervisorStats }
   /** Answered when no job is queued, scheduled or running. */
   readonly idle: { readonly request: null; readonly reply: null }

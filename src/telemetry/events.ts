@@ -19,6 +19,10 @@
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
+ * | `maintenance-completed` | a run of the maintenance has deleted and given back what it could | info |
+ * | `maintenance-failed` | a run of the maintenance came to no end; the next one tries again | error |
+ * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
+ * | `alert-resolved` | it no longer is | info |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 
@@ -26,6 +30,7 @@ import type { PlainError } from '../errors.ts'
 import { describe, invalidOption } from '../errors.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
+import type { Alert } from './alerts.ts'
 
 export interface EngineEventMap {
   'job-settled': {
@@ -80,6 +85,16 @@ export interface EngineEventMap {
     readonly belowPriority: number
   }
   resumed: { readonly reason: 'cpu' | 'memory'; readonly heldForMs: number }
+  'maintenance-completed': {
+    readonly deletedJobs: number
+    readonly deletedArtifacts: number
+    readonly reclaimedBytes: number
+    readonly elapsedMs: number
+  }
+  /** Which of its duties it was; undefined: none in particular. */
+  'maintenance-failed': { readonly duty: string | undefined; readonly error: PlainError }
+  alert: Alert
+  'alert-resolved': Alert & { readonly activeForMs: number }
   'engine-failed': { readonly error: PlainError }
 }
 
@@ -111,6 +126,10 @@ export const eventLevels = {
   'commit-failed': 'error',
   throttled: 'warn',
   resumed: 'info',
+  'maintenance-completed': 'info',
+  'maintenance-failed': 'error',
+  alert: 'warn',
+  'alert-resolved': 'info',
   'engine-failed': 'error',
 } as const satisfies Record<EngineEventName, 'debug' | 'info' | 'warn' | 'error'>
 
