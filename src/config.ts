@@ -183,6 +183,7 @@ export function readThrottle(
  */
 export function readMetrics(sources: Sources): MetricsSettings | undefined {
   const { value: isOn, origin } = readSetting('metrics', metricsSwitch, sources)
+  checkGroup('metrics', metricsOptions, sources)
   const settings = readTable<MetricsSettings>('metrics', metricsOptions, sources)
   return isOn || (origin.kind === 'default' && settings.port !== -1) ? settings : undefined
 }
@@ -190,8 +191,15 @@ export function readMetrics(sources: Sources): MetricsSettings | undefined {
 /** The effective options of alerts: undefined when they are off. @throws OPTION_INVALID */
 export function readAlerts(sources: Sources): AlertSettings | undefined {
   const { value: isOn } = readSetting('alerts', alertsSwitch, sources)
+  checkGroup('alerts', alertOptions, sources)
   const settings = readTable<AlertSettings>('alerts', alertOptions, sources)
   return isOn ? settings : undefined
+}
+
+/** Files and flags have been checked as a whole. @throws OPTION_INVALID when the code names an option that is none */
+function checkGroup(group: string, table: object, { code = {} }: Sources): void {
+  const given: unknown = new Map(Object.entries(code)).get(group)
+  if (typeof given === 'object' && given !== null) checkKnown(given, Object.keys(table), group)
 }
 
 /** @throws OPTION_INVALID */
