@@ -3,6 +3,7 @@
  * here they are read. In rising order of what wins: options of `Engine.start`, configuration file, environment, and
  * what the command line says.
  */
+import { type AlertSettings, alertOptions, alertsSwitch } from './config/alerts.ts'
 import { type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
 import { databaseOption } from './config/database.ts'
@@ -16,6 +17,7 @@ import {
   maintenanceSwitch,
   settingsOf,
 } from './config/maintenance.ts'
+import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
 import { allowedText } from './config/option.ts'
 import { type ProgramLimits, programOptions } from './config/programs.ts'
 import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
@@ -30,10 +32,12 @@ import { type Tuning, tuningOptions } from './config/tuning.ts'
 import { describe, invalidOption } from './errors.ts'
 import { checkFields } from './job/definition.ts'
 
+export type { AlertOptions, AlertSettings } from './config/alerts.ts'
 export type { Configuration } from './config/all-options.ts'
 export { defineConfig } from './config/config-file.ts'
 export { type EffectiveSetting, listSettings, type UnknownVariable } from './config/listing.ts'
 export type { MaintenanceOptions, MaintenanceSettings } from './config/maintenance.ts'
+export type { MetricsOptions, MetricsSettings } from './config/metrics.ts'
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
@@ -204,6 +208,32 @@ export function readMaintenance(
   if (own.retentionMs !== undefined) checkRetention(own.retentionMs)
   const limits = readTable<MaintenanceLimits>('maintenance', maintenanceOptions, sources)
   return settingsOf(limits, own.retentionMs, isScheduled)
+}
+
+/**
+ * The effective options of metrics: undefined when they are off. Whoever names a port wants them on.
+ *
+ * @throws OPTION_INVALID
+ */
+export function readMetrics(sources: Sources): MetricsSettings | undefined {
+  const { value: isOn, origin } = readSetting('metrics', metricsSwitch, sources)
+  checkGroup('metrics', metricsOptions, sources)
+  const settings = readTable<MetricsSettings>('metrics', metricsOptions, sources)
+  return isOn || (origin.kind === 'default' && settings.port !== -1) ? settings : undefined
+}
+
+/** The effective options of alerts: undefined when they are off. @throws OPTION_INVALID */
+export function readAlerts(sources: Sources): AlertSettings | undefined {
+  const { value: isOn } = readSetting('alerts', alertsSwitch, sources)
+  checkGroup('alerts', alertOptions, sources)
+  const settings = readTable<AlertSettings>('alerts', alertOptions, sources)
+  return isOn ? settings : undefined
+}
+
+/** Files and flags have been checked as a whole. @throws OPTION_INVALID when the code names an option that is none */
+function checkGroup(group: string, table: object, { code = {} }: Sources): void {
+  const given: unknown = new Map(Object.entries(code)).get(group)
+  if (typeof given === 'object' && given !== null) checkKnown(given, Object.keys(table), group)
 }
 
 /** @throws OPTION_INVALID */

@@ -5,6 +5,7 @@
 import type { IndexOptions, IndexSummary } from './indexer/index-directory.ts'
 
 export {
+  type AlertOptions,
   type Configuration,
   type Durability,
   defineConfig,
@@ -12,6 +13,7 @@ export {
   type LoadMeasure,
   type LogLevel,
   type MaintenanceOptions,
+  type MetricsOptions,
   type ThrottleOptions,
 } from './config.ts'
 export type { BackupOptions } from './engine/backups.ts'
@@ -21,6 +23,7 @@ export { Engine } from './engine/engine.ts'
 export type { Job } from './engine/job.ts'
 export type { FailedAttempt, JobArtifact, JobDetails, JobProgress, JobRecord } from './engine/job-record.ts'
 export type { JobPage, ListFilter } from './engine/list.ts'
+export type { EngineMetrics } from './engine/observation.ts'
 export type { ActorOption, EngineOptions } from './engine/options.ts'
 export type { SubprocessOptions } from './engine/subprocess-option.ts'
 export type { GivenCriteria, JobCriteria } from './job/criteria.ts'
@@ -37,6 +40,7 @@ export type {
   StopReport,
   SupervisorStats as EngineStats,
 } from './supervisor/messages.ts'
+export type { Alert, AlertKind } from './telemetry/alerts.ts'
 export type { EngineEventMap } from './telemetry/events.ts'
 export type { IndexOptions, IndexSummary }
 

@@ -1,7 +1,9 @@
 /** All tables as one: what a configuration file may hold, and what `semantica config` lists. */
 import { describe, engineError } from '../errors.ts'
+import { type AlertOptions, alertOptions, alertsSwitch } from './alerts.ts'
 import { databaseOption } from './database.ts'
 import { type MaintenanceLimits, maintenanceOptions, maintenanceSwitch } from './maintenance.ts'
+import { type MetricsOptions, metricsOptions, metricsSwitch } from './metrics.ts'
 import { isOptions, type Option } from './option.ts'
 import { type ProgramLimits, programOptions } from './programs.ts'
 import { checkKnown, inGroup } from './setting.ts'
@@ -16,6 +18,10 @@ export interface Configuration extends Partial<Tuning> {
   readonly throttle?: Partial<ThrottleLimits> | boolean
   /** How long finished jobs are kept, and when the file is made smaller; `false`: only when it is asked for. `SEMANTICA_MAINTENANCE` */
   readonly maintenance?: Partial<MaintenanceLimits> | boolean
+  /** Numbers for Prometheus and OpenTelemetry. `SEMANTICA_METRICS` */
+  readonly metrics?: MetricsOptions | boolean
+  /** From when on `alert` is told; `false`: never. `SEMANTICA_ALERTS` */
+  readonly alerts?: AlertOptions | boolean
   readonly subprocess?: Partial<ProgramLimits>
 }
 
@@ -23,6 +29,8 @@ export interface Configuration extends Partial<Tuning> {
 const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
   throttle: throttleOptions,
   maintenance: maintenanceOptions,
+  metrics: metricsOptions,
+  alerts: alertOptions,
   subprocess: programOptions,
 }
 
@@ -31,6 +39,8 @@ const single: Readonly<Record<string, Option>> = {
   ...tuningOptions,
   throttle: throttleSwitch,
   maintenance: maintenanceSwitch,
+  metrics: metricsSwitch,
+  alerts: alertsSwitch,
 }
 
 /** Every option by its full name, such as `throttle.cpuPercent`. */

@@ -36,6 +36,11 @@ export interface FileOption extends OptionFacts<string | undefined> {
   readonly kind: 'file'
 }
 
+/** Any text that is not empty. */
+export interface TextOption extends OptionFacts<string> {
+  readonly kind: 'text'
+}
+
 /** A list of names; in text separated by commas. */
 export interface NamesOption extends OptionFacts<readonly string[]> {
   readonly kind: 'names'
@@ -48,13 +53,15 @@ export interface SwitchOption extends OptionFacts<boolean> {
   readonly holdsOptions?: true
 }
 
-export type Option = NumberOption | ChoiceOption | FileOption | NamesOption | SwitchOption
+export type Option = NumberOption | ChoiceOption | FileOption | TextOption | NamesOption | SwitchOption
 
 /** The option that a setting of this type needs in its table. */
 export type OptionFor<Value> = [Value] extends [number]
   ? NumberOption
   : [Value] extends [string]
-    ? ChoiceOption<Value>
+    ? string extends Value
+      ? TextOption
+      : ChoiceOption<Value>
     : [Value] extends [boolean]
       ? SwitchOption
       : [Value] extends [readonly string[]]
@@ -99,6 +106,7 @@ export function fromText(option: Option, text: string): unknown {
       return text.split(',').map((name) => name.trim())
     case 'choice':
     case 'file':
+    case 'text':
       return text
     default:
       return unreachable(option)
@@ -126,6 +134,8 @@ export function allowedText(option: Option): string {
       return option.allowed.join(', ')
     case 'file':
       return 'the path of a file'
+    case 'text':
+      return 'at least 1 character'
     case 'names':
       return 'names of at least 1 character'
     case 'switch':
@@ -153,6 +163,8 @@ function isAllowed(option: Option, value: unknown): boolean {
       return typeof value === 'string' && option.allowed.includes(value)
     case 'file':
       return typeof value === 'string' && value !== '' && !notAFile.test(value)
+    case 'text':
+      return typeof value === 'string' && value !== ''
     case 'names':
       return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
     case 'switch':

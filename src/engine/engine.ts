@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
 import { afterThisTurn, withinMs } from '../clock.ts'
 import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
-import { describe, engineError, fromPlainError, invalidOption, toPlainError, unreachable } from '../errors.ts'
+import { describe, engineError, invalidOption, toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
@@ -19,28 +19,28 @@ import type {
   CancelAnswer,
   CancelReport,
   DatabaseFacts,
-  JobOutcome,
-  SettledJob,
   StopReport,
-  SupervisorNotice,
   SupervisorStats,
 } from '../supervisor/messages.ts'
+import type { Alert } from '../telemetry/alerts.ts'
 import { EngineEvents } from '../telemetry/events.ts'
 import { logEvents } from '../telemetry/log.ts'
 import { activeTraceparent, preloadApi } from '../telemetry/open-telemetry.ts'
+import { actorUnknown } from './actor-unknown.ts'
 import { type BackupOptions, Backups } from './backups.ts'
 import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
-import { emitEvent, emitSettled } from './event-names.ts'
 import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobPlace, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
 import { EngineMaintenance } from './maintenance.ts'
 import { notRetried } from './not-retried.ts'
+import { heed, type News } from './notices.ts'
+import { type EngineMetrics, Observation } from './observation.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { OwnMeasure } from './own-measure.ts'
@@ -65,6 +65,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly events: EngineEvents
   /** Prunes jobs and artifacts, and compacts the file; by itself too, unless the option `maintenance` says otherwise. */
   readonly maintenance: EngineMaintenance
+  /** Numbers for Prometheus and OpenTelemetry. Off unless the option `metrics` says otherwise. */
+  readonly metrics: EngineMetrics
   readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
@@ -76,7 +78,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #backups: Backups
   readonly #actors: ReadonlyMap<string, ActorClient>
   readonly #handles: JobSurroundings
-  readonly #measure: OwnMeasure
+  readonly #hearers: Parameters<typeof heed>[1]
+  readonly #observation: Observation
   #stopping: Promise<StopReport> | undefined
 
   private constructor(parts: EngineParts) {
@@ -89,6 +92,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.#databaseId = toDatabaseId(facts.databaseId)
     this.#place = { databaseId: this.#databaseId, path: facts.path }
     this.#actors = parts.actors
+    this.#observation = parts.observation
+    this.metrics = parts.observation.metrics
     this.#readings = new Readings(facts.path)
     this.#backups = new Backups(facts.path)
     this.#outcomes = new Outcomes({
@@ -96,7 +101,13 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       watch: (seqs) => link.ask('watch', seqs),
       read: (seqs) => this.#readings.ask('get', seqs),
     })
-    this.#measure = new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load }))
+    this.#hearers = {
+      events: parts.events,
+      outcomes: this.#outcomes,
+      measure: new OwnMeasure(parts.measure, (load) => link.tell({ kind: 'measured', load })),
+      actors: parts.actors,
+      idOf: this.#idOf,
+    }
     this.#handles = { databaseId: this.#databaseId, outcomes: this.#outcomes }
     this.#enqueuer = new Enqueuer((request) => link.ask('enqueue', request), this.#handles, parts.tuning)
   }
@@ -112,7 +123,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start, measure } = await checkOptions(options)
+    const { tuning, definitions, start, measure, observation: settings } = await checkOptions(options)
+    const observation = await Observation.open(settings)
     const actors = new Map<string, ActorClient>()
     const connect = ({ name, port }: { readonly name: string; readonly port: MessagePort }): void => {
       const known = actors.get(name)
@@ -127,25 +139,26 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       (notice) => {
         if (notice.kind === 'actor-port') connect(notice)
         else if (early !== undefined) early.push(notice)
-        else if (engine !== undefined) engine.#heed(notice)
+        else if (engine !== undefined) heed(notice, engine.#hearers)
       },
       (error) => {
         if (engine !== undefined) engine.#failed(error)
       },
-    )
+    ).catch((error: unknown) => observation.abandon(error))
     const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
     const events = new EngineEvents((name, isWanted) => {
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
     })
-    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure })
+    engine = new Engine({ tuning, definitions, link, facts, events, actors, measure, observation })
     logEvents(events, tuning.logLevel)
+    await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
     // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
     const started = engine
     afterThisTurn(() => {
       const told = early ?? []
       early = undefined
-      for (const notice of told) started.#heed(notice)
+      for (const notice of told) heed(notice, started.#hearers)
     })
     return engine
   }
@@ -293,16 +306,15 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     return this.#backups.backUp(path, options)
   }
 
+  /** What is over its threshold now; each was told by the event `alert` before. */
+  get alerts(): readonly Alert[] {
+    return this.#observation.activeAlerts
+  }
+
   /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference {
     const actor = this.#actors.get(name)
-    if (actor === undefined) {
-      throw engineError('ACTOR_UNKNOWN', {
-        found: `There is no actor ${JSON.stringify(name)}`,
-        allowed: [...this.#actors.keys()].sort().join(', ') || 'none: the engine was started without actors',
-        action: 'Give it to Engine.start as an option of `actors`.',
-      })
-    }
+    if (actor === undefined) throw actorUnknown(name, this.#actors.keys())
     return actor
   }
 
@@ -339,7 +351,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   async #close(reason: Error): Promise<void> {
     for (const actor of this.#actors.values()) actor.close(reason)
-    await Promise.all([this.#readings.close(reason), this.#backups.close(reason)])
+    const helpers = [this.#observation.close(), this.#readings.close(reason), this.#backups.close(reason)]
+    await Promise.all(helpers)
     // Before those who wait for outcomes are told that none will come: some may have come, and not been looked at yet.
     await this.#link.close(reason, 1_000)
     this.#outcomes.close(reason)
@@ -353,39 +366,12 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     this.events.emit('engine-failed', { error: toPlainError(error) })
   }
 
-  #heed(notice: News): void {
-    switch (notice.kind) {
-      case 'outcomes':
-        // The boundary where what the supervisor wrote gets its type again.
-        this.#outcomes.told(JSON.parse(notice.outcomes) as JobOutcome[])
-        return
-      case 'settled':
-        // The same.
-        for (const job of JSON.parse(notice.jobs) as SettledJob[]) emitSettled(this.events, this.#idOf, job)
-        return
-      case 'event':
-        emitEvent(this.events, this.#idOf, notice.event)
-        return
-      case 'measure':
-        void this.#measure.answer()
-        return
-      case 'actor-failed':
-        this.#actors.get(notice.name)?.fail(fromPlainError(notice.error))
-        return
-      default:
-        unreachable(notice)
-    }
-  }
-
   readonly #idOf = (seq: number): string => encodeJobId(this.#databaseId, toJobSeq(seq))
 
   #seqOf(jobId: string): number {
     return decodeJobId(this.#databaseId, jobId)
   }
 }
-
-/** What the supervisor tells, but for ports, which cannot wait. */
-type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
 
 interface EngineParts {
   readonly tuning: Tuning
@@ -395,4 +381,5 @@ interface EngineParts {
   readonly events: EngineEvents
   readonly actors: ReadonlyMap<string, ActorClient>
   readonly measure: ThrottleOptions['measure']
+  readonly observation: Observation
 }

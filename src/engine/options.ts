@@ -2,10 +2,14 @@ import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import {
+  type AlertOptions,
   checkKnown,
   type MaintenanceOptions,
+  type MetricsOptions,
+  readAlerts,
   readDatabasePath,
   readMaintenance,
+  readMetrics,
   readSources,
   readThrottle,
   readTuning,
@@ -25,6 +29,7 @@ import {
 } from '../job/definition.ts'
 import { subprocessesName } from '../job/program.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
+import type { ObservationSettings } from './observation.ts'
 import { checkSubprocess, type SubprocessOption, startSubprocesses } from './subprocess-option.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
@@ -70,6 +75,13 @@ export interface EngineOptions<
    * have finished, once a day; `false`: only by `engine.maintenance.runNow()`.
    */
   readonly maintenance?: MaintenanceOptions | boolean
+  /**
+   * Measures waits, run times and commits, for `engine.metrics.text()` and for OpenTelemetry; with a port they are served
+   * too. Default: off.
+   */
+  readonly metrics?: MetricsOptions | boolean
+  /** From when on `alert` is told; `false`: never. */
+  readonly alerts?: AlertOptions | boolean
 }
 
 /** All that may be given to `Engine.start`. */
@@ -83,6 +95,8 @@ export const optionNames: readonly string[] = [
   'maintenance',
   'config',
   'overrides',
+  'metrics',
+  'alerts',
   ...tuningNames,
 ] satisfies (keyof EngineOptions)[]
 
@@ -91,6 +105,7 @@ export interface CheckedOptions {
   readonly tuning: Tuning
   readonly definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly start: SupervisorStart
+  readonly observation: ObservationSettings
   /** The host's own measure of the load: it stays on this thread. */
   readonly measure: ThrottleOptions['measure']
 }
@@ -124,9 +139,11 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   }
   const file = resolve(readDatabasePath(sources))
   const actors = checkActors(options.actors === undefined ? {} : options.actors)
+  const metrics = readMetrics(sources)
   return {
     tuning,
     definitions,
+    observation: { metrics, alerts: readAlerts(sources) },
     measure: typeof options.throttle === 'object' ? options.throttle.measure : undefined,
     start: {
       database: file,
@@ -146,6 +163,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
       throttle,
       maintenance,
+      isMetered: metrics !== undefined,
     },
   }
 }

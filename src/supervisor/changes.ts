@@ -14,6 +14,7 @@ import type { CancelRequest } from './cancel-request.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
+import type { Metering } from './metering.ts'
 
 /** What hears of changes, once they are durable. */
 export interface ChangeListener {
@@ -36,6 +37,8 @@ export interface ChangeSurroundings {
   readonly listener: ChangeListener
   /** Whether what can wait may write now, or is to wait until the WAL has been cleared. */
   mayWriteMuch(): boolean
+  /** Undefined: metrics are off. */
+  readonly metering: Metering | undefined
   /** A number in [0, 1), for jitter. */
   readonly random: () => number
   afterCommit(effect: () => void): void
@@ -77,6 +80,10 @@ export class Changes {
     this.jobTypes = surroundings.jobTypes
     this.clock = surroundings.clock
     this.random = surroundings.random
+  }
+
+  get metering(): Metering | undefined {
+    return this.#surroundings.metering
   }
 
   get threads(): number {
@@ -145,7 +152,8 @@ export class Changes {
       return
     }
     this.writer.jobInsert(row, { state: 'RUNNING' })
-    this.claims.make({ ...job, seq, attempt: 1, failures: 0, suspicion: 0 }, jobType, parsePolicy(job.policy))
+    const source = { ...job, seq, createdAt, attempt: 1, failures: 0, suspicion: 0 }
+    this.claims.make(source, jobType, parsePolicy(job.policy))
   }
 
   afterCommit(effect: () => void): void {

@@ -6,6 +6,7 @@ import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { FinalState, JobState } from '../job/state.ts'
+import type { EngineFacts } from '../telemetry/facts.ts'
 import type {
   DutyName,
   MaintenanceProgress,
@@ -34,6 +35,8 @@ export interface SupervisorStart {
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
   readonly actors: readonly ActorStart[]
+  /** Whether waits, run times and commits are measured. */
+  readonly isMetered: boolean
   /** Undefined: jobs of low priority are never held back. */
   readonly throttle: ThrottleSettings | undefined
   readonly maintenance: MaintenanceSettings
@@ -65,6 +68,8 @@ export type SupervisorProtocol = {
   readonly retry: { readonly request: RetryRequest; readonly reply: RetryReply }
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
+  /** What metrics and alerts are made of. Answered at once, and writes nothing: it costs a resting engine no commit. */
+  readonly facts: { readonly request: null; readonly reply: EngineFacts }
   readonly stats: { readonly request: null; readonly reply: SupervisorStats }
   /** Answered when the run has ended; joins one that is under way. */
   readonly maintain: { readonly request: null; readonly reply: MaintenanceReport }

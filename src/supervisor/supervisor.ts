@@ -69,13 +69,14 @@ export class Supervisor {
   #state: 'serving' | 'draining' | 'ending' | 'ended' = 'serving'
 
   constructor(surroundings: SupervisorSurroundings) {
-    const { start, database, clock } = surroundings
+    const { start, database, clock, metering } = surroundings
+    this.#claims.keepsTimes = metering !== undefined
     this.#surroundings = surroundings
     this.#clock = clock
     this.#dueTimer = new DueTimer(clock, () => this.wake())
     const writer = new JobWriter(database)
     const remembered = { mark: () => this.#changes.mark() }
-    this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database)
+    this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database, metering)
     this.subscriptions = new Subscriptions(surroundings.tell)
     this.#lasting = new LastingCommands(clock, {
       offer: (command) => {
@@ -117,6 +118,7 @@ export class Supervisor {
         onEvent: (event) => this.#emit(event),
         abort: (claim, reason) => this.#dispatcher.abort(claim, reason),
       },
+      metering,
       mayWriteMuch: () => !this.#checkpoints.isBusy,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
     })

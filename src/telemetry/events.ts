@@ -23,6 +23,8 @@
  * | `maintenance-progress` | what the duty that is under way has done so far; about once a second | debug |
  * | `maintenance-completed` | a run has come to its end; what was deleted, and given back to the disk | info |
  * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
+ * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
+ * | `alert-resolved` | it no longer is | info |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 
@@ -30,6 +32,7 @@ import type { PlainError } from '../errors.ts'
 import { describe, invalidOption } from '../errors.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
+import type { Alert } from './alerts.ts'
 
 export interface EngineEventMap {
   'job-settled': {
@@ -95,6 +98,8 @@ export interface EngineEventMap {
     readonly duty: MaintenanceDuty | undefined
     readonly error: PlainError
   }
+  alert: Alert
+  'alert-resolved': Alert & { readonly activeForMs: number }
   'engine-failed': { readonly error: PlainError }
 }
 
@@ -146,6 +151,8 @@ export const eventLevels = {
   'maintenance-progress': 'debug',
   'maintenance-completed': 'info',
   'maintenance-failed': 'error',
+  alert: 'warn',
+  'alert-resolved': 'info',
   'engine-failed': 'error',
 } as const satisfies Record<EngineEventName, 'debug' | 'info' | 'warn' | 'error'>
 

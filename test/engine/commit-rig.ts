@@ -10,7 +10,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { AttemptEnd } from '../../src/execution/messages.ts'
 import { createOutbox } from '../../src/execution/outbox.ts'
 import { toJobSeq } from '../../src/job/id.ts'
-import { isFinal, type JobState } from '../../src/job/state.ts'
+import { isFinal, type JobState, jobStates } from '../../src/job/state.ts'
 import { openWriter } from '../../src/store/open.ts'
 import { decodeRanges } from '../../src/store/ranges.ts'
 import { JobWriter } from '../../src/store/writer.ts'
@@ -52,7 +52,7 @@ export class Rig {
     this.faults = new FaultyDatabase(database)
     const writer = new JobWriter(this.faults.asDatabase())
     const remembered = { mark: () => this.changes.mark() }
-    this.#commit = new GroupCommit(writer, this.claims, remembered, database.name)
+    this.#commit = new GroupCommit(writer, this.claims, remembered, database.name, undefined)
     const clock: Clock = {
       wallMs: () => this.#nowMs,
       monotonicMs: () => this.#nowMs,
@@ -72,6 +72,7 @@ export class Rig {
         onEvent: () => {},
         abort: () => {},
       },
+      metering: undefined,
       mayWriteMuch: () => true,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
     })
@@ -238,6 +239,7 @@ export class Rig {
       .raw()
       .all()
     expect(new Map(counters)).toEqual(counted)
+    this.#checkFlows(rows)
     const totals = this.changes.writer.counters.totals()
     for (const [state, jobs] of Object.entries(totals)) {
       expect(jobs, state).toBe(rows.filter((row) => row.state === state).length)
@@ -247,6 +249,17 @@ export class Rig {
     const states = new Map(rows.map(({ seq, state }) => [seq, state]))
     for (const seq of this.acknowledged) expect(states.has(seq), `job ${seq} is acknowledged`).toBe(true)
     for (const { seq, state } of this.settled) expect(states.get(seq)).toBe(state)
+  }
+
+  /** What has ever been added and ended: nothing of a rollback, and nothing twice. */
+  #checkFlows(rows: readonly { readonly queue: string; readonly state: JobState }[]): void {
+    for (const queue of new Set(rows.map((row) => row.queue))) {
+      const own = rows.filter((row) => row.queue === queue)
+      const { added, entered } = this.changes.writer.counters.flowOf(queue)
+      expect(added).toBe(own.length)
+      for (const state of jobStates.filter(isFinal))
+        expect(entered[state], state).toBe(own.filter((row) => row.state === state).length)
+    }
   }
 
   /** Rows of jobs that have ended, and jobs that wait and have a time, but no row. */
