@@ -6,10 +6,6 @@ import { PruneJobs } from './prune-jobs.ts'
 
 /** The duties of a run, in their order: what is deleted first is given back to the disk then. */
 export async function makeDuties(surroundings: DutySurroundings): Promise<readonly Duty[]> {
-  return [
-    new PruneJobs(surroundings),
-    new PruneArtifacts(surroundings),
-    new Compact(surroundings),
-    new CheckIntegrity(surroundings),
-  ]
+  const duties = [new PruneJobs(surroundings), new PruneArtifacts(surroundings), new Compact(surroundings)]
+  return surroundings.checksIntegrity ? [...duties, new CheckIntegrity(surroundings)] : duties
 }

@@ -26,6 +26,8 @@ export interface DutySurroundings {
   readonly database: Database
   readonly databaseId: DatabaseId
   readonly settings: MaintenanceSettings
+  /** Whether all of the database is looked at too. */
+  readonly checksIntegrity: boolean
   readonly clock: Clock
   /** The way to the supervisor: a request is answered after its commit. */
   readonly supervisor: Pick<AskPort<MaintenanceProtocol>, 'ask'>

@@ -19,7 +19,7 @@ export async function runMaintenance(thread: ThreadStart): Promise<void> {
   try {
     makeThreadNicer(lowestPriority)
     // The boundary where the owner's data gets its type.
-    const { path, databaseId, settings } = thread.data as MaintenanceStart
+    const { path, databaseId, settings, checksIntegrity } = thread.data as MaintenanceStart
     const database = openReader(path)
     let isStopped = false
     thread.onStop(() => {
@@ -35,6 +35,7 @@ export async function runMaintenance(thread: ThreadStart): Promise<void> {
       database,
       databaseId: toDatabaseId(databaseId),
       settings,
+      checksIntegrity,
       clock: systemClock,
       supervisor,
     })

@@ -60,6 +60,8 @@ export interface MaintenanceStart {
   readonly path: string
   readonly databaseId: string
   readonly settings: MaintenanceSettings
+  /** Whether all of the database is looked at too. */
+  readonly checksIntegrity: boolean
 }
 
 /** What the maintenance thread asks of the supervisor. Each is done in slices, and answered after the last one's commit. */

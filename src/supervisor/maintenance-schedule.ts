@@ -1,11 +1,13 @@
 /** When maintenance is due. Pure. */
 import type { MaintenanceSettings } from '../config.ts'
 import type { PlainError } from '../errors.ts'
-import type { MaintenanceTotals } from './messages.ts'
+import type { MaintenanceReason, MaintenanceTotals } from './messages.ts'
 
 /** What is stored of the last run that came to its end. Times are wall time. */
 export interface LastRun extends MaintenanceTotals {
   readonly startedAt: number
+  /** When the last run began that left nothing out. */
+  readonly checkedAt: number
   /** The first thing that went wrong. */
   readonly failure: PlainError | undefined
   /** Size of the file at its end. */
@@ -29,7 +31,7 @@ export function dueAt(
 ): number {
   const waitMs = last?.failure === undefined ? intervalMs : Math.min(intervalMs, retryAfterMs)
   // A clock that was put back must not put off the next run for longer than it should take.
-  const since = Math.min(last?.startedAt ?? createdAt, now)
+  const since = Math.min(last?.checkedAt ?? createdAt, now)
   return since + waitMs * (1 - jitter * random)
 }
 
@@ -42,6 +44,14 @@ export function isTooLarge(
 ): boolean {
   if (maxDatabaseBytes === undefined || pages * pageBytes <= maxDatabaseBytes) return false
   return last === undefined || pages > last.pages * (1 + growth)
+}
+
+/**
+ * A file that grows fast is made smaller again and again: to read all of it each time would keep the disk busy. But a run
+ * after one that failed does all that may have failed.
+ */
+export function checksIntegrity(reason: MaintenanceReason, last: LastRun | undefined): boolean {
+  return reason !== 'size' || last?.failure !== undefined
 }
 
 export function encodeLastRun(run: LastRun): string {
@@ -57,6 +67,7 @@ export function decodeLastRun(text: string | undefined): LastRun | undefined {
     const number = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0)
     return {
       startedAt: number(run.startedAt),
+      checkedAt: number(run.checkedAt),
       deletedJobs: number(run.deletedJobs),
       deletedArtifacts: number(run.deletedArtifacts),
       reclaimedBytes: number(run.reclaimedBytes),

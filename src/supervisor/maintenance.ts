@@ -15,7 +15,14 @@ import { limits, type MaintenanceSettings } from '../config.ts'
 import { engineError, fromPlainError, type PlainError, toPlainError, unreachable } from '../errors.ts'
 import { pageBytes } from '../store/open.ts'
 import type { PruneWriter } from '../store/prune-writer.ts'
-import { decodeLastRun, dueAt, encodeLastRun, isTooLarge, type LastRun } from './maintenance-schedule.ts'
+import {
+  checksIntegrity,
+  decodeLastRun,
+  dueAt,
+  encodeLastRun,
+  isTooLarge,
+  type LastRun,
+} from './maintenance-schedule.ts'
 import { MaintenanceWork, type SliceSurroundings } from './maintenance-work.ts'
 import type {
   DutyReport,
@@ -52,6 +59,7 @@ interface Run {
   readonly reason: MaintenanceReason
   readonly startedAt: number
   readonly startMs: number
+  readonly checksIntegrity: boolean
   readonly abort: AbortController
   readonly askers: Asker[]
   thread: ActorThread | undefined
@@ -62,7 +70,7 @@ interface Run {
 }
 
 export class Maintenance {
-  readonly #start: MaintenanceStart
+  readonly #start: Omit<MaintenanceStart, 'checksIntegrity'>
   readonly #settings: MaintenanceSettings
   readonly #clock: Clock
   readonly #writer: PruneWriter
@@ -167,6 +175,7 @@ export class Maintenance {
       reason,
       startedAt: this.#clock.wallMs(),
       startMs: this.#clock.monotonicMs(),
+      checksIntegrity: checksIntegrity(reason, this.#lastRun),
       abort: new AbortController(),
       askers: asker === undefined ? [] : [asker],
       thread: undefined,
@@ -197,10 +206,11 @@ export class Maintenance {
 
   /** Starts the thread, and resolves to what it tells at its end, once it is gone. */
   async #runThread(run: Run): Promise<readonly DutyReport[]> {
+    const data: MaintenanceStart = { ...this.#start, checksIntegrity: run.checksIntegrity }
     const spec = {
       name: 'maintenance',
       entry: 'maintenance',
-      data: this.#start,
+      data,
       readyTimeoutMs: limits.readyTimeoutMs,
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     } as const
@@ -275,7 +285,8 @@ export class Maintenance {
       elapsedMs: Math.round(this.#clock.monotonicMs() - run.startMs),
     }
     const { startedAt, failure, reason } = run
-    this.#lastRun = { ...totals, startedAt, failure, pages: this.#writer.pages }
+    const checkedAt = run.checksIntegrity ? startedAt : (this.#lastRun?.checkedAt ?? this.#writer.createdAt)
+    this.#lastRun = { ...totals, startedAt, checkedAt, failure, pages: this.#writer.pages }
     this.#store(this.#lastRun)
     this.#plan()
     if (failure === undefined) this.#hooks.emit({ kind: 'maintenance-completed', ...totals })

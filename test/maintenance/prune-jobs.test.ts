@@ -165,6 +165,7 @@ async function prune(path: string, writer: JobWriter, options: MaintenanceOption
       database: reader,
       databaseId: readDatabaseId(reader),
       settings: readMaintenance(options, {}),
+      checksIntegrity: false,
       clock,
       // The boundary: this duty asks for nothing else.
       supervisor: { ask: ask as DutySurroundings['supervisor']['ask'] },
