@@ -22,8 +22,8 @@ const rowsSql = (jobType: string, columns: string, values: string): string => `
   SELECT seq, '${jobType}', printf('{"ms":2,"path":"packages/package-%d/src/module-%d.ts"}', seq % 97, seq),
     ${firstCreatedAt} + seq, ${values} FROM numbers`
 
-/** What the rows are that are added. Of `tagged` a share has the tag; all of them are queued, and take two milliseconds each. */
-export type RowKind = 'finished' | 'queued' | 'tagged'
+/** What the rows are that are added. Those that are `recent` have finished now, others that are finished years ago. Of `tagged` a share has the tag; all of them are queued, and take two milliseconds each. */
+export type RowKind = 'finished' | 'recent' | 'queued' | 'tagged'
 
 export const sharedTag = 'feature-x'
 /** So many of so many have the tag, spread among the others. */
@@ -34,6 +34,11 @@ const insertSql: Readonly<Record<RowKind, string>> = {
     stampJobType,
     'state, attempt, started_at, finished_at',
     `'DONE', 1, ${firstCreatedAt} + seq + 2, ${firstCreatedAt} + seq + 7`,
+  ),
+  recent: rowsSql(
+    stampJobType,
+    'state, attempt, started_at, finished_at',
+    "'DONE', 1, unixepoch() * 1000, unixepoch() * 1000",
   ),
   queued: rowsSql(stampJobType, 'state, waits_for', "'QUEUED', 'turn'"),
   tagged: rowsSql(
@@ -53,7 +58,9 @@ export function addRows(path: string, kind: RowKind, { finished, queued }: Backl
   const first = finished + queued + 1
   const last = finished + queued + rows
   const added =
-    kind === 'finished' ? { finished: finished + rows, queued } : { finished, queued: queued + rows }
+    kind === 'finished' || kind === 'recent'
+      ? { finished: finished + rows, queued }
+      : { finished, queued: queued + rows }
   change(path, added, (database) => database.prepare(insertSql[kind]).run({ first, last }))
 }
 

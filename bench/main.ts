@@ -14,6 +14,7 @@ import { floor } from './scenarios/floor.ts'
 import { index } from './scenarios/index.ts'
 import { latency } from './scenarios/latency.ts'
 import { logs } from './scenarios/logs.ts'
+import { maintenance } from './scenarios/maintenance.ts'
 import { supersede } from './scenarios/supersede.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
@@ -29,6 +30,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   'cancel-many': cancelMany,
   supersede,
   backlog,
+  maintenance,
   index,
   logs,
 }

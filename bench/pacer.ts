@@ -15,9 +15,18 @@ export interface PacerOrder {
   readonly arrivals: number
 }
 
-/** Calls `arrive` with the instant at which each was due. Resolves when all of them have come. */
-export async function pace(order: PacerOrder, arrive: (dueMs: number) => void): Promise<void> {
+/**
+ * Calls `arrive` with the instant at which each was due. Resolves when all of them have come.
+ *
+ * @param enough ends it before that
+ */
+export async function pace(
+  order: PacerOrder,
+  arrive: (dueMs: number) => void,
+  enough?: AbortSignal,
+): Promise<void> {
   const thread = new Worker(new URL('./pacer-thread.ts', import.meta.url), { workerData: order })
   thread.on('message', arrive)
+  enough?.addEventListener('abort', () => void thread.terminate(), { once: true })
   await once(thread, 'exit')
 }

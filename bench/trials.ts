@@ -34,6 +34,7 @@ export const trials = {
   'engine-enqueue': () => import('./trials/engine-enqueue.ts'),
   'engine-hash': () => import('./trials/engine-hash.ts'),
   'engine-latency': () => import('./trials/engine-latency.ts'),
+  'engine-maintenance': () => import('./trials/engine-maintenance.ts'),
   'engine-no-op': () => import('./trials/engine-no-op.ts'),
   'engine-supersede': () => import('./trials/engine-supersede.ts'),
   'parse-only': () => import('./trials/parse-only.ts'),

@@ -3,10 +3,21 @@
  * here they are read. In rising order of what wins: options of `Engine.start`, configuration file, environment, and
  * what the command line says.
  */
+import { type AlertSettings, alertOptions, alertsSwitch } from './config/alerts.ts'
 import { type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
 import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
+import {
+  checkRetention,
+  type MaintenanceLimits,
+  type MaintenanceOptions,
+  type MaintenanceSettings,
+  maintenanceOptions,
+  maintenanceSwitch,
+  settingsOf,
+} from './config/maintenance.ts'
+import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
 import { allowedText } from './config/option.ts'
 import { type ProgramLimits, programOptions } from './config/programs.ts'
 import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
@@ -21,9 +32,12 @@ import { type Tuning, tuningOptions } from './config/tuning.ts'
 import { describe, invalidOption } from './errors.ts'
 import { checkFields } from './job/definition.ts'
 
+export type { AlertOptions, AlertSettings } from './config/alerts.ts'
 export type { Configuration } from './config/all-options.ts'
 export { defineConfig } from './config/config-file.ts'
 export { type EffectiveSetting, listSettings, type UnknownVariable } from './config/listing.ts'
+export type { MaintenanceOptions, MaintenanceSettings } from './config/maintenance.ts'
+export type { MetricsOptions, MetricsSettings } from './config/metrics.ts'
 export type { ProgramLimits } from './config/programs.ts'
 export { checkKnown, type Sources } from './config/setting.ts'
 export type { LoadMeasure, ThrottleOptions, ThrottleSettings } from './config/throttle.ts'
@@ -82,6 +96,11 @@ export const limits = {
   cancelsUnderway: 1_000,
   /** How long one slice of a cancel of many goes on when nobody waits for its commit. */
   cancelSliceMs: 5,
+  /** How long one slice of maintenance goes on, and how long each of its steps should take. */
+  maintenanceSliceMs: 5,
+  maintenanceStepMs: 1,
+  /** Share of the supervisor's time that maintenance gets when everything else would take all of it. */
+  maintenanceShare: 0.08,
   /** WAL size from which the checkpointer is asked, and from which the writer checkpoints too. */
   checkpointBytes: 16_000_000,
   writerCheckpointBytes: 32_000_000,
@@ -181,6 +200,51 @@ export function readThrottle(
   const bounds = readTable<ThrottleLimits>('throttle', throttleOptions, sources)
   const holdsNothing = bounds.cpuPercent === 100 && bounds.memoryPercent === 100
   return isOn && !holdsNothing ? { ...bounds, asksHost: own.measure !== undefined } : undefined
+}
+
+/**
+ * The effective maintenance. Turned off, it is only done when it is asked for.
+ *
+ * @throws OPTION_INVALID
+ */
+export function readMaintenance(
+  given: MaintenanceOptions | boolean | undefined,
+  environment: Environment = process.env,
+  more: MoreSources = {},
+): MaintenanceSettings {
+  const sources: Sources = { ...more, code: { maintenance: given }, environment }
+  const isScheduled = readSetting('maintenance', maintenanceSwitch, sources).value
+  const own = typeof given === 'object' ? given : {}
+  checkKnown(own, [...Object.keys(maintenanceOptions), 'retentionMs'], 'maintenance')
+  if (own.retentionMs !== undefined) checkRetention(own.retentionMs)
+  const limits = readTable<MaintenanceLimits>('maintenance', maintenanceOptions, sources)
+  return settingsOf(limits, own.retentionMs, isScheduled)
+}
+
+/**
+ * The effective options of metrics: undefined when they are off. Whoever names a port wants them on.
+ *
+ * @throws OPTION_INVALID
+ */
+export function readMetrics(sources: Sources): MetricsSettings | undefined {
+  const { value: isOn, origin } = readSetting('metrics', metricsSwitch, sources)
+  checkGroup('metrics', metricsOptions, sources)
+  const settings = readTable<MetricsSettings>('metrics', metricsOptions, sources)
+  return isOn || (origin.kind === 'default' && settings.port !== -1) ? settings : undefined
+}
+
+/** The effective options of alerts: undefined when they are off. @throws OPTION_INVALID */
+export function readAlerts(sources: Sources): AlertSettings | undefined {
+  const { value: isOn } = readSetting('alerts', alertsSwitch, sources)
+  checkGroup('alerts', alertOptions, sources)
+  const settings = readTable<AlertSettings>('alerts', alertOptions, sources)
+  return isOn ? settings : undefined
+}
+
+/** Files and flags have been checked as a whole. @throws OPTION_INVALID when the code names an option that is none */
+function checkGroup(group: string, table: object, { code = {} }: Sources): void {
+  const given: unknown = new Map(Object.entries(code)).get(group)
+  if (typeof given === 'object' && given !== null) checkKnown(given, Object.keys(table), group)
 }
 
 /** @throws OPTION_INVALID */

@@ -95,6 +95,7 @@ export const errorRegistry = {
   },
   DATABASE_LOCKED: { kind: 'conflict', retryable: true, meaning: 'Another engine has this database open.' },
   ENGINE_STOPPED: { kind: 'conflict', retryable: false, meaning: 'The engine is stopping or has stopped.' },
+  METRICS_OFF: { kind: 'conflict', retryable: false, meaning: 'The engine was started without metrics.' },
   OVERLOADED: {
     kind: 'throttled',
     retryable: true,
@@ -141,6 +142,12 @@ export const errorRegistry = {
     meaning: 'An artifact has a name that is not allowed, or data that cannot be kept.',
   },
   ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
+  ARTIFACTS_NOT_PRUNED: {
+    kind: 'system',
+    retryable: true,
+    meaning:
+      'Artifacts whose time is over could not be deleted: a folder is a link, or may not be read or written.',
+  },
   SUBPROCESS_INVALID: {
     kind: 'validation',
     retryable: false,
@@ -203,6 +210,11 @@ export const errorRegistry = {
     kind: 'system',
     retryable: false,
     meaning: 'A package that exports traces is wanted, but not installed.',
+  },
+  PORT_UNAVAILABLE: {
+    kind: 'system',
+    retryable: true,
+    meaning: 'A port that was to be opened is in use, or may not be opened.',
   },
   PATH_INVALID: {
     kind: 'system',

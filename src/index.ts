@@ -5,12 +5,15 @@
 import type { IndexOptions, IndexSummary } from './indexer/index-directory.ts'
 
 export {
+  type AlertOptions,
   type Configuration,
   type Durability,
   defineConfig,
   type EffectiveSetting,
   type LoadMeasure,
   type LogLevel,
+  type MaintenanceOptions,
+  type MetricsOptions,
   type ThrottleOptions,
 } from './config.ts'
 export type { BackupOptions } from './engine/backups.ts'
@@ -20,6 +23,7 @@ export { Engine } from './engine/engine.ts'
 export type { Job } from './engine/job.ts'
 export type { FailedAttempt, JobArtifact, JobDetails, JobProgress, JobRecord } from './engine/job-record.ts'
 export type { JobPage, ListFilter } from './engine/list.ts'
+export type { EngineMetrics } from './engine/observation.ts'
 export type { ActorOption, EngineOptions } from './engine/options.ts'
 export type { SubprocessOptions } from './engine/subprocess-option.ts'
 export type { GivenCriteria, JobCriteria } from './job/criteria.ts'
@@ -29,9 +33,14 @@ export type { BackupReport } from './store/messages.ts'
 export type {
   CancelAnswer,
   CancelReport,
+  DutyName,
+  DutyReport,
+  MaintenanceReport,
+  MaintenanceStatus,
   StopReport,
   SupervisorStats as EngineStats,
 } from './supervisor/messages.ts'
+export type { Alert, AlertKind } from './telemetry/alerts.ts'
 export type { EngineEventMap } from './telemetry/events.ts'
 export type { IndexOptions, IndexSummary }
 

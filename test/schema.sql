@@ -35,6 +35,8 @@ CREATE TABLE idempotency_keys (
   seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX idx_idempotency_keys_seq ON idempotency_keys (seq);
+
 CREATE TABLE jobs (
   seq INTEGER PRIMARY KEY,
   state TEXT NOT NULL,
@@ -105,4 +107,4 @@ CREATE TABLE subjects (
   latest_seq INTEGER NOT NULL,
   running_seq INTEGER,
   last_seq INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, jobs INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;

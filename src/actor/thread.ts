@@ -26,7 +26,7 @@ import type { FromThread, ThreadLuggage, ToThread } from './thread-start.ts'
 export { startOfThread, type ThreadStart } from './thread-start.ts'
 
 /** The files workers/<entry> that `ActorThread` can run. */
-export type ThreadEntry = 'supervisor' | 'reader' | 'checkpointer' | 'backup' | 'actor'
+export type ThreadEntry = 'supervisor' | 'reader' | 'checkpointer' | 'backup' | 'actor' | 'maintenance'
 
 /** What to start. */
 export interface ThreadSpec {

@@ -1,6 +1,9 @@
 /** All tables as one: what a configuration file may hold, and what `semantica config` lists. */
 import { describe, engineError } from '../errors.ts'
+import { type AlertOptions, alertOptions, alertsSwitch } from './alerts.ts'
 import { databaseOption } from './database.ts'
+import { type MaintenanceLimits, maintenanceOptions, maintenanceSwitch } from './maintenance.ts'
+import { type MetricsOptions, metricsOptions, metricsSwitch } from './metrics.ts'
 import { isOptions, type Option } from './option.ts'
 import { type ProgramLimits, programOptions } from './programs.ts'
 import { checkKnown, inGroup } from './setting.ts'
@@ -13,12 +16,21 @@ export interface Configuration extends Partial<Tuning> {
   readonly database?: string
   /** When jobs of low priority are held back; `false`: never. `SEMANTICA_THROTTLE` */
   readonly throttle?: Partial<ThrottleLimits> | boolean
+  /** How long finished jobs are kept, and when the file is made smaller; `false`: only when it is asked for. `SEMANTICA_MAINTENANCE` */
+  readonly maintenance?: Partial<MaintenanceLimits> | boolean
+  /** Numbers for Prometheus and OpenTelemetry. `SEMANTICA_METRICS` */
+  readonly metrics?: MetricsOptions | boolean
+  /** From when on `alert` is told; `false`: never. `SEMANTICA_ALERTS` */
+  readonly alerts?: AlertOptions | boolean
   readonly subprocess?: Partial<ProgramLimits>
 }
 
 /** Options that are given together, under one name. */
 const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
   throttle: throttleOptions,
+  maintenance: maintenanceOptions,
+  metrics: metricsOptions,
+  alerts: alertOptions,
   subprocess: programOptions,
 }
 
@@ -26,6 +38,9 @@ const single: Readonly<Record<string, Option>> = {
   database: databaseOption,
   ...tuningOptions,
   throttle: throttleSwitch,
+  maintenance: maintenanceSwitch,
+  metrics: metricsSwitch,
+  alerts: alertsSwitch,
 }
 
 /** Every option by its full name, such as `throttle.cpuPercent`. */

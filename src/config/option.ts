@@ -22,6 +22,8 @@ export interface NumberOption extends OptionFacts<number> {
   readonly kind: 'number'
   readonly minimum: number
   readonly maximum: number
+  /** It need not be whole. */
+  readonly isFraction?: true
 }
 
 export interface ChoiceOption<Value extends string = string> extends OptionFacts<Value> {
@@ -32,6 +34,11 @@ export interface ChoiceOption<Value extends string = string> extends OptionFacts
 /** A file. What the configuration file says is relative to its own folder, everything else to the current one. */
 export interface FileOption extends OptionFacts<string | undefined> {
   readonly kind: 'file'
+}
+
+/** Any text that is not empty. */
+export interface TextOption extends OptionFacts<string> {
+  readonly kind: 'text'
 }
 
 /** A list of names; in text separated by commas. */
@@ -46,13 +53,15 @@ export interface SwitchOption extends OptionFacts<boolean> {
   readonly holdsOptions?: true
 }
 
-export type Option = NumberOption | ChoiceOption | FileOption | NamesOption | SwitchOption
+export type Option = NumberOption | ChoiceOption | FileOption | TextOption | NamesOption | SwitchOption
 
 /** The option that a setting of this type needs in its table. */
 export type OptionFor<Value> = [Value] extends [number]
   ? NumberOption
   : [Value] extends [string]
-    ? ChoiceOption<Value>
+    ? string extends Value
+      ? TextOption
+      : ChoiceOption<Value>
     : [Value] extends [boolean]
       ? SwitchOption
       : [Value] extends [readonly string[]]
@@ -97,6 +106,7 @@ export function fromText(option: Option, text: string): unknown {
       return text.split(',').map((name) => name.trim())
     case 'choice':
     case 'file':
+    case 'text':
       return text
     default:
       return unreachable(option)
@@ -119,11 +129,13 @@ export function checkValue(name: string, option: Option, value: unknown, origin:
 export function allowedText(option: Option): string {
   switch (option.kind) {
     case 'number':
-      return `a whole number from ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
+      return `${option.isFraction ? 'a number' : 'a whole number'} from ${option.minimum.toLocaleString('en')} to ${option.maximum.toLocaleString('en')}`
     case 'choice':
       return option.allowed.join(', ')
     case 'file':
       return 'the path of a file'
+    case 'text':
+      return 'at least 1 character'
     case 'names':
       return 'names of at least 1 character'
     case 'switch':
@@ -143,7 +155,7 @@ function isAllowed(option: Option, value: unknown): boolean {
     case 'number':
       return (
         typeof value === 'number' &&
-        Number.isInteger(value) &&
+        (option.isFraction === true || Number.isInteger(value)) &&
         value >= option.minimum &&
         value <= option.maximum
       )
@@ -151,6 +163,8 @@ function isAllowed(option: Option, value: unknown): boolean {
       return typeof value === 'string' && option.allowed.includes(value)
     case 'file':
       return typeof value === 'string' && value !== '' && !notAFile.test(value)
+    case 'text':
+      return typeof value === 'string' && value !== ''
     case 'names':
       return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
     case 'switch':

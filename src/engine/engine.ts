@@ -1,6 +1,6 @@
-import { afterThisTurn, systemClock, withinMs } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
-import { describe, engineError, invalidOption, toPlainError } from '../errors.ts'
+import { describe, invalidOption, toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
@@ -21,6 +21,7 @@ import type {
   StopReport,
   SupervisorStats,
 } from '../supervisor/messages.ts'
+import type { Alert } from '../telemetry/alerts.ts'
 import { EngineEvents } from '../telemetry/events.ts'
 import { EngineLog } from '../telemetry/log.ts'
 import { activeTraceparent, preloadApi } from '../telemetry/open-telemetry.ts'
@@ -30,13 +31,16 @@ import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } f
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
+import { engineStopped, reportOf } from './engine-stopped.ts'
 import { type CheckedJob, Enqueuer } from './enqueuer.ts'
 import { Job, type JobSurroundings } from './job.ts'
 import { readJobLog } from './job-log.ts'
 import { type JobDetails, type JobPlace, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
+import { EngineMaintenance } from './maintenance.ts'
 import { notRetried } from './not-retried.ts'
-import { heed, type News } from './notices.ts'
+import { type Hearers, Hearing } from './notices.ts'
+import { type EngineMetrics, Observation } from './observation.ts'
 import { checkOptions, type EngineOptions, type JobsOption } from './options.ts'
 import { Outcomes } from './outcomes.ts'
 import { OwnMeasure } from './own-measure.ts'
@@ -44,10 +48,6 @@ import { Readings } from './readings.ts'
 import { Refusals } from './refusals.ts'
 import { SupervisorLink } from './supervisor-link.ts'
 import type { EnqueueParameters, ProgramsOption, ServedBy } from './typing.ts'
-
-/** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
-const stopMarginMs = 10_000
-const nothingReported = { graceful: false, putBackWaiting: 0, putBackRunning: 0, threadsEnded: 0 }
 
 /**
  * A durable job engine on one database file. Its supervisor thread owns the file; handlers run in pool threads.
@@ -60,6 +60,10 @@ const nothingReported = { graceful: false, putBackWaiting: 0, putBackRunning: 0,
 export class Engine<Definitions = Record<string, AnyJobDefinition>> implements AsyncDisposable {
   /** Everything the engine tells about itself; the table is at the top of src/telemetry/events.ts and in README.md. */
   readonly events: EngineEvents
+  /** Prunes jobs and artifacts, and compacts the file; by itself too, unless the option `maintenance` says otherwise. */
+  readonly maintenance: EngineMaintenance
+  /** Numbers for Prometheus and OpenTelemetry. Off unless the option `metrics` says otherwise. */
+  readonly metrics: EngineMetrics
   readonly #definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly #tuning: Tuning
   readonly #link: SupervisorLink
@@ -72,18 +76,22 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   readonly #actors: ActorDirectory
   readonly #handles: JobSurroundings
   readonly #refusals: Refusals
-  readonly #hearers: Parameters<typeof heed>[1]
+  readonly #hearers: Hearers
+  readonly #observation: Observation
   #stopping: Promise<StopReport> | undefined
 
   private constructor(parts: EngineParts) {
     const { link, facts } = parts
     this.events = parts.events
+    this.maintenance = new EngineMaintenance(link)
     this.#definitions = parts.definitions
     this.#tuning = parts.tuning
     this.#link = link
     this.#databaseId = toDatabaseId(facts.databaseId)
     this.#place = { databaseId: this.#databaseId, path: facts.path }
     this.#actors = parts.actors
+    this.#observation = parts.observation
+    this.metrics = parts.observation.metrics
     this.#readings = new Readings(facts.path)
     this.#backups = new Backups(facts.path)
     this.#outcomes = new Outcomes({
@@ -121,37 +129,33 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const { tuning, definitions, start, measure, log: logOptions } = await checkOptions(options)
-    const log = new EngineLog(logOptions)
+    const checked = await checkOptions(options)
+    const { tuning, definitions, start, measure } = checked
+    const log = new EngineLog(checked.log)
+    const observation = await Observation.open(checked.observation)
     const actors = new ActorDirectory()
     let engine: Engine<ServedBy<Jobs, Programs>> | undefined
-    let early: News[] | undefined = []
+    const hearing = new Hearing()
     const link = await SupervisorLink.start(
       start,
       tuning.maxPendingCharacters,
       (notice) => {
         if (notice.kind === 'actor-port') actors.connect(notice)
-        else if (early !== undefined) early.push(notice)
-        else if (engine !== undefined) heed(notice, engine.#hearers)
+        else hearing.hear(notice)
       },
       (error) => {
         if (engine !== undefined) engine.#failed(error)
       },
-    )
+    ).catch((error: unknown) => observation.abandon(error))
     const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
     const events = new EngineEvents((name, isWanted) => {
       if (name === 'job-settled' || name === 'job-progress')
         link.tell({ kind: 'subscribe', event: name, isWanted })
     })
     log.subscribe(events)
-    engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure })
-    // What the supervisor has told by now, as what it recovered, waits until whoever started the engine can listen.
-    const started = engine
-    afterThisTurn(() => {
-      const told = early ?? []
-      early = undefined
-      for (const notice of told) heed(notice, started.#hearers)
-    })
+    engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure, observation })
+    await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
+    hearing.begin(engine.#hearers)
     return engine
   }
 
@@ -311,6 +315,11 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     return this.#backups.backUp(path, options)
   }
 
+  /** What is over its threshold now; each was told by the event `alert` before. */
+  get alerts(): readonly Alert[] {
+    return this.#observation.activeAlerts
+  }
+
   /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference {
     return this.#actors.get(name)
@@ -334,23 +343,20 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   }
 
   async #stop(graceMs: number): Promise<StopReport> {
-    const stopped = engineError('ENGINE_STOPPED', {
-      found: 'The engine has been stopped',
-      action: 'Start it again; jobs that had not ended are kept.',
-    })
+    const stopped = engineStopped()
     this.#enqueuer.close(stopped)
     // At once: while it reads, the WAL cannot be moved into the file.
     void this.#backups.close(stopped)
     this.#refusals.close()
-    const asked = this.#link.ask('stop', { graceMs })
-    const report = await withinMs(asked, graceMs + stopMarginMs).catch(() => 'timed-out' as const)
+    const report = await reportOf(this.#link.ask('stop', { graceMs }), graceMs)
     await this.#close(stopped)
-    return report === 'timed-out' ? { ...nothingReported, elapsedMs: graceMs + stopMarginMs } : report
+    return report
   }
 
   async #close(reason: Error): Promise<void> {
     this.#actors.close(reason)
-    await Promise.all([this.#readings.close(reason), this.#backups.close(reason)])
+    const helpers = [this.#observation.close(), this.#readings.close(reason), this.#backups.close(reason)]
+    await Promise.all(helpers)
     // Before those who wait for outcomes are told that none will come: some may have come, and not been looked at yet.
     await this.#link.close(reason, 1_000)
     this.#outcomes.close(reason)
@@ -386,4 +392,5 @@ interface EngineParts {
   readonly log: EngineLog
   readonly actors: ActorDirectory
   readonly measure: ThrottleOptions['measure']
+  readonly observation: Observation
 }

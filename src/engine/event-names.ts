@@ -62,6 +62,39 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
       events.emit(event.kind, { interrupted: event.interrupted, poisoned: event.poisoned })
       return
     case 'thread-died':
+    case 'actor-died':
+    case 'checkpointer-died':
+      emitDeath(events, idOf, event)
+      return
+    case 'commit-failed':
+      events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
+      return
+    case 'throttled': {
+      const { kind, ...throttled } = event
+      events.emit(kind, throttled)
+      return
+    }
+    case 'resumed':
+      events.emit(event.kind, { reason: event.reason, heldForMs: event.heldForMs })
+      return
+    case 'maintenance-started':
+    case 'maintenance-progress':
+    case 'maintenance-completed':
+    case 'maintenance-failed':
+      emitMaintenance(events, event)
+      return
+    default:
+      unreachable(event)
+  }
+}
+
+function emitDeath(
+  events: EngineEvents,
+  idOf: (seq: number) => string,
+  event: Extract<EngineEvent, { readonly kind: `${string}-died` }>,
+): void {
+  switch (event.kind) {
+    case 'thread-died':
       events.emit(event.kind, {
         threadId: event.threadId,
         cause: event.cause,
@@ -75,16 +108,31 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'checkpointer-died':
       events.emit(event.kind, { error: event.error, willRestart: event.willRestart })
       return
-    case 'commit-failed':
-      events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
+    default:
+      unreachable(event)
+  }
+}
+
+function emitMaintenance(
+  events: EngineEvents,
+  event: Extract<EngineEvent, { readonly kind: `maintenance-${string}` }>,
+): void {
+  switch (event.kind) {
+    case 'maintenance-started':
+      events.emit(event.kind, { reason: event.reason })
       return
-    case 'throttled': {
-      const { kind, ...throttled } = event
-      events.emit(kind, throttled)
+    case 'maintenance-progress': {
+      const { kind, ...amounts } = event
+      events.emit(kind, amounts)
       return
     }
-    case 'resumed':
-      events.emit(event.kind, { reason: event.reason, heldForMs: event.heldForMs })
+    case 'maintenance-completed': {
+      const { kind, ...amounts } = event
+      events.emit(kind, amounts)
+      return
+    }
+    case 'maintenance-failed':
+      events.emit(event.kind, { duty: event.duty, error: event.error })
       return
     default:
       unreachable(event)

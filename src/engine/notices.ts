@@ -1,4 +1,5 @@
 /** What the host does with what the supervisor tells. */
+import { afterThisTurn } from '../clock.ts'
 import { fromPlainError, unreachable } from '../errors.ts'
 import type { HostNotice, JobOutcome, SettledJob, SupervisorNotice } from '../supervisor/messages.ts'
 import type { EngineEvents } from '../telemetry/events.ts'
@@ -12,7 +13,7 @@ import type { OwnMeasure } from './own-measure.ts'
 /** All but ports, which cannot wait. */
 export type News = Exclude<SupervisorNotice, { readonly kind: 'actor-port' }>
 
-interface Hearers {
+export interface Hearers {
   readonly events: EngineEvents
   readonly log: EngineLog
   readonly outcomes: Outcomes
@@ -22,7 +23,7 @@ interface Hearers {
   tell(notice: HostNotice): void
 }
 
-export function heed(news: News, { events, log, outcomes, measure, actors, idOf, tell }: Hearers): void {
+function heed(news: News, { events, log, outcomes, measure, actors, idOf, tell }: Hearers): void {
   switch (news.kind) {
     case 'outcomes':
       // The boundary where what the supervisor wrote gets its type again.
@@ -51,5 +52,24 @@ export function heed(news: News, { events, log, outcomes, measure, actors, idOf,
       return
     default:
       unreachable(news)
+  }
+}
+
+/** Keeps what the supervisor tells, as what it recovered, until whoever started the engine can listen. */
+export class Hearing {
+  #early: News[] = []
+  #hearers: Hearers | undefined
+
+  hear(news: News): void {
+    if (this.#hearers === undefined) this.#early.push(news)
+    else heed(news, this.#hearers)
+  }
+
+  /** From the next turn on. */
+  begin(hearers: Hearers): void {
+    afterThisTurn(() => {
+      this.#hearers = hearers
+      for (const news of this.#early.splice(0)) heed(news, hearers)
+    })
   }
 }

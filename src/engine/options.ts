@@ -2,8 +2,14 @@ import { basename, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ActorModule, isActorModule } from '../actor/define.ts'
 import {
+  type AlertOptions,
   checkKnown,
+  type MaintenanceOptions,
+  type MetricsOptions,
+  readAlerts,
   readDatabasePath,
+  readMaintenance,
+  readMetrics,
   readSources,
   readThrottle,
   readTuning,
@@ -24,6 +30,7 @@ import {
 import { envValuesOf, subprocessesName } from '../job/program.ts'
 import type { ActorStart, JobTypeSettings, SupervisorStart } from '../supervisor/messages.ts'
 import type { LogOptions } from '../telemetry/log.ts'
+import type { ObservationSettings } from './observation.ts'
 import { checkSubprocess, type SubprocessOption, startSubprocesses } from './subprocess-option.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a module of any definitions; the inference reads them back
@@ -66,6 +73,18 @@ export interface EngineOptions<
   readonly throttle?: ThrottleOptions | boolean
   /** Where the log goes: called on the host's thread with one or more whole lines. Default: standard error. */
   readonly logTo?: (lines: string) => void
+  /**
+   * How long finished jobs and artifacts are kept, and when the file is made smaller. By default jobs go 7 days after they
+   * have finished, once a day; `false`: only by `engine.maintenance.runNow()`.
+   */
+  readonly maintenance?: MaintenanceOptions | boolean
+  /**
+   * Measures waits, run times and commits, for `engine.metrics.text()` and for OpenTelemetry; with a port they are served
+   * too. Default: off.
+   */
+  readonly metrics?: MetricsOptions | boolean
+  /** From when on `alert` is told; `false`: never. */
+  readonly alerts?: AlertOptions | boolean
 }
 
 /** All that may be given to `Engine.start`. */
@@ -76,9 +95,12 @@ export const optionNames: readonly string[] = [
   'setup',
   'subprocess',
   'throttle',
+  'maintenance',
   'config',
   'overrides',
   'logTo',
+  'metrics',
+  'alerts',
   ...tuningNames,
 ] satisfies (keyof EngineOptions)[]
 
@@ -87,6 +109,7 @@ export interface CheckedOptions {
   readonly tuning: Tuning
   readonly definitions: ReadonlyMap<string, AnyJobDefinition>
   readonly start: SupervisorStart
+  readonly observation: ObservationSettings
   /** The host's own measure of the load: it stays on this thread. */
   readonly measure: ThrottleOptions['measure']
   readonly log: LogOptions
@@ -106,6 +129,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   const { environment } = sources
   const tuning = readTuning(options, environment, sources)
   const throttle = readThrottle(options.throttle, environment, sources)
+  const maintenance = readMaintenance(options.maintenance, environment, sources)
   const subprocess = checkSubprocess(options.subprocess, sources)
   const given = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
   const modules = [...given, ...subprocess.modules]
@@ -123,9 +147,11 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   }
   const file = resolve(readDatabasePath(sources))
   const actors = checkActors(options.actors === undefined ? {} : options.actors)
+  const metrics = readMetrics(sources)
   return {
     tuning,
     definitions,
+    observation: { metrics, alerts: readAlerts(sources) },
     measure: typeof options.throttle === 'object' ? options.throttle.measure : undefined,
     log: logOptions(tuning, options.logTo, definitions.values()),
     start: {
@@ -146,6 +172,8 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       // First: what an engine before this one has left running ends before anything begins.
       actors: [...startSubprocesses(file, definitions.values(), subprocess), ...actors],
       throttle,
+      maintenance,
+      isMetered: metrics !== undefined,
     },
   }
 }

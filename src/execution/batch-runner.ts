@@ -307,6 +307,7 @@ export class BatchRunner {
   #end(job: RunningJob, end: AnyEnd): void {
     const { batch, index } = job
     const nowMs = this.#surroundings.clock.monotonicMs()
+    batch.control.runUntil(index, nowMs)
     if (job.type.isProgram) {
       this.#programs--
     } else {

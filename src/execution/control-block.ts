@@ -8,8 +8,8 @@
  *   WAITING ──► STARTED ──► ENDED      by the thread
  *      └──────► TAKEN                  by the supervisor
  *
- * Beside it: when the handler began (monotonic, the same clock in all threads), what the job cost its thread, a word that
- * asks the handler to give way, with the reason, and one that says who called for the end of the thread.
+ * Beside it: when the handler began and ended (monotonic, the same clock in all threads), what the job cost its thread, a
+ * word that asks the handler to give way, with the reason, and one that says who called for the end of the thread.
  */
 const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
 
@@ -17,12 +17,13 @@ const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
 const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping'] as const
 export type AbortReason = (typeof abortReasons)[number]
 
-const bytesPerJob = 2 * Float64Array.BYTES_PER_ELEMENT + 3 * Int32Array.BYTES_PER_ELEMENT
+const bytesPerJob = 3 * Float64Array.BYTES_PER_ELEMENT + 3 * Int32Array.BYTES_PER_ELEMENT
 
 export class ControlBlock {
   readonly memory: SharedArrayBuffer
   readonly #startedAtMs: Float64Array
   readonly #costMs: Float64Array
+  readonly #endedAtMs: Float64Array
   readonly #states: Int32Array
   readonly #aborts: Int32Array
   readonly #exits: Int32Array
@@ -32,9 +33,10 @@ export class ControlBlock {
     this.memory = memory
     this.#startedAtMs = new Float64Array(memory, 0, jobs)
     this.#costMs = new Float64Array(memory, jobs * 8, jobs)
-    this.#states = new Int32Array(memory, jobs * 16, jobs)
-    this.#aborts = new Int32Array(memory, jobs * 20, jobs)
-    this.#exits = new Int32Array(memory, jobs * 24, jobs)
+    this.#endedAtMs = new Float64Array(memory, jobs * 16, jobs)
+    this.#states = new Int32Array(memory, jobs * 24, jobs)
+    this.#aborts = new Int32Array(memory, jobs * 28, jobs)
+    this.#exits = new Int32Array(memory, jobs * 32, jobs)
   }
 
   static forJobs(jobs: number): ControlBlock {
@@ -60,6 +62,11 @@ export class ControlBlock {
    */
   spend(index: number, costMs: number): void {
     this.#costMs[index] = costMs
+  }
+
+  /** Thread side, also before its outcome is laid down: when the handler ended. */
+  runUntil(index: number, nowMs: number): void {
+    this.#endedAtMs[index] = nowMs
   }
 
   /** Thread side, after its outcome is laid down: a thread that dies between the two must not have it run again. */
@@ -94,6 +101,10 @@ export class ControlBlock {
 
   startedAtMs(index: number): number {
     return this.#startedAtMs[index] ?? 0
+  }
+
+  endedAtMs(index: number): number {
+    return this.#endedAtMs[index] ?? 0
   }
 
   costMs(index: number): number {

@@ -15,6 +15,11 @@ export interface JobFiles {
   readonly partial: string
 }
 
+/** The folders in which the files of jobs lie, each under a name that begins with the job's id. */
+export function jobFileFolders(database: string): string[] {
+  return ['logs', 'artifacts', 'partial'].map((name) => join(`${database}-files`, name))
+}
+
 /** @param database real path of the database */
 export function jobFilesOf(database: string, jobId: string): JobFiles {
   const folder = `${database}-files`

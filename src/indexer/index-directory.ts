@@ -160,8 +160,9 @@ class IndexRun {
     const { threads, logLevel, logFormat, logTransitions, logTo, setup, config, overrides } = this.#options
     this.#engine = EngineClass.start({
       jobs,
-      // Whatever else is configured: these jobs are of this index.
-      overrides: { ...overrides, database: this.#paths.tasks },
+      // Whatever else is configured: these jobs are of this index. It is soon over, and tells by itself what went wrong; and
+      // a port may be that of the engine which it runs beside.
+      overrides: { ...overrides, database: this.#paths.tasks, metrics: false, alerts: false },
       ...(config === undefined ? {} : { config }),
       actors: { [indexWriterName]: { module: indexWriter, options: { path: this.#paths.index } } },
       stopGraceMs,

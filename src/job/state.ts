@@ -42,6 +42,14 @@ export type WaitsFor = 'turn' | 'time' | 'subject' | 'handler'
 export const liveStates = ['QUEUED', 'SCHEDULED', 'RUNNING'] as const satisfies readonly JobState[]
 export type LiveState = (typeof liveStates)[number]
 export type FinalState = Exclude<JobState, LiveState>
+export const finalStates = [
+  'DONE',
+  'FAILED',
+  'CANCELLED',
+  'SUPERSEDED',
+  'SKIPPED_TTL',
+  'SKIPPED_DEADLINE',
+] as const satisfies readonly FinalState[]
 
 /** The one table that decides. What is not listed cannot happen; final states have no way out. */
 export const transitions: Readonly<Record<JobState, readonly JobState[]>> = {

@@ -17,6 +17,21 @@ function noJobs(): QueueCounts {
   }
 }
 
+/** What has happened in one queue since the start; only ever grows, and a rollback leaves no trace. */
+export interface QueueFlow {
+  /** Jobs that were added, in whatever state. */
+  readonly added: number
+  /** How often a job came into each state. */
+  readonly entered: Readonly<QueueCounts>
+}
+
+/** What the open transaction has changed in one queue. */
+interface QueueChange {
+  readonly counts: QueueCounts
+  added: number
+  readonly entered: QueueCounts
+}
+
 /**
  * How many jobs each queue has in each state. Counted in memory, written with the commit that changed them, so that
  * the stored numbers are exact after any crash and asking costs nothing, whatever the number of rows.
@@ -25,10 +40,12 @@ function noJobs(): QueueCounts {
  */
 export class Counters {
   readonly #committed = new Map<string, QueueCounts>()
-  #changes = new Map<string, QueueCounts>()
+  readonly #flows = new Map<string, QueueChange>()
+  #changes = new Map<string, QueueChange>()
   /** Of all queues together, the open transaction included. */
   #totals = noJobs()
   #everQueued = 0
+  #transitions = 0
 
   /** How many times a job came to wait for its turn since the start; never less, not even after a rollback. */
   get everQueued(): number {
@@ -41,15 +58,21 @@ export class Counters {
   }
 
   add(queue: string, state: JobState, jobs: number): void {
-    countsOf(this.#changes, queue)[state] += jobs
+    const change = changeOf(this.#changes, queue)
+    change.counts[state] += jobs
     this.#totals[state] += jobs
+    // Fewer: rows are deleted, which is nothing that a job does.
+    if (jobs <= 0) return
+    change.added += jobs
+    change.entered[state] += jobs
     if (state === 'QUEUED') this.#everQueued += jobs
   }
 
   move(queue: string, from: JobState, to: JobState, jobs = 1): void {
-    const counts = countsOf(this.#changes, queue)
+    const { counts, entered } = changeOf(this.#changes, queue)
     counts[from] -= jobs
     counts[to] += jobs
+    entered[to] += jobs
     this.#totals[from] -= jobs
     this.#totals[to] += jobs
     if (to === 'QUEUED') this.#everQueued += jobs
@@ -57,18 +80,24 @@ export class Counters {
 
   /** Calls `write` with each number that the open transaction changed. */
   flush(write: (queue: string, state: JobState, jobs: number) => void): void {
-    for (const [queue, changed] of this.#changes) {
+    for (const [queue, { counts }] of this.#changes) {
       const committed = this.#committed.get(queue)
-      for (const [state, change] of Object.entries(changed) as [JobState, number][]) {
+      for (const [state, change] of Object.entries(counts) as [JobState, number][]) {
         if (change !== 0) write(queue, state, (committed?.[state] ?? 0) + change)
       }
     }
   }
 
   committed(): void {
-    for (const [queue, changed] of this.#changes) {
-      const counts = countsOf(this.#committed, queue)
-      for (const [state, change] of Object.entries(changed) as [JobState, number][]) counts[state] += change
+    for (const [queue, { counts, added, entered }] of this.#changes) {
+      const committed = countsOf(this.#committed, queue)
+      const flow = changeOf(this.#flows, queue)
+      flow.added += added
+      for (const state of jobStates) {
+        committed[state] += counts[state]
+        flow.entered[state] += entered[state]
+        this.#transitions += entered[state]
+      }
     }
     this.#changes.clear()
   }
@@ -79,12 +108,12 @@ export class Counters {
   }
 
   /** The open transaction's changes so far, to come back to when a savepoint is rolled back. */
-  mark(): ReadonlyMap<string, QueueCounts> {
-    return new Map([...this.#changes].map(([queue, counts]) => [queue, { ...counts }]))
+  mark(): CountersMark {
+    return copyOf(this.#changes)
   }
 
-  rollbackTo(mark: ReadonlyMap<string, QueueCounts>): void {
-    this.#changes = new Map([...mark].map(([queue, counts]) => [queue, { ...counts }]))
+  rollbackTo(mark: CountersMark): void {
+    this.#changes = copyOf(mark)
     this.#recount()
   }
 
@@ -102,13 +131,46 @@ export class Counters {
     return this.#committed
   }
 
+  /** What the commits since the start have done in a queue. */
+  flowOf(queue: string): QueueFlow {
+    return changeOf(this.#flows, queue)
+  }
+
+  /** How often a job came into a state, in all commits since the start. */
+  get transitions(): number {
+    return this.#transitions
+  }
+
   #recount(): void {
     const totals = noJobs()
-    for (const queues of [this.#committed, this.#changes]) {
-      for (const counts of queues.values()) for (const state of jobStates) totals[state] += counts[state]
-    }
+    for (const counts of this.#committed.values()) addTo(totals, counts)
+    for (const { counts } of this.#changes.values()) addTo(totals, counts)
     this.#totals = totals
   }
+}
+
+export type CountersMark = ReadonlyMap<string, Readonly<QueueChange>>
+
+function addTo(totals: QueueCounts, counts: QueueCounts): void {
+  for (const state of jobStates) totals[state] += counts[state]
+}
+
+function copyOf(changes: CountersMark): Map<string, QueueChange> {
+  return new Map(
+    [...changes].map(([queue, { counts, added, entered }]) => [
+      queue,
+      { counts: { ...counts }, added, entered: { ...entered } },
+    ]),
+  )
+}
+
+function changeOf(queues: Map<string, QueueChange>, queue: string): QueueChange {
+  let change = queues.get(queue)
+  if (change === undefined) {
+    change = { counts: noJobs(), added: 0, entered: noJobs() }
+    queues.set(queue, change)
+  }
+  return change
 }
 
 function countsOf(queues: Map<string, QueueCounts>, queue: string): QueueCounts {

@@ -68,10 +68,13 @@ export const writeSql = {
   subjectGet:
     'SELECT latest_generation AS latestGeneration, latest_seq AS latestSeq, running_seq AS runningSeq FROM subjects WHERE subject_key = ?',
   subjectAdvance: `INSERT INTO subjects
-      (subject_key, latest_generation, latest_seq, running_seq, last_seq) VALUES (?, ?, ?, ?, ?)
+      (subject_key, latest_generation, latest_seq, running_seq, last_seq, jobs) VALUES (?, ?, ?, ?, ?, 1)
       ON CONFLICT (subject_key) DO UPDATE SET latest_generation = excluded.latest_generation,
-      latest_seq = excluded.latest_seq, running_seq = excluded.running_seq, last_seq = excluded.last_seq`,
-  subjectTouch: 'UPDATE subjects SET last_seq = ? WHERE subject_key = ?',
+      latest_seq = excluded.latest_seq, running_seq = excluded.running_seq, last_seq = excluded.last_seq, jobs = jobs + 1`,
+  subjectTouch: 'UPDATE subjects SET last_seq = ?, jobs = jobs + 1 WHERE subject_key = ?',
+  subjectJobs: 'SELECT latest_seq AS latestSeq, jobs FROM subjects WHERE subject_key = ?',
+  subjectForget: 'UPDATE subjects SET jobs = jobs - 1 WHERE subject_key = ?',
+  subjectDelete: 'DELETE FROM subjects WHERE subject_key = ?',
   backlogPeekTrusted: backlogPeek(0),
   backlogPeekSuspects: backlogPeek(1),
   backlogPeekExclusive: backlogPeek(2),
@@ -145,6 +148,16 @@ export const writeSql = {
   jobSummarySet: 'UPDATE jobs SET result_summary = ? WHERE seq = ?',
   jobArtifactsGet: 'SELECT artifacts FROM jobs WHERE seq = ?',
   jobArtifactsSet: 'UPDATE jobs SET artifacts = ? WHERE seq = ?',
+  jobsDelete: `DELETE FROM jobs
+    WHERE seq BETWEEN ? AND ? AND state = ? AND queue = ? AND finished_at <= ? AND subject_key IS ?`,
+  attemptsDelete: `DELETE FROM attempts
+    WHERE seq BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = attempts.seq)`,
+  payloadsDelete: `DELETE FROM payloads
+    WHERE seq BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = payloads.seq)`,
+  progressDelete: `DELETE FROM progress
+    WHERE seq BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = progress.seq)`,
+  idempotencyKeysDelete: `DELETE FROM idempotency_keys
+    WHERE seq BETWEEN ? AND ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = idempotency_keys.seq)`,
   interruptedRange: `SELECT seq, state, job_type AS jobType, queue, generation, policy, attempt, failures, suspicion,
       subject_key AS subjectKey, cancel_requested AS cancelRequested, traceparent
       FROM jobs WHERE seq BETWEEN ? AND ? AND state = 'RUNNING'`,

@@ -15,6 +15,7 @@ import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
 import { Expirations } from './expirations.ts'
 import { LeavingsWriter } from './leavings-writer.ts'
+import { PruneWriter } from './prune-writer.ts'
 import { decodeRanges } from './ranges.ts'
 import type {
   AttemptRow,
@@ -44,6 +45,7 @@ export class JobWriter {
   readonly expirations: Expirations
   readonly cancels: CancelWriter
   readonly leavings: LeavingsWriter
+  readonly pruning: PruneWriter
   readonly #database: Database
   readonly #sql: WriteStatements
   #lastSeq: number
@@ -56,6 +58,7 @@ export class JobWriter {
     this.expirations = new Expirations(this.#sql)
     this.cancels = new CancelWriter(database, this.counters)
     this.leavings = new LeavingsWriter(this.#sql)
+    this.pruning = new PruneWriter(database, this.counters, this.expirations)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
     this.#stored = { lastSeq: undefined, claims: undefined }

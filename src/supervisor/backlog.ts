@@ -60,17 +60,6 @@ export function canAdvance(changes: Changes): boolean {
   return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
 }
 
-/** Makes jobs claimable that waited for a handler and have one now. True: there may be more. */
-export function releaseParked(changes: Changes): boolean {
-  const { writer } = changes
-  const released = writer.parkedRelease(changes.jobTypes.served(), limits.releasedPerCycle)
-  changes.recordReleased(released)
-  changes.parked = writer.parkedCount()
-  // A released job may be a suspect.
-  changes.suspectsMayWait = true
-  return released.length === limits.releasedPerCycle
-}
-
 function claimBacklog(changes: Changes): void {
   if (!changes.admits) return
   claimSuspects(changes)

@@ -15,6 +15,7 @@ import type { CancelRequest } from './cancel-request.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
+import type { Metering } from './metering.ts'
 import type { Transitions } from './transitions.ts'
 
 /** What hears of changes, once they are durable. */
@@ -38,6 +39,8 @@ export interface ChangeSurroundings {
   readonly listener: ChangeListener
   /** Whether what can wait may write now, or is to wait until the WAL has been cleared. */
   mayWriteMuch(): boolean
+  /** Undefined: metrics are off. */
+  readonly metering: Metering | undefined
   /** A number in [0, 1), for jitter. */
   readonly random: () => number
   afterCommit(effect: () => void): void
@@ -86,6 +89,10 @@ export class Changes {
     this.random = surroundings.random
     this.transitions = surroundings.transitions
     this.skips = surroundings.skips
+  }
+
+  get metering(): Metering | undefined {
+    return this.#surroundings.metering
   }
 
   get threads(): number {
@@ -158,7 +165,8 @@ export class Changes {
     }
     this.writer.jobInsert(row, { state: 'RUNNING' })
     this.transitions?.record({ ...row, attempt: 1 }, null, 'RUNNING')
-    this.claims.make({ ...job, seq, attempt: 1, failures: 0, suspicion: 0 }, jobType, parsePolicy(job.policy))
+    const source = { ...job, seq, createdAt, attempt: 1, failures: 0, suspicion: 0 }
+    this.claims.make(source, jobType, parsePolicy(job.policy))
   }
 
   /** Adds a job that waits for an older run of its subject. */

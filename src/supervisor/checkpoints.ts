@@ -6,6 +6,7 @@
  * The thread is started when it is first needed: most short runs never write that much.
  */
 import { defaultRestartBudget, SupervisedThread } from '../actor/supervision.ts'
+import type { ActorThread } from '../actor/thread.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { toPlainError } from '../errors.ts'
@@ -34,7 +35,9 @@ export class Checkpoints {
   #walBytes = 0
   #isAsked = false
   #isBulk = false
+  #isStopped = false
   #starting: Promise<void> | undefined
+  #onReported: (() => void)[] = []
 
   constructor(
     database: Database,
@@ -66,6 +69,8 @@ export class Checkpoints {
   }
 
   async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true
+    for (const tell of this.#onReported.splice(0)) tell()
     if (this.#starting === undefined) return
     await this.#starting
     await this.#thread.stop(graceMs)
@@ -94,6 +99,27 @@ export class Checkpoints {
       if (this.#walBytes > limits.writerCheckpointBytes) this.#checkpointHere()
       return
     }
+    this.#ask(thread)
+  }
+
+  /**
+   * Moves all that is in the WAL to the file, which is cut to its size only then: the thread most of it, the writer what
+   * came meanwhile. Best effort: a reader may be in the way.
+   */
+  async moveAll(): Promise<void> {
+    this.#starting ??= this.#startThread()
+    await this.#starting
+    // One that is under way has not seen the last commits.
+    for (let round = this.#isAsked ? 2 : 1; round > 0; round--) {
+      const { thread } = this.#thread
+      if (thread === undefined) break
+      if (!this.#isAsked) this.#ask(thread)
+      await new Promise<void>((resolve) => this.#onReported.push(resolve))
+    }
+    if (!this.#isStopped) this.#checkpointHere()
+  }
+
+  #ask(thread: ActorThread): void {
     this.#policy.asked()
     this.#isAsked = true
     thread.port.postMessage({ kind: 'checkpoint' } satisfies CheckpointRequest)
@@ -112,6 +138,7 @@ export class Checkpoints {
     this.#isAsked = false
     this.#onCaughtUp()
     if (this.#policy.reported(answer) === 'writer-checkpoint') this.#checkpointHere()
+    for (const tell of this.#onReported.splice(0)) tell()
   }
 
   #checkpointHere(): void {

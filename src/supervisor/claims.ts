@@ -31,6 +31,8 @@ export interface Claim {
   readonly queue: string
   readonly priority: number
   readonly payload: string
+  /** Wall time; 0: metrics are off, and nobody wants to know. */
+  readonly createdAt: number
   readonly attempt: number
   readonly failures: number
   readonly suspicion: number
@@ -69,6 +71,7 @@ export type ClaimSource = Pick<
   | 'queue'
   | 'priority'
   | 'payload'
+  | 'createdAt'
   | 'attempt'
   | 'failures'
   | 'suspicion'
@@ -87,6 +90,8 @@ type Change =
   | { readonly kind: 'doomed'; readonly claim: Claim; readonly before: Fate }
 
 export class Claims {
+  /** Whether claims remember when their jobs were enqueued. */
+  keepsTimes = false
   readonly #claims = new ClaimTable()
   readonly #blocks = new BlockRanges()
   /** Claims that wait for a thread, in the order in which they will go. May hold ones that are ready no more. */
@@ -137,6 +142,8 @@ export class Claims {
       queue: source.queue === defaultQueue ? defaultQueue : source.queue,
       priority: source.priority,
       payload: source.payload,
+      // A number as large as this would be an object of its own for each job.
+      createdAt: this.keepsTimes ? source.createdAt : 0,
       attempt: source.attempt,
       failures: source.failures,
       // A program that waits in a thread does nothing to it: only the second time it is kept from all others.

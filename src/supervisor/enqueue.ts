@@ -83,6 +83,7 @@ function addRun(
       queue: defaultQueue,
       priority: defaultPriority,
       payload: texts[running] ?? '',
+      createdAt: now,
       attempt: 1,
       failures: 0,
       suspicion: 0,

@@ -9,6 +9,7 @@
 import { fromSqliteError } from '../store/database-errors.ts'
 import type { JobWriter } from '../store/writer.ts'
 import type { Claims } from './claims.ts'
+import type { Metering } from './metering.ts'
 
 /** Something that changes the database. May be applied more than once, after what it did was undone. */
 export interface Command {
@@ -34,10 +35,19 @@ export class GroupCommit {
   readonly #claims: Claims
   readonly #remembered: Remembered
   readonly #databasePath: string
+  readonly #metering: Metering | undefined
   #effects: (() => void)[] = []
   #commits = 0
 
-  constructor(writer: JobWriter, claims: Claims, remembered: Remembered, databasePath: string) {
+  /** @param metering undefined: metrics are off */
+  constructor(
+    writer: JobWriter,
+    claims: Claims,
+    remembered: Remembered,
+    databasePath: string,
+    metering: Metering | undefined,
+  ) {
+    this.#metering = metering
     this.#writer = writer
     this.#claims = claims
     this.#remembered = remembered
@@ -61,7 +71,7 @@ export class GroupCommit {
     const mark = this.#mark()
     const commands: Command[] = []
     try {
-      this.#writer.begin()
+      this.#begin()
       for (let command = next(); command !== undefined; command = next()) {
         commands.push(command)
         command.apply()
@@ -79,7 +89,7 @@ export class GroupCommit {
   runOnly(apply: () => void): void {
     const mark = this.#mark()
     try {
-      this.#writer.begin()
+      this.#begin()
       apply()
       this.#commit()
     } catch (error) {
@@ -93,7 +103,7 @@ export class GroupCommit {
     const mark = this.#mark()
     const refused: [Command, Error][] = []
     try {
-      this.#writer.begin()
+      this.#begin()
       for (const command of commands) {
         const error = this.#applyAlone(command)
         if (error === undefined) continue
@@ -124,8 +134,14 @@ export class GroupCommit {
     }
   }
 
+  #begin(): void {
+    this.#metering?.beginCommit()
+    this.#writer.begin()
+  }
+
   #commit(): void {
     this.#writer.commit(this.#claims.ranges())
+    this.#metering?.endCommit(this.#writer.counters.transitions)
     this.#commits++
     this.#claims.committed()
   }

@@ -1,11 +1,28 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Durability, LoadMeasure, LogTransitions, ThrottleSettings } from '../config.ts'
+import type {
+  Durability,
+  LoadMeasure,
+  LogTransitions,
+  MaintenanceSettings,
+  ThrottleSettings,
+} from '../config.ts'
 import type { PlainError } from '../errors.ts'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { RetryPolicy } from '../job/retry.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
 import type { FinalState, JobState } from '../job/state.ts'
+import type { EngineFacts } from '../telemetry/facts.ts'
+import type {
+  DutyName,
+  MaintenanceProgress,
+  MaintenanceReason,
+  MaintenanceReport,
+  MaintenanceStatus,
+  MaintenanceTotals,
+} from './maintenance-messages.ts'
+
+export type * from './maintenance-messages.ts'
 
 /** What the supervisor thread is started with. */
 export interface SupervisorStart {
@@ -26,8 +43,11 @@ export interface SupervisorStart {
   readonly setupUrl: string | undefined
   readonly jobTypes: Readonly<Record<string, JobTypeSettings>>
   readonly actors: readonly ActorStart[]
+  /** Whether waits, run times and commits are measured. */
+  readonly isMetered: boolean
   /** Undefined: jobs of low priority are never held back. */
   readonly throttle: ThrottleSettings | undefined
+  readonly maintenance: MaintenanceSettings
 }
 
 /** What the supervisor needs to know of a job type; the handler itself is known to pool threads only. */
@@ -56,7 +76,12 @@ export type SupervisorProtocol = {
   readonly retry: { readonly request: RetryRequest; readonly reply: RetryReply }
   /** Asks for the outcomes of these jobs; the reply lists those that have ended, or do not exist, already. */
   readonly watch: { readonly request: readonly number[]; readonly reply: readonly number[] }
+  /** What metrics and alerts are made of. Answered at once, and writes nothing: it costs a resting engine no commit. */
+  readonly facts: { readonly request: null; readonly reply: EngineFacts }
   readonly stats: { readonly request: null; readonly reply: SupervisorStats }
+  /** Answered when the run has ended; joins one that is under way. */
+  readonly maintain: { readonly request: null; readonly reply: MaintenanceReport }
+  readonly 'maintenance-status': { readonly request: null; readonly reply: MaintenanceStatus }
   /** Answered when no job is queued, scheduled or running. */
   readonly idle: { readonly request: null; readonly reply: null }
   readonly stop: { readonly request: { readonly graceMs: number }; readonly reply: StopReport }
@@ -308,3 +333,7 @@ export type EngineEvent =
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
   | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
   | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }
+  | { readonly kind: 'maintenance-started'; readonly reason: MaintenanceReason }
+  | ({ readonly kind: 'maintenance-progress' } & MaintenanceProgress)
+  | ({ readonly kind: 'maintenance-completed' } & MaintenanceTotals)
+  | { readonly kind: 'maintenance-failed'; readonly duty: DutyName | undefined; readonly error: PlainError }

@@ -20,7 +20,9 @@ import type {
   SupervisorProtocol,
   SupervisorStart,
 } from './messages.ts'
+import { Metering } from './metering.ts'
 import { Supervisor } from './supervisor.ts'
+import { tellFacts } from './tell-facts.ts'
 
 export async function runSupervisor(thread: ThreadStart): Promise<void> {
   // The boundary where the host's data gets its type.
@@ -28,6 +30,7 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
   let lock: DatabaseLock | undefined
   let database: Database | undefined
   let supervisor: Supervisor | undefined
+  const metering = start.isMetered ? new Metering(systemClock) : undefined
   try {
     lock = DatabaseLock.acquire(start.database, start.program)
     let upgrade: SchemaUpgrade | undefined
@@ -49,17 +52,23 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
       database,
       databaseId: facts.databaseId,
       clock: systemClock,
+      metering,
       tell: (notice, transfer) => port.tell(notice, transfer),
     })
     const serving = supervisor
     const close = (opened: Database, held: DatabaseLock) => {
+      metering?.stop()
       closeWriter(opened)
       held.release()
     }
     const release = close.bind(undefined, database, lock)
+    const answerFacts = tellFacts.bind(undefined, supervisor, database, metering)
     const port = servePort<SupervisorProtocol>(
       thread.port,
-      (incoming) => serve(serving, facts, release, incoming),
+      (incoming) => {
+        if (incoming.kind === 'facts') answerFacts(incoming.answer)
+        else serve(serving, facts, release, incoming)
+      },
       // The boundary where the host's notices get their type.
       (message) => heed(serving, message as HostNotice),
     )
@@ -72,6 +81,7 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
     await supervisor.start()
     thread.ready()
   } catch (error) {
+    metering?.stop()
     await supervisor?.abandon()
     if (database !== undefined) closeWriter(database)
     lock?.release()
@@ -108,7 +118,7 @@ function serve(
   supervisor: Supervisor,
   facts: DatabaseFacts,
   release: () => void,
-  incoming: Incoming<SupervisorProtocol>,
+  incoming: Exclude<Incoming<SupervisorProtocol>, { readonly kind: 'facts' }>,
 ): void {
   const { changes } = supervisor
   /** Runs in a transaction; the reply goes out after its commit. */
@@ -141,10 +151,8 @@ function serve(
       return
     case 'cancel-matching': {
       const { request, answer } = incoming
-      supervisor.submit({
-        apply: () => requestCancel(changes, request, (report) => answer.reply(report)),
-        refuse: (error) => answer.refuse(error),
-      })
+      const apply = () => requestCancel(changes, request, (report) => answer.reply(report))
+      supervisor.submit({ apply, refuse: (error) => answer.refuse(error) })
       return
     }
     case 'retry':
@@ -155,6 +163,12 @@ function serve(
       return
     case 'stats':
       afterEarlier(() => incoming.answer.reply(supervisor.stats()))
+      return
+    case 'maintain':
+      afterEarlier(() => supervisor.maintenance.runNow(incoming.answer))
+      return
+    case 'maintenance-status':
+      incoming.answer.reply(supervisor.maintenance.status())
       return
     case 'idle':
       afterEarlier(() => supervisor.whenIdle(() => incoming.answer.reply(null)))

@@ -23,12 +23,15 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
   // The threads' clocks agree to a fraction of a millisecond: an attempt must not seem to begin after it ended.
   const startedAt = (index: number) =>
     Math.min(now, Math.round(now - (nowMonotonicMs - batch.control.startedAtMs(index))))
+  const { metering } = changes
+  const ended: Claim[] = []
   const run = new DoneRun(changes, now)
   for (let place = 0; place < outcomes.succeeded.length; place++) {
     const index = outcomes.succeeded[place] ?? 0
     const claim = batch.claims[index]
     if (claim === undefined || !batch.holds(claim)) continue
     claim.jobType.observe(batch.control.costMs(index))
+    if (metering !== undefined) ended.push(claim)
     const result = outcomes.results?.[place]
     if (run.add(claim, result, startedAt(index))) continue
     // Told in the order in which they ended.
@@ -40,10 +43,14 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
     const claim = batch.claims[end.index]
     if (claim === undefined || !batch.holds(claim)) continue
     // One that has not run says nothing of what the others take.
-    if (end.kind !== 'expired') claim.jobType.observe(batch.control.costMs(end.index))
+    if (end.kind !== 'expired') {
+      claim.jobType.observe(batch.control.costMs(end.index))
+      if (metering !== undefined) ended.push(claim)
+    }
     if (end.leavings !== undefined) keepLeavings(changes, claim, end.leavings)
     applyEnd(changes, claim, end, startedAt(end.index), now)
   }
+  if (metering !== undefined && ended.length > 0) changes.afterCommit(() => metering.ended(batch, ended))
 }
 
 /**

@@ -5,7 +5,7 @@ import { engineError, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { JobWriter } from '../store/writer.ts'
 import { Actors } from './actors.ts'
-import { advance, canAdvance, releaseParked } from './backlog.ts'
+import { advance, canAdvance } from './backlog.ts'
 import type { DispatchedBatch } from './batch.ts'
 import { Changes } from './changes.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -19,10 +19,12 @@ import { IdleWaiters } from './idle-waiters.ts'
 import { JobTypes } from './job-types.ts'
 import { LastingCommands } from './lasting-commands.ts'
 import { News } from './leavings.ts'
+import { Maintenance } from './maintenance.ts'
 import type { EngineEvent, StopReport, SupervisorStats } from './messages.ts'
 import { Pool, type PoolThread } from './pool.ts'
 import { poolSettings } from './pool-settings.ts'
 import { recover } from './recover.ts'
+import { releaseParked } from './release-parked.ts'
 import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
@@ -58,6 +60,7 @@ export class Supervisor {
   readonly throttle: ThrottleWatch
   /** Undefined: none is logged that is no event. */
   readonly transitions: Transitions | undefined
+  readonly maintenance: Maintenance
   /** Taken out of the mailbox and not applied yet, the next one last. */
   #taken: Command[] = []
   #isWoken = false
@@ -69,13 +72,14 @@ export class Supervisor {
   #state: 'serving' | 'draining' | 'ending' | 'ended' = 'serving'
 
   constructor(surroundings: SupervisorSurroundings) {
-    const { start, database, clock } = surroundings
+    const { start, database, clock, metering } = surroundings
+    this.#claims.keepsTimes = metering !== undefined
     this.#surroundings = surroundings
     this.#clock = clock
     this.#dueTimer = new DueTimer(clock, () => this.wake())
     const writer = new JobWriter(database)
     const remembered = { mark: () => this.#changes.mark() }
-    this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database)
+    this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database, metering)
     this.subscriptions = new Subscriptions(surroundings.tell)
     this.transitions = start.transitions === undefined ? undefined : new Transitions(surroundings.tell)
     this.#lasting = new LastingCommands(clock, {
@@ -92,16 +96,13 @@ export class Supervisor {
       tellHost: surroundings.tell,
       onEvent: (event) => this.#emit(event),
     })
-    this.#checkpoints = new Checkpoints(
-      database,
-      clock,
-      (event) => this.#emit(event),
-      () => this.wake(),
-    )
+    const emit = (event: EngineEvent) => this.#emit(event)
+    const wake = () => this.wake()
+    this.#checkpoints = new Checkpoints(database, clock, emit, wake)
     this.#pool = this.#makePool(surroundings)
     this.#ends = this.#makeEnds()
     this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
-      onLook: () => this.#wakeForWaiting(),
+      onLook: () => this.#waiting > 0 && this.wake(),
       onGraceOver: (thread, claims) => this.#ends.graceOver(thread, claims),
     })
     this.#changes = new Changes({
@@ -118,6 +119,7 @@ export class Supervisor {
         onEvent: (event) => this.#emit(event),
         abort: (claim, reason) => this.#dispatcher.abort(claim, reason),
       },
+      metering,
       mayWriteMuch: () => !this.#checkpoints.isBusy,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
       transitions: start.transitions === 'all' ? this.transitions : undefined,
@@ -125,9 +127,17 @@ export class Supervisor {
     })
     this.#news = new News(this.#changes, {
       submit: (apply) => this.#lasting.submit(apply),
-      emit: (event) => this.#emit(event),
+      emit,
     })
-    this.throttle = new ThrottleWatch(surroundings, this.#changes, () => this.wake())
+    this.throttle = new ThrottleWatch(surroundings, this.#changes, wake)
+    this.maintenance = new Maintenance(surroundings, writer.pruning, {
+      runAlone: (apply) => this.#commit.runOnly(apply),
+      mayWriteMuch: () => !this.#checkpoints.isBusy,
+      wrote: () => this.#checkpoints.afterCommit(true),
+      moveAll: () => this.#checkpoints.moveAll(),
+      wake,
+      emit,
+    })
   }
 
   #makePool(surroundings: SupervisorSurroundings): Pool {
@@ -174,7 +184,8 @@ export class Supervisor {
     await Promise.all([this.#actors.start(), this.#pool.start()])
     this.#changes.admits = true
     this.#changes.dueAt = this.#changes.writer.dueNext()
-    if (this.#changes.parked > 0) this.#releaseParked()
+    if (this.#changes.parked > 0) releaseParked(this)
+    this.maintenance.start()
     this.wake()
   }
 
@@ -261,7 +272,8 @@ export class Supervisor {
     }
     if (this.#waiting > 0 || canAdvance(this.#changes)) {
       const error = this.#commit.run(next)
-      if (error === undefined) this.#checkpoints.afterCommit(this.#changes.cancelRequests.length > 0)
+      const isBulk = this.#changes.cancelRequests.length > 0 || this.maintenance.isAtWork
+      if (error === undefined) this.#checkpoints.afterCommit(isBulk)
       else this.#lasting.failed(error)
       isBlocked = error !== undefined && this.#commandsOfCycle === 0
     }
@@ -272,6 +284,7 @@ export class Supervisor {
     this.#idle.answer(this.#changes)
     if (this.#state === 'serving') this.#dueTimer.plan(this.#changes.dueAt)
     this.throttle.keep()
+    this.maintenance.afterCycle()
     if (this.#claims.size === 0) this.#drained?.()
     if (isBlocked) return false
     if (this.#waiting > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
@@ -289,15 +302,6 @@ export class Supervisor {
     refuse: (error) => this.#lasting.failed(error),
   }
 
-  #releaseParked(): void {
-    this.submit({
-      apply: () => {
-        if (releaseParked(this.#changes)) this.afterCommit(() => this.#releaseParked())
-      },
-      refuse: () => {},
-    })
-  }
-
   // ---- pool threads
 
   #receive(thread: PoolThread, outcomes: Outcomes): void {
@@ -310,10 +314,6 @@ export class Supervisor {
     this.#dispatcher.dispatch()
     if (outcomes.succeeded.length + outcomes.others.length > 0) this.#submitOutcomes(batch, outcomes)
     this.#wakeIfShort()
-  }
-
-  #wakeForWaiting(): void {
-    if (this.#waiting > 0) this.wake()
   }
 
   /**
@@ -344,6 +344,7 @@ export class Supervisor {
     this.#changes.admits = false
     this.#dueTimer.cancel()
     this.throttle.stop()
+    const maintained = this.maintenance.stop(1_000)
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
     if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))
@@ -375,6 +376,7 @@ export class Supervisor {
     this.#state = 'ended'
     await this.#pool.close()
     await this.#actors.stop(Math.max(graceMs, 1_000))
+    await maintained
     await this.#checkpoints.stop(1_000)
     return {
       graceful: left.length === 0,

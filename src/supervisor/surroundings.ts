@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../store/open.ts'
 import type { SupervisorNotice, SupervisorStart } from './messages.ts'
+import type { Metering } from './metering.ts'
 
 /** What a supervisor is given: what it owns, and the way to its host. */
 export interface SupervisorSurroundings {
@@ -9,5 +10,7 @@ export interface SupervisorSurroundings {
   readonly database: Database
   readonly databaseId: string
   readonly clock: Clock
+  /** Undefined: metrics are off. */
+  readonly metering: Metering | undefined
   tell(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void
 }

@@ -20,6 +20,12 @@
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
  * | `request-refused` | an enqueue, a cancel or another request was rejected | warn |
+ * | `maintenance-started` | a run of maintenance has begun, and why | info |
+ * | `maintenance-progress` | what the duty that is under way has done so far; about once a second | debug |
+ * | `maintenance-completed` | a run has come to its end; what was deleted, and given back to the disk | info |
+ * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
+ * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
+ * | `alert-resolved` | it no longer is | info |
  * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
  */
 
@@ -27,6 +33,7 @@ import type { PlainError } from '../errors.ts'
 import { describe, invalidOption } from '../errors.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
+import type { Alert } from './alerts.ts'
 
 export interface EngineEventMap {
   'job-settled': {
@@ -91,7 +98,30 @@ export interface EngineEventMap {
     readonly jobType: string | undefined
     readonly jobId: string | undefined
   }
+  'maintenance-started': { readonly reason: 'scheduled' | 'overdue' | 'size' | 'asked' }
+  'maintenance-progress': MaintenanceAmounts & {
+    readonly duty: MaintenanceDuty
+    /** Rows, files or pages that were looked at. */
+    readonly examined: number
+  }
+  'maintenance-completed': MaintenanceAmounts & { readonly elapsedMs: number }
+  'maintenance-failed': {
+    /** The others are done all the same; undefined: the whole run failed. */
+    readonly duty: MaintenanceDuty | undefined
+    readonly error: PlainError
+  }
+  alert: Alert
+  'alert-resolved': Alert & { readonly activeForMs: number }
   'engine-failed': { readonly error: PlainError }
+}
+
+type MaintenanceDuty = 'prune-jobs' | 'prune-artifacts' | 'compact' | 'check-integrity'
+
+interface MaintenanceAmounts {
+  readonly deletedJobs: number
+  readonly deletedArtifacts: number
+  /** Given back to the disk. */
+  readonly reclaimedBytes: number
 }
 
 /** The trace that the job was enqueued in, 32 hexadecimal digits; undefined: none. */
@@ -133,6 +163,12 @@ export const eventLevels = {
   throttled: 'warn',
   resumed: 'info',
   'request-refused': 'warn',
+  'maintenance-started': 'info',
+  'maintenance-progress': 'debug',
+  'maintenance-completed': 'info',
+  'maintenance-failed': 'error',
+  alert: 'warn',
+  'alert-resolved': 'info',
   'engine-failed': 'error',
 } as const satisfies Record<EngineEventName, 'none' | 'debug' | 'info' | 'warn' | 'error'>
 

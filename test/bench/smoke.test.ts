@@ -61,6 +61,16 @@ describe('scenarios', () => {
     ['supersede', { never_ran: plainFigure('%') }],
     ['backlog', { claim_cost: figure('µs/job'), first_job_ms: plainFigure('ms'), rss_mb: plainFigure('MB') }],
     ['logs', { failures_jobs_per_s: figure('jobs/s'), all_jobs_per_s: figure('jobs/s') }],
+    [
+      'maintenance',
+      {
+        jobs_per_s: figure('jobs/s'),
+        acknowledged_p999_ms: figure('ms'),
+        longest_wait_ms: figure('ms'),
+        full_speed_jobs_per_s: figure('jobs/s'),
+        file_mb: figure('MB'),
+      },
+    ],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
   ])('%s', async (scenario, figures) => {
     const { code, stdout, stderr } = await bench(scenario, '--smoke', '--json', '--durability', 'power')

@@ -2,7 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { alertOptions, alertsSwitch } from '../../src/config/alerts.ts'
 import { databaseOption } from '../../src/config/database.ts'
+import { maintenanceOptions, maintenanceSwitch } from '../../src/config/maintenance.ts'
+import { metricsOptions, metricsSwitch } from '../../src/config/metrics.ts'
 import type { Option } from '../../src/config/option.ts'
 import { programOptions } from '../../src/config/programs.ts'
 import { throttleOptions, throttleSwitch } from '../../src/config/throttle.ts'
@@ -15,7 +18,13 @@ const rows: readonly string[] = [
   ...Object.entries<Option>(tuningOptions),
   ['throttle', throttleSwitch] as const,
   ...Object.entries<Option>(throttleOptions),
+  ['maintenance', maintenanceSwitch] as const,
+  ...Object.entries<Option>(maintenanceOptions),
   ...Object.entries<Option>(programOptions),
+  ['metrics', metricsSwitch] as const,
+  ...Object.entries<Option>(metricsOptions),
+  ['alerts', alertsSwitch] as const,
+  ...Object.entries<Option>(alertOptions),
 ].map(([name, option]) => rowOf(name, option))
 
 function rowOf(name: string, option: Option): string {
@@ -53,7 +62,8 @@ test('README.md has a row for each option, as the code has it', () => {
   const written = rows.reduce(
     (text, row) =>
       text.replace(
-        new RegExp(`^${row.slice(0, row.indexOf('` |') + 3).replaceAll('|', '\\|')}.*$`, 'm'),
+        // Its name and its variable: two groups may have an option of the same name.
+        new RegExp(`^${row.split(' | ', 2).join(' | ').replaceAll('|', '\\|')} .*$`, 'm'),
         () => row,
       ),
     readme,

@@ -24,8 +24,10 @@ const rules: Readonly<Record<string, string>> = {
     "SELECT seq FROM jobs WHERE (state = 'QUEUED' OR state = 'SCHEDULED') AND (waits_for = 'time') <> (run_at IS NOT NULL)",
   'a subject knows its live jobs': `SELECT seq FROM jobs JOIN subjects USING (subject_key)
     WHERE ${live} AND seq <> latest_seq AND seq IS NOT running_seq`,
-  'superseded jobs name an existing one of their subject': `SELECT seq FROM jobs AS old WHERE (state = 'SUPERSEDED')
-    <> EXISTS (SELECT 1 FROM jobs AS new WHERE new.seq = old.superseded_by AND new.subject_key = old.subject_key)`,
+  'superseded jobs name another':
+    "SELECT seq FROM jobs WHERE (state = 'SUPERSEDED') <> (superseded_by IS NOT NULL)",
+  'which is of their subject, or has been pruned': `SELECT old.seq FROM jobs AS old
+    JOIN jobs AS new ON new.seq = old.superseded_by WHERE new.subject_key IS NOT old.subject_key`,
   'of a subject one job is claimed or claimable': `SELECT subject_key FROM jobs
     WHERE subject_key IS NOT NULL AND (state = 'QUEUED' OR state = 'RUNNING') GROUP BY subject_key HAVING count(*) > 1`,
   'of a subject one job waits': `SELECT subject_key FROM jobs
@@ -40,8 +42,16 @@ const rules: Readonly<Record<string, string>> = {
     'SELECT subject_key FROM jobs WHERE subject_key IS NOT NULL AND finished_at IS NULL GROUP BY subject_key, generation HAVING count(*) > 1',
   'no generation is newer than the latest':
     'SELECT seq FROM jobs JOIN subjects USING (subject_key) WHERE generation > latest_generation',
-  'a subject knows its youngest job': `SELECT subject_key FROM subjects AS subject
-    WHERE last_seq <> (SELECT max(seq) FROM jobs WHERE subject_key = subject.subject_key)`,
+  'a subject knows its youngest job, also when that has been pruned': `SELECT subject_key FROM subjects AS subject
+    WHERE last_seq < (SELECT max(seq) FROM jobs WHERE subject_key = subject.subject_key)`,
+  'a subject counts its jobs': `SELECT subject_key FROM subjects AS subject
+    WHERE jobs <> (SELECT count(*) FROM jobs WHERE subject_key = subject.subject_key)`,
+  'every job about a subject has it': `SELECT seq FROM jobs WHERE subject_key IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM subjects WHERE subjects.subject_key = jobs.subject_key)`,
+  'long payloads are those of existing jobs':
+    'SELECT seq FROM payloads WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = payloads.seq)',
+  'progress is that of existing jobs':
+    'SELECT seq FROM progress WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = progress.seq)',
   'attempts are those of existing jobs':
     'SELECT seq, attempt FROM attempts AS one WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE seq = one.seq AND attempt >= one.attempt)',
   'who has ended runs out of time no more, unless it was cancelled in bulk': `SELECT seq FROM expirations AS one

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { HostSettings } from '../fixtures/crash/host-messages.ts'
 import { usePlace } from '../store/folder.ts'
 import { checkDatabase, readJobs } from './check-database.ts'
 import { EngineProcess } from './engine-process.ts'
@@ -25,10 +26,10 @@ interface SmallDisk {
   free(): Promise<unknown>
 }
 
-async function openOnSmallDisk(): Promise<SmallDisk> {
+async function openOnSmallDisk(more: Partial<HostSettings> = {}): Promise<SmallDisk> {
   const folder = place.pathOf('disk')
   mkdirSync(folder)
-  const settings = { database: `${folder}/tasks.db`, threads: 2 }
+  const settings = { database: `${folder}/tasks.db`, threads: 2, ...more }
   const host = EngineProcess.host(settings, onSmallDisk(unshare ?? '', folder))
   await host.line('ready')
   const path = `${folder}/ballast`
@@ -135,6 +136,36 @@ test.skipIf(unshare === undefined)(
     await host.ask({ kind: 'stop', graceMs: 1_000 })
     await host.leave()
     expect(checkDatabase(database)).toEqual([])
+  },
+)
+
+test.skipIf(unshare === undefined)(
+  'a disk that is full when jobs are pruned is told, and the queue runs on (needs a mount namespace)',
+  async () => {
+    const { host, fill, free } = await openOnSmallDisk({
+      threads: 3,
+      maintenance: { retentionDays: 0, compactFreePercent: 1 },
+    })
+    await using full = host
+    const [running] = await startGated(full)
+    const finished: string[] = []
+    for (let number = 0; number < 8; number++)
+      finished.push(await full.enqueue('STEP', { number, ballast: 'x'.repeat(100_000) }))
+    await Promise.all(finished.map((id) => full.line(`reported ${id} DONE`)))
+    await fill()
+    await expect(full.ask({ kind: 'maintain' })).rejects.toMatchObject({ code: 'DISK_FULL' })
+    await full.line('maintenance-failed prune-jobs DISK_FULL')
+    expect(await full.ask({ kind: 'get', jobId: finished[0] ?? '' })).toMatchObject({ state: 'DONE' })
+
+    await free()
+    await full.ask({ kind: 'release' })
+    await full.line(`reported ${running} DONE`)
+    const later = await full.enqueue('STEP', { number: 9 })
+    await full.line(`reported ${later} DONE`)
+    expect(await full.ask({ kind: 'maintain' })).toMatchObject({ deletedJobs: finished.length + 3 })
+    await full.ask({ kind: 'stop', graceMs: 1_000 })
+    expect(await full.ask({ kind: 'check' })).toEqual([])
+    await full.leave()
   },
 )
 

@@ -58,7 +58,10 @@ export class EngineProcess implements AsyncDisposable {
     return EngineProcess.#start('host.ts', [JSON.stringify(settings)], wrap)
   }
 
-  static producer(database: string, mode: 'produce' | 'drain'): EngineProcess {
+  static producer(
+    database: string,
+    mode: 'produce' | 'drain' | 'produce-maintained' | 'drain-maintained',
+  ): EngineProcess {
     return EngineProcess.#start('producer.ts', [database, mode], [])
   }
 

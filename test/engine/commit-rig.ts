@@ -10,7 +10,7 @@ import type { Clock } from '../../src/clock.ts'
 import type { AttemptEnd } from '../../src/execution/messages.ts'
 import { createOutbox } from '../../src/execution/outbox.ts'
 import { toJobSeq } from '../../src/job/id.ts'
-import { isFinal, type JobState } from '../../src/job/state.ts'
+import { isFinal, type JobState, jobStates } from '../../src/job/state.ts'
 import { openWriter } from '../../src/store/open.ts'
 import { decodeRanges } from '../../src/store/ranges.ts'
 import { JobWriter } from '../../src/store/writer.ts'
@@ -54,7 +54,7 @@ export class Rig {
     this.faults = new FaultyDatabase(database)
     const writer = new JobWriter(this.faults.asDatabase())
     const remembered = { mark: () => this.changes.mark() }
-    this.#commit = new GroupCommit(writer, this.claims, remembered, database.name)
+    this.#commit = new GroupCommit(writer, this.claims, remembered, database.name, undefined)
     const clock: Clock = {
       wallMs: () => this.#nowMs,
       monotonicMs: () => this.#nowMs,
@@ -74,6 +74,7 @@ export class Rig {
         onEvent: this.#logged.onEvent,
         abort: () => {},
       },
+      metering: undefined,
       mayWriteMuch: () => true,
       afterCommit: (effect) => this.#commit.afterCommit(effect),
       transitions: this.#logged.transitions,
@@ -244,6 +245,7 @@ export class Rig {
       .raw()
       .all()
     expect(new Map(counters)).toEqual(counted)
+    this.#checkFlows(rows)
     const totals = this.changes.writer.counters.totals()
     for (const [state, jobs] of Object.entries(totals)) {
       expect(jobs, state).toBe(rows.filter((row) => row.state === state).length)
@@ -254,6 +256,17 @@ export class Rig {
     for (const seq of this.acknowledged) expect(states.has(seq), `job ${seq} is acknowledged`).toBe(true)
     for (const { seq, state } of this.settled) expect(states.get(seq)).toBe(state)
     expect(new Map([...this.#logged.states].sort(([one], [other]) => one - other))).toEqual(states)
+  }
+
+  /** What has ever been added and ended: nothing of a rollback, and nothing twice. */
+  #checkFlows(rows: readonly { readonly queue: string; readonly state: JobState }[]): void {
+    for (const queue of new Set(rows.map((row) => row.queue))) {
+      const own = rows.filter((row) => row.queue === queue)
+      const { added, entered } = this.changes.writer.counters.flowOf(queue)
+      expect(added).toBe(own.length)
+      for (const state of jobStates.filter(isFinal))
+        expect(entered[state], state).toBe(own.filter((row) => row.state === state).length)
+    }
   }
 
   /** Rows of jobs that have ended, and jobs that wait and have a time, but no row. */

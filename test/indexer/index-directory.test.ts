@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { type IndexOptions, indexDirectory } from '../../src/indexer/index-directory.ts'
 import { hasOpenRun } from '../../src/indexer/index-snapshot.ts'
 import { searchDefinitions } from '../../src/indexer/search.ts'
@@ -22,6 +22,18 @@ const index = (directory: string, options: Partial<IndexOptions> = {}) =>
 
 const names = (directory: string) =>
   (searchDefinitions(join(directory, '.semantica/index.db'), '', 1_000) ?? []).map(({ name }) => name).sort()
+
+test('a run beside an engine leaves the port of its metrics alone', async () => {
+  const directory = plant({ 'a.ts': 'export class A {}' })
+  // An engine that tried to serve there would not start.
+  vi.stubEnv('SEMANTICA_METRICS_PORT', '9464')
+  vi.stubEnv('SEMANTICA_METRICS_HOST', 'nowhere.invalid')
+  try {
+    expect(await index(directory)).toMatchObject({ indexed: 1, failed: 0 })
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
 
 test('a run indexes, the next one finds nothing to do and starts no engine, and changes are followed', async () => {
   const directory = plant({

@@ -72,6 +72,7 @@ test('the files are numbered from 1, and their checksums ignore line endings', (
     '7 cancel_requests',
     '8 progress',
     '9 traces',
+    '10 maintenance',
   ])
   for (const { up, down, checksum } of migrations) {
     expect(up).not.toContain('\r')

@@ -30,6 +30,7 @@ test('while a job runs alone in the whole engine there is nothing to advance, or
       onEvent: () => {},
       abort: () => {},
     },
+    metering: undefined,
     mayWriteMuch: () => true,
     afterCommit: () => {},
   })

@@ -16,7 +16,7 @@ const packageDoors: readonly Door[] = [
   },
   { what: /^piscina$/, allowed: ['src/supervisor/pool.ts'], instead: 'src/supervisor/pool.ts' },
   {
-    what: /^(?:pino|@opentelemetry\/.*)$/,
+    what: /^(?:pino|prom-client|@opentelemetry\/.*)$/,
     allowed: ['src/telemetry/'],
     instead: 'the events of src/telemetry',
   },

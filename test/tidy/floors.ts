@@ -30,6 +30,7 @@ const allowedAlong: readonly (readonly [from: string, to: string, reason: string
   ['src/config.ts', 'src/config/', 'the door of the folder, for everybody else'],
   ['src/config.ts', 'src/job/', 'options of the engine are bounded by what a job may have'],
   ['src/execution/', 'src/telemetry/', 'an attempt is traced in the thread it runs in'],
+  ['src/config/', 'src/job/', 'the same'],
 ]
 
 /** Threads with a mailbox: from outside only the words of their messages may be seen, and only as types. */

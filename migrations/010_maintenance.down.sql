@@ -1,0 +1,2 @@
+DROP INDEX idx_idempotency_keys_seq;
+ALTER TABLE subjects DROP COLUMN jobs;

@@ -1,0 +1,158 @@
+/**
+ * Looks whether the database is whole: whether SQLite can read all of it, and whether what belongs together is there. It
+ * repairs nothing: what it finds is told, with a stable code, and a person decides.
+ *
+ * A small database is checked by SQLite itself, table by table, with its indexes. Of a large one that would take a snapshot
+ * of many seconds, with the WAL growing all the while: there every row is read in short steps instead, which finds damaged
+ * pages of rows, but not of indexes. A backup of it can be checked as a whole at any time.
+ */
+import { engineError, SemanticaError, toPlainError } from '../errors.ts'
+import { fromSqliteError } from '../store/database-errors.ts'
+import { IntegrityReader } from '../store/integrity.ts'
+import { pageBytes } from '../store/open.ts'
+import type { Duty, DutyReport, DutySurroundings } from './duty.ts'
+import { readSize } from './read-size.ts'
+
+/** A second's reading, about. */
+const wholeCheckBytes = 256_000_000
+const countedAtOnce = 1_000_000
+/** Findings that are told; more say nothing new. */
+const maxFindings = 20
+
+/** What may be checked otherwise in tests. */
+export interface IntegrityBounds {
+  /** Up to this size SQLite checks whole tables. */
+  readonly wholeCheckBytes: number
+  /** Up to so many jobs are counted. */
+  readonly countedAtOnce: number
+}
+
+export class CheckIntegrity implements Duty {
+  readonly name = 'check-integrity'
+  readonly #database: DutySurroundings['database']
+  readonly #reader: IntegrityReader
+  readonly #bounds: IntegrityBounds
+  readonly #slices: Generator<void>
+  readonly #findings: string[] = []
+  readonly #leftOut: string[] = []
+  #examined = 0
+
+  constructor(
+    { database }: Pick<DutySurroundings, 'database'>,
+    bounds: IntegrityBounds = { wholeCheckBytes, countedAtOnce },
+  ) {
+    this.#database = database
+    this.#reader = new IntegrityReader(database)
+    this.#bounds = bounds
+    this.#slices = this.#run()
+  }
+
+  /** @throws DATABASE_CORRUPT at the end, with `details.findings`, when the database is damaged */
+  async runOnce(): Promise<boolean> {
+    return this.#slices.next().done !== true
+  }
+
+  report(): DutyReport {
+    return {
+      duty: this.name,
+      deletedJobs: 0,
+      deletedArtifacts: 0,
+      reclaimedBytes: 0,
+      examined: this.#examined,
+      details: this.#leftOut.length > 0 ? `left out for its size: ${this.#leftOut.join(', ')}` : undefined,
+    }
+  }
+
+  *#run(): Generator<void> {
+    yield* this.#checkTables()
+    yield* this.#readJobs()
+    for (const table of this.#reader.sideTables) yield* this.#readSide(table)
+    this.#guarded('the counters', () => this.#compareCounters())
+    if (this.#findings.length > 0) throw damaged(this.#database.name, this.#findings)
+  }
+
+  *#checkTables(): Generator<void> {
+    const isSmall = this.#guarded(
+      'the header',
+      () => readSize(this.#database).pages * pageBytes <= this.#bounds.wholeCheckBytes,
+    )
+    if (isSmall !== true) {
+      this.#leftOut.push('indexes')
+      return
+    }
+    for (const table of this.#guarded('the schema', () => this.#reader.tables()) ?? []) {
+      this.#guarded(`table ${table}`, () => {
+        for (const line of this.#reader.checkTable(table)) this.#found(`table ${table}: ${line}`)
+      })
+      yield
+    }
+  }
+
+  *#readJobs(): Generator<void> {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const from: number = after
+      const step = this.#guarded('the jobs', () => this.#reader.jobsStep(from))
+      if (step === undefined) return
+      this.#examined += step.rows
+      if (step.wrong > 0)
+        this.#found(`${step.wrong} jobs have lost their payload, the first is number ${step.firstWrong}`)
+      after = typeof step.last === 'number' ? step.last : undefined
+      yield
+    }
+    const tooHigh = this.#guarded('the jobs', () => this.#reader.tooHigh())
+    if (tooHigh !== undefined) this.#found(`job number ${tooHigh} is above the highest that was ever given`)
+  }
+
+  *#readSide(table: string): Generator<void> {
+    for (
+      let after: string | number | undefined, isFirst = true;
+      isFirst || after !== undefined;
+      isFirst = false
+    ) {
+      const from: string | number | undefined = after
+      const step = this.#guarded(`table ${table}`, () => this.#reader.sideStep(table, from))
+      if (step === undefined) return
+      this.#examined += step.rows
+      if (step.wrong > 0)
+        this.#found(
+          `${step.wrong} rows of ${table} belong to no job, the first is ${JSON.stringify(step.firstWrong)}`,
+        )
+      after = step.last ?? undefined
+      yield
+    }
+  }
+
+  #compareCounters(): void {
+    if (this.#reader.countedJobs() > this.#bounds.countedAtOnce) {
+      this.#leftOut.push('counters')
+      return
+    }
+    for (const { queue, state, excess } of this.#reader.wrongCounters())
+      this.#found(`the counter of ${state} in queue ${queue} is wrong by ${excess}`)
+  }
+
+  #found(finding: string): void {
+    if (this.#findings.length < maxFindings) this.#findings.push(finding)
+  }
+
+  /** What SQLite cannot read is a finding; the rest is looked at all the same. */
+  #guarded<Result>(what: string, read: () => Result): Result | undefined {
+    try {
+      return read()
+    } catch (error) {
+      const known = fromSqliteError(error, this.#database.name)
+      const isDamage = known instanceof SemanticaError && known.code === 'DATABASE_CORRUPT'
+      if (!isDamage) throw known
+      this.#found(`${what} cannot be read: ${toPlainError(error).message}`)
+      return undefined
+    }
+  }
+}
+
+function damaged(path: string, findings: readonly string[]): Error {
+  return engineError('DATABASE_CORRUPT', {
+    found: `${path} is damaged: ${findings.slice(0, 3).join('; ')}${findings.length > 3 ? '; …' : ''}`,
+    action: 'Nothing was changed. Keep a copy of the file together with its -wal, then restore a backup.',
+    details: { path, findings },
+  })
+}

@@ -1,0 +1,85 @@
+/** When maintenance is due. Pure. */
+import type { MaintenanceSettings } from '../config.ts'
+import type { PlainError } from '../errors.ts'
+import type { MaintenanceReason, MaintenanceTotals } from './messages.ts'
+
+/** What is stored of the last run that came to its end. Times are wall time. */
+export interface LastRun extends MaintenanceTotals {
+  readonly startedAt: number
+  /** When the last run began that left nothing out. */
+  readonly checkedAt: number
+  /** The first thing that went wrong. */
+  readonly failure: PlainError | undefined
+  /** Size of the file at its end. */
+  readonly pages: number
+}
+
+/** How much earlier than its time a run may be, so that many engines do not all begin at once. */
+const jitter = 0.1
+/** A run of which something failed is tried again after this, or after the interval if that is shorter. */
+const retryAfterMs = 3_600_000
+/** A file that was over its limit at the end of a run has to grow by this part before it is the reason for another. */
+const growth = 0.1
+
+/** When the next run is due, in wall time. @param random in [0, 1) */
+export function dueAt(
+  { intervalMs }: MaintenanceSettings,
+  last: LastRun | undefined,
+  createdAt: number,
+  now: number,
+  random: number,
+): number {
+  const waitMs = last?.failure === undefined ? intervalMs : Math.min(intervalMs, retryAfterMs)
+  // A clock that was put back must not put off the next run for longer than it should take.
+  const since = Math.min(last?.checkedAt ?? createdAt, now)
+  return since + waitMs * (1 - jitter * random)
+}
+
+/** Whether the file has passed its limit, since the last run at any rate. */
+export function isTooLarge(
+  { maxDatabaseBytes }: MaintenanceSettings,
+  last: LastRun | undefined,
+  pages: number,
+  pageBytes: number,
+): boolean {
+  if (maxDatabaseBytes === undefined || pages * pageBytes <= maxDatabaseBytes) return false
+  return last === undefined || pages > last.pages * (1 + growth)
+}
+
+/**
+ * A file that grows fast is made smaller again and again: to read all of it each time would keep the disk busy. But a run
+ * after one that failed does all that may have failed.
+ */
+export function checksIntegrity(reason: MaintenanceReason, last: LastRun | undefined): boolean {
+  return reason !== 'size' || last?.failure !== undefined
+}
+
+export function encodeLastRun(run: LastRun): string {
+  return JSON.stringify(run)
+}
+
+/** Undefined too when it is not what this version would have written. */
+export function decodeLastRun(text: string | undefined): LastRun | undefined {
+  if (text === undefined) return undefined
+  try {
+    // The boundary: nobody else writes it, but a version of the engine may have that comes after this one.
+    const run = JSON.parse(text) as Partial<Record<keyof LastRun, unknown>>
+    const number = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0)
+    return {
+      startedAt: number(run.startedAt),
+      checkedAt: number(run.checkedAt),
+      deletedJobs: number(run.deletedJobs),
+      deletedArtifacts: number(run.deletedArtifacts),
+      reclaimedBytes: number(run.reclaimedBytes),
+      elapsedMs: number(run.elapsedMs),
+      pages: number(run.pages),
+      failure: isPlainError(run.failure) ? run.failure : undefined,
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function isPlainError(value: unknown): value is PlainError {
+  return typeof value === 'object' && value !== null && 'name' in value && 'message' in value
+}

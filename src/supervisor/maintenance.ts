@@ -1,0 +1,325 @@
+/**
+ * Begins the runs of maintenance, and serves the thread that does them. The thread lives for one run: an engine that has
+ * nothing to keep in order has no thread for it.
+ *
+ *   waiting ──time has come, file too large, asked──▶ starting ──ready──▶ running ──told its end──▶ ending ──▶ waiting
+ *                                                        └────────────────────┴──thread fails──────────▲
+ *
+ * A stop ends a run between two slices. What ended so, or by the death of the process, is not recorded as a run: the next
+ * start finds it overdue, and goes on with what is left.
+ */
+import { servePort } from '../actor/port.ts'
+import { ActorThread } from '../actor/thread.ts'
+import type { Clock, Timer } from '../clock.ts'
+import { limits, type MaintenanceSettings } from '../config.ts'
+import { engineError, fromPlainError, type PlainError, toPlainError, unreachable } from '../errors.ts'
+import { pageBytes } from '../store/open.ts'
+import type { PruneWriter } from '../store/prune-writer.ts'
+import {
+  checksIntegrity,
+  decodeLastRun,
+  dueAt,
+  encodeLastRun,
+  isTooLarge,
+  type LastRun,
+} from './maintenance-schedule.ts'
+import { MaintenanceWork, type SliceSurroundings } from './maintenance-work.ts'
+import type {
+  DutyReport,
+  EngineEvent,
+  MaintenanceNotice,
+  MaintenanceProgress,
+  MaintenanceProtocol,
+  MaintenanceReason,
+  MaintenanceReport,
+  MaintenanceStart,
+  MaintenanceStatus,
+  MaintenanceTotals,
+} from './messages.ts'
+import type { SupervisorSurroundings } from './surroundings.ts'
+
+/** An overdue run leaves the start of the engine alone. */
+const overdueDelayMs = 1_000
+/** How often the size of the file is looked at. */
+const lookEveryMs = 5_000
+
+export interface MaintenanceHooks extends Omit<SliceSurroundings, 'clock'> {
+  emit(event: EngineEvent): void
+  /** Moves what is in the WAL to the file, which shrinks only then. */
+  moveAll(): Promise<void>
+}
+
+interface Asker {
+  reply(report: MaintenanceReport): void
+  refuse(error: unknown): void
+}
+
+/** The run that is under way. */
+interface Run {
+  readonly reason: MaintenanceReason
+  readonly startedAt: number
+  readonly startMs: number
+  readonly checksIntegrity: boolean
+  readonly abort: AbortController
+  readonly askers: Asker[]
+  thread: ActorThread | undefined
+  threadEnded: Promise<void>
+  progress: MaintenanceProgress | undefined
+  failure: PlainError | undefined
+  isEnding: boolean
+}
+
+export class Maintenance {
+  readonly #start: Omit<MaintenanceStart, 'checksIntegrity'>
+  readonly #settings: MaintenanceSettings
+  readonly #clock: Clock
+  readonly #writer: PruneWriter
+  readonly #hooks: MaintenanceHooks
+  readonly #work: MaintenanceWork
+  #lastRun: LastRun | undefined
+  #run: Run | undefined
+  #timer: Timer | undefined
+  #nextRunAt: number | undefined
+  #nextLookAtMs = 0
+  #state: 'new' | 'serving' | 'stopped' = 'new'
+
+  constructor(surroundings: SupervisorSurroundings, writer: PruneWriter, hooks: MaintenanceHooks) {
+    const { start, database, databaseId, clock } = surroundings
+    this.#start = { path: database.name, databaseId, settings: start.maintenance }
+    this.#settings = start.maintenance
+    this.#clock = clock
+    this.#writer = writer
+    this.#hooks = hooks
+    this.#work = new MaintenanceWork(writer, { ...hooks, clock })
+  }
+
+  /** To be called once everything else is ready. */
+  start(): void {
+    this.#state = 'serving'
+    this.#nextLookAtMs = this.#clock.monotonicMs() + lookEveryMs
+    this.#lastRun = decodeLastRun(this.#writer.lastRunGet())
+    this.#plan()
+  }
+
+  get #isStopped(): boolean {
+    return this.#state === 'stopped'
+  }
+
+  /** Whether much is being written. */
+  get isAtWork(): boolean {
+    return this.#run !== undefined
+  }
+
+  /** To be called after each cycle, outside of a transaction. */
+  afterCycle(): void {
+    if (this.#state !== 'serving') return
+    if (this.#run !== undefined) this.#work.afterCycle()
+    else if (this.#settings.isScheduled) this.#lookAtSize()
+  }
+
+  /** Begins a run, or joins the one that is under way. */
+  runNow(asker: Asker): void {
+    if (this.#isStopped) asker.refuse(stopping())
+    else if (this.#run === undefined || this.#run.isEnding) void this.#begin('asked', asker)
+    else this.#run.askers.push(asker)
+  }
+
+  status(): MaintenanceStatus {
+    const run = this.#run
+    const last = this.#lastRun
+    return {
+      running: run && { reason: run.reason, startedAt: new Date(run.startedAt), progress: run.progress },
+      lastRun: last && { ...totalsOf(last), startedAt: new Date(last.startedAt), failure: last.failure },
+      nextRunAt: this.#nextRunAt === undefined ? undefined : new Date(this.#nextRunAt),
+    }
+  }
+
+  /** Ends a run between two slices. Resolves when its thread has ended. */
+  async stop(graceMs: number): Promise<void> {
+    this.#state = 'stopped'
+    this.#timer?.cancel()
+    this.#work.stop(stopping())
+    const run = this.#run
+    if (run === undefined) return
+    for (const asker of run.askers.splice(0)) asker.refuse(stopping())
+    run.abort.abort(stopping())
+    await run.thread?.stop(graceMs)
+    await run.threadEnded
+  }
+
+  // ---- the schedule
+
+  #plan(): void {
+    this.#timer?.cancel()
+    if (this.#state !== 'serving' || !this.#settings.isScheduled) return
+    const now = this.#clock.wallMs()
+    const due = dueAt(this.#settings, this.#lastRun, this.#writer.createdAt, now, Math.random())
+    const isOverdue = due <= now
+    this.#nextRunAt = isOverdue ? now + overdueDelayMs : due
+    this.#timer = this.#clock.startTimer(this.#nextRunAt - now, () => {
+      if (this.#run === undefined) void this.#begin(isOverdue ? 'overdue' : 'scheduled')
+    })
+  }
+
+  #lookAtSize(): void {
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs < this.#nextLookAtMs) return
+    this.#nextLookAtMs = nowMs + lookEveryMs
+    if (isTooLarge(this.#settings, this.#lastRun, this.#writer.pages, pageBytes)) void this.#begin('size')
+  }
+
+  // ---- a run
+
+  async #begin(reason: MaintenanceReason, asker?: Asker): Promise<void> {
+    const run: Run = {
+      reason,
+      startedAt: this.#clock.wallMs(),
+      startMs: this.#clock.monotonicMs(),
+      checksIntegrity: checksIntegrity(reason, this.#lastRun),
+      abort: new AbortController(),
+      askers: asker === undefined ? [] : [asker],
+      thread: undefined,
+      threadEnded: Promise.resolve(),
+      progress: undefined,
+      failure: undefined,
+      isEnding: false,
+    }
+    this.#run = run
+    this.#hooks.emit({ kind: 'maintenance-started', reason })
+    let duties: readonly DutyReport[] = []
+    const work = this.#runThread(run)
+    run.threadEnded = work.then(
+      () => {},
+      () => {},
+    )
+    try {
+      duties = await work
+    } catch (error) {
+      this.#failed(run, undefined, toPlainError(error))
+    }
+    if (this.#isStopped) return
+    run.isEnding = true
+    await this.#hooks.moveAll()
+    if (this.#isStopped) return
+    this.#end(run, duties)
+  }
+
+  /** Starts the thread, and resolves to what it tells at its end, once it is gone. */
+  async #runThread(run: Run): Promise<readonly DutyReport[]> {
+    const data: MaintenanceStart = { ...this.#start, checksIntegrity: run.checksIntegrity }
+    const spec = {
+      name: 'maintenance',
+      entry: 'maintenance',
+      data,
+      readyTimeoutMs: limits.readyTimeoutMs,
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    } as const
+    const thread = await ActorThread.start(spec, run.abort.signal)
+    run.thread = thread
+    const finished = Promise.withResolvers<readonly DutyReport[]>()
+    servePort<MaintenanceProtocol>(
+      thread.port,
+      ({ kind, request, answer }) => {
+        switch (kind) {
+          case 'prune-jobs':
+            this.#work.submit({
+              slice: (from, sliceMs) => this.#work.slices.prune(request, from, sliceMs),
+              done: answer.reply.bind(answer),
+              refuse: answer.refuse.bind(answer),
+            })
+            return
+          case 'compact':
+            this.#work.submit({
+              slice: (from, sliceMs) => this.#work.slices.compact(request.pages, from, sliceMs),
+              done: answer.reply.bind(answer),
+              refuse: answer.refuse.bind(answer),
+            })
+            return
+          default:
+            unreachable(kind)
+        }
+      },
+      // The boundary where the thread's notices get their type.
+      (message) => this.#heed(run, message as MaintenanceNotice, finished.resolve),
+    )
+    thread.exited.then((exit) => {
+      this.#work.stop(stopping())
+      finished.reject(exit.kind === 'died' ? exit.error : stopping())
+    })
+    try {
+      return await finished.promise
+    } finally {
+      await thread.stop(1_000)
+    }
+  }
+
+  #heed(run: Run, notice: MaintenanceNotice, finish: (duties: readonly DutyReport[]) => void): void {
+    switch (notice.kind) {
+      case 'progress':
+        run.progress = notice.progress
+        this.#hooks.emit({ kind: 'maintenance-progress', ...notice.progress })
+        return
+      case 'duty-failed':
+        this.#failed(run, notice.duty, notice.error)
+        return
+      case 'finished':
+        finish(notice.duties)
+        return
+      default:
+        unreachable(notice)
+    }
+  }
+
+  #failed(run: Run, duty: DutyReport['duty'] | undefined, error: PlainError): void {
+    if (this.#isStopped) return
+    run.failure ??= error
+    this.#hooks.emit({ kind: 'maintenance-failed', duty, error })
+  }
+
+  #end(run: Run, duties: readonly DutyReport[]): void {
+    this.#run = undefined
+    const totals: MaintenanceTotals = {
+      deletedJobs: sum(duties, 'deletedJobs'),
+      deletedArtifacts: sum(duties, 'deletedArtifacts'),
+      reclaimedBytes: sum(duties, 'reclaimedBytes'),
+      elapsedMs: Math.round(this.#clock.monotonicMs() - run.startMs),
+    }
+    const { startedAt, failure, reason } = run
+    const checkedAt = run.checksIntegrity ? startedAt : (this.#lastRun?.checkedAt ?? this.#writer.createdAt)
+    this.#lastRun = { ...totals, startedAt, checkedAt, failure, pages: this.#writer.pages }
+    this.#store(this.#lastRun)
+    this.#plan()
+    if (failure === undefined) this.#hooks.emit({ kind: 'maintenance-completed', ...totals })
+    const report: MaintenanceReport = { ...totals, reason, startedAt: new Date(startedAt), duties }
+    for (const asker of run.askers) {
+      if (failure === undefined) asker.reply(report)
+      else asker.refuse(fromPlainError(failure))
+    }
+  }
+
+  #store(lastRun: LastRun): void {
+    try {
+      this.#hooks.runAlone(() => this.#writer.lastRunSet(encodeLastRun(lastRun)))
+    } catch {
+      // On a full disk: a restart repeats the run, which does no harm.
+    }
+  }
+}
+
+function sum(
+  duties: readonly DutyReport[],
+  name: 'deletedJobs' | 'deletedArtifacts' | 'reclaimedBytes',
+): number {
+  return duties.reduce((total, duty) => total + duty[name], 0)
+}
+
+function totalsOf({ deletedJobs, deletedArtifacts, reclaimedBytes, elapsedMs }: LastRun): MaintenanceTotals {
+  return { deletedJobs, deletedArtifacts, reclaimedBytes, elapsedMs }
+}
+
+function stopping(): Error {
+  return engineError('ENGINE_STOPPED', {
+    found: 'The engine stops',
+    action: 'Start it again: maintenance goes on with what is left.',
+  })
+}

@@ -1,0 +1,62 @@
+/** Goal: what the duties find and delete, as a user sees it: in the job, in the report, in the events. */
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { rejectionOf, useEngines } from './open-engine.ts'
+import { openLeaving } from './open-leaving.ts'
+
+const engines = useEngines()
+const maintenance = { artifactRetentionDays: 0, intervalHours: 8_760 }
+const artifact = { call: 'artifact', values: ['a.txt', 'kept'] }
+/** What the engine says of failed duties, from now on. */
+function failuresOf(engine: Awaited<ReturnType<typeof openLeaving>>) {
+  const failures: unknown[] = []
+  engine.events.on('maintenance-failed', ({ duty, error }) => failures.push([duty, error.code]))
+  return failures
+}
+
+test('a run deletes artifacts past their time, and the job says that they are gone', async () => {
+  const engine = await openLeaving(engines, { maintenance })
+  const { stage } = engines
+  const ended = await engine.enqueue('CALLS', { calls: [artifact, { call: 'log', values: ['here'] }] })
+  await ended.result()
+  const running = await engine.enqueue('CALLS_AND_WAITS', { calls: [artifact], gate: 'g' })
+  await stage.waits('g')
+  const report = await engine.maintenance.runNow()
+  expect(report).toMatchObject({ deletedArtifacts: 1, deletedJobs: 0 })
+  expect(report.duties.find(({ duty }) => duty === 'prune-artifacts')).toMatchObject({ reclaimedBytes: 4 })
+  expect(report.duties.map(({ duty }) => duty)).toContain('check-integrity')
+  expect((await engine.get(ended.id))?.artifacts).toMatchObject([{ name: 'a.txt', bytes: 4, exists: false }])
+  expect(await engine.readLog(ended.id)).toContain('here')
+  expect(readdirSync(engines.pathOf('tasks.db-files/artifacts'))).toEqual([running.id])
+  stage.open('g')
+  await running.result()
+  expect((await engine.get(running.id))?.artifacts).toMatchObject([{ exists: true }])
+})
+
+test('a folder of artifacts that is a link fails its duty only, and nothing behind it is touched', async () => {
+  const engine = await openLeaving(engines, { maintenance })
+  const failures = failuresOf(engine)
+  const job = await engine.enqueue('CALLS', { calls: [artifact] })
+  await job.result()
+  mkdirSync(engines.pathOf('elsewhere'))
+  renameSync(engines.pathOf('tasks.db-files/artifacts'), engines.pathOf('elsewhere/artifacts'))
+  symlinkSync(engines.pathOf('elsewhere/artifacts'), engines.pathOf('tasks.db-files/artifacts'))
+  await rejectionOf(engine.maintenance.runNow(), 'ARTIFACTS_NOT_PRUNED')
+  expect(existsSync(engines.pathOf(`elsewhere/artifacts/${job.id}/a.txt`))).toBe(true)
+  await engine.stats()
+  expect(failures).toEqual([['prune-artifacts', 'ARTIFACTS_NOT_PRUNED']])
+})
+
+test('damage is told as an event and an error, and the engine goes on', async () => {
+  await (await openLeaving(engines)).stop()
+  engines.change('INSERT INTO payloads VALUES (99999, 1)')
+  const engine = await openLeaving(engines, { maintenance })
+  const failures = failuresOf(engine)
+  const error = await rejectionOf(engine.maintenance.runNow(), 'DATABASE_CORRUPT')
+  expect(error.details).toMatchObject({
+    findings: ['1 rows of payloads belong to no job, the first is 99999'],
+  })
+  await engine.stats()
+  expect(failures).toEqual([['check-integrity', 'DATABASE_CORRUPT']])
+  await (await engine.enqueue('CALLS', { calls: [] })).result()
+})
