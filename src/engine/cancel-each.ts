@@ -8,7 +8,10 @@ import type { SupervisorLink } from './supervisor-link.ts'
  */
 export async function cancelEach(link: SupervisorLink, seqs: readonly number[]): Promise<CancelAnswer[]> {
   const answers: CancelAnswer[] = []
-  for (let first = 0; first < seqs.length; first += limits.cancelsPerMessage)
-    answers.push(...(await link.ask('cancel', seqs.slice(first, first + limits.cancelsPerMessage))))
+  // An empty list is asked about too: the engine may have been stopped.
+  do {
+    const some = seqs.slice(answers.length, answers.length + limits.cancelsPerMessage)
+    answers.push(...(await link.ask('cancel', some)))
+  } while (answers.length < seqs.length)
   return answers
 }
