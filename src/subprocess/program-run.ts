@@ -13,6 +13,7 @@ import { finished } from 'node:stream/promises'
 import { type Clock, delay, type Timer, withinMs } from '../clock.ts'
 import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
+import { cleanUp } from './clean-up.ts'
 import { checkFolder, findCommand, startFailed } from './find-program.ts'
 import { type GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
@@ -113,10 +114,13 @@ export class ProgramRun {
       this.#over.reject(error)
     } finally {
       this.#state = 'over'
-      outputs?.stdout.close()
-      outputs?.stderr.close()
-      result?.remove()
-      if (row !== undefined) removeQuietly(file, row.runId)
+      cleanUp([
+        () => outputs?.stdout.close(),
+        () => outputs?.stderr.close(),
+        () => result?.remove(),
+        // What stays in the file is looked for at the next start, and not found.
+        () => row !== undefined && file.remove(row.runId),
+      ])
       this.#gone.resolve()
     }
   }
@@ -256,15 +260,6 @@ function keep(stream: Readable, log: OutputLog): void {
 
 async function closed(stream: Readable): Promise<void> {
   await finished(stream).catch(() => {})
-}
-
-/** What stays in the file is looked for at the next start, and not found. */
-function removeQuietly(file: ProcessFile, runId: string): void {
-  try {
-    file.remove(runId)
-  } catch {
-    // A full disk, most likely.
-  }
 }
 
 function isJsonObject(line: string): boolean {

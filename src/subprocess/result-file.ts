@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { engineError } from '../errors.ts'
 import { maxJsonCharacters } from '../job/json.ts'
+import { removeFolder } from './clean-up.ts'
 
 /** The file in which a program may leave its result, in a folder of its own. */
 export class ResultFile {
@@ -30,7 +31,8 @@ export class ResultFile {
     return readFileSync(this.path, 'utf8')
   }
 
+  /** @throws what the system says when the program has left something that cannot be removed */
   remove(): void {
-    rmSync(dirname(this.path), { recursive: true, force: true })
+    removeFolder(dirname(this.path))
   }
 }

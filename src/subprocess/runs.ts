@@ -1,5 +1,5 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import PQueue from 'p-queue'
 import { systemClock } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
@@ -7,6 +7,7 @@ import { engineError, unreachable } from '../errors.ts'
 import type { ProgramEnd, ProgramRequest, StartReply, SubprocessMessage } from '../job/program.ts'
 import { locateDatabase } from '../store/file-system.ts'
 import { ProcessFile } from '../store/process-file.ts'
+import { cleanUp, removeFolder } from './clean-up.ts'
 import { readBootId } from './process-table.ts'
 import { ProgramRun, type RunSurroundings } from './program-run.ts'
 import type { SubprocessesOptions } from './subprocesses.ts'
@@ -49,7 +50,8 @@ export class Runs {
       runsFolder: `${folder}/runs`,
       outputBytes,
     }
-    rmSync(this.#surroundings.runsFolder, { recursive: true, force: true })
+    // Each run has a folder of its own name in it: what cannot be removed is in nobody's way.
+    cleanUp([() => removeFolder(this.#surroundings.runsFolder)])
     mkdirSync(this.#surroundings.logsFolder, { recursive: true })
   }
 
@@ -72,8 +74,8 @@ export class Runs {
     const runs = [...this.#runs.values()]
     for (const run of runs) run.end()
     await Promise.all(runs.map((run) => run.gone))
-    rmSync(this.#surroundings.runsFolder, { recursive: true, force: true })
-    this.#surroundings.file.close()
+    const { runsFolder, file } = this.#surroundings
+    cleanUp([() => removeFolder(runsFolder), () => file.close()])
   }
 
   #start(request: ProgramRequest, asker: AbortSignal): Promise<StartReply> {
@@ -81,10 +83,13 @@ export class Runs {
     this.#runs.set(request.runId, run)
     this.#askedBy(asker).add(run)
     if (asker.aborted) this.#orphan(run)
-    void this.#queue.add(async () => {
-      await Promise.all(Array.from(this.#orphans, (one) => one.gone))
-      await run.live()
-    })
+    this.#queue
+      .add(async () => {
+        await Promise.all(Array.from(this.#orphans, (one) => one.gone))
+        await run.live()
+      })
+      // Whatever goes wrong the run tells itself; here it would end the actor, and every other program with it.
+      .catch(() => {})
     return run.started.then(
       (reply) => {
         if (reply.kind !== 'begun') this.#forget(run, asker)
