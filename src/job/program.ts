@@ -57,6 +57,9 @@ export interface ProgramRequest extends ProgramPayload {
   /** How long it may go on after SIGTERM, in milliseconds. */
   readonly graceMs: number
 }
+  /** Of one subject, as of one job, only one program runs at a time. */
+  readonly subjectKey: string | undefined
+  readonly generation: number | undefined
 
 export type SubprocessMessage =
   /** Answered with a StartReply, once the program has begun; it waits for its turn before. */
@@ -68,7 +71,7 @@ export type SubprocessMessage =
 
 export type StartReply =
   | { readonly kind: 'begun' }
-  /** It was told to give way before its turn came. */
+  /** It was told to give way before its turn came, or a newer run of its job or subject is there. */
   | { readonly kind: 'gave-way' }
 
 export interface ProgramEnd {

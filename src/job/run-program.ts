@@ -29,25 +29,37 @@ export async function runProgram(
 ): Promise<ProgramResult> {
   // The boundary: the engine calls this handler, with what it gives to such handlers.
   const own = context as ProgramContext
-  const { jobId, attempt, signal } = own
+  const { jobId, attempt, subjectKey, generation, signal } = own
   const runId = `${jobId}.${attempt}.${randomUUID()}`
   const actor = context.actor(subprocessesName)
   const ask = (message: SubprocessMessage): Promise<unknown> => actor.ask(message)
   // It is heard even when the actor is down: then the question itself is rejected.
   const giveWay = (): void => void ask({ kind: 'end', runId }).catch(() => {})
   own.waitForTurn()
-  const started = ask({ kind: 'start', request: { ...program, runId, jobId, attempt, graceMs } })
+  const started = ask({
+    kind: 'start',
+    request: { ...program, runId, jobId, attempt, subjectKey, generation, graceMs },
+  })
   signal.addEventListener('abort', giveWay, { once: true })
   if (signal.aborted) giveWay()
   try {
     // The boundary where the actor's replies get their types.
     const reply = (await started.catch(refuseForGood)) as StartReply
-    if (reply.kind === 'gave-way') throw signal.reason
+    if (reply.kind === 'gave-way') throw signal.reason ?? gaveWay(program)
     own.takeTurn()
     return resultOf(program, (await ask({ kind: 'wait', runId })) as ProgramEnd)
   } finally {
     signal.removeEventListener('abort', giveWay)
   }
+}
+
+/** Nobody reads this: the attempt was given up before, since there is a newer one. */
+function gaveWay({ command }: ProgramPayload): Error {
+  return engineError('SUBPROCESS_FAILED', {
+    found: `${command} gave way to a newer run of its job or subject`,
+    action: 'Wait for that one.',
+    details: { exitCode: null, signal: null },
+  })
 }
 
 /** What is wrong with the job itself will be so the next time. */

@@ -86,9 +86,12 @@ export class Runs {
     this.#queue
       .add(async () => {
         await Promise.all(Array.from(this.#orphans, (one) => one.gone))
+    const others = [...this.#runs.values()].filter((one) => excludes(one.request, request))
         await run.live()
       })
       // Whatever goes wrong the run tells itself; here it would end the actor, and every other program with it.
+    if (others.some((one) => isNewer(one.request, request))) run.giveWay()
+    else for (const one of others) this.#orphan(one)
       .catch(() => {})
     return run.started.then(
       (reply) => {
@@ -123,7 +126,7 @@ export class Runs {
     return asked
   }
 
-  /** Who asked for it is gone. */
+  /** Who asked for it is gone, or was given up. */
   #orphan(run: ProgramRun): void {
     this.#orphans.add(run)
     run.end()
@@ -143,6 +146,25 @@ function unknown(runId: string): Error {
   return engineError('SUBPROCESS_FAILED', {
     found: `There is no run ${runId}`,
     action: 'Report this: a program is waited for that was not started.',
+}
+
+/**
+ * Whether two programs must not run at a time. Another thread asks for the second when that of the first was given up: the
+ * job was put back, and the first one's end is not here yet, or never comes.
+ */
+function excludes(one: ProgramRequest, other: ProgramRequest): boolean {
+  return one.jobId === other.jobId || (one.subjectKey !== undefined && one.subjectKey === other.subjectKey)
+}
+
+/** Of what excludes each other: messages of two threads may overtake each other. */
+function isNewer(one: ProgramRequest, other: ProgramRequest): boolean {
+  if (one.jobId === other.jobId) return one.attempt > other.attempt
+  return (one.generation ?? 0) > (other.generation ?? 0)
+}
+
+/** Without what some shells would drop, and others not. */
+function passable(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isVariableName(name)))
   })
 }
 
