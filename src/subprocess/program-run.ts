@@ -14,7 +14,7 @@ import { type Clock, delay, type Timer, withinMs } from '../clock.ts'
 import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
 import { cleanUp } from './clean-up.ts'
-import { checkFolder, findCommand, startFailed } from './find-program.ts'
+import { findCommand, findFolder, startFailed } from './find-program.ts'
 import { type GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
 import { readProcess } from './process-table.ts'
@@ -135,9 +135,9 @@ export class ProgramRun {
   async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow> {
     const { request } = this
     const { file } = this.#surroundings
-    const { cwd = process.cwd(), args = [], stdin } = request
+    const { args = [], stdin } = request
     const env = this.#environment(result)
-    checkFolder(cwd)
+    const cwd = findFolder(request.cwd)
     const command = findCommand(request.command, cwd, env.PATH)
     const started = await spawnBehindGate({ command, args, env, cwd, stdin }).catch((error: unknown) => {
       throw startFailed(request.command, error)

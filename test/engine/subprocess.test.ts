@@ -1,5 +1,5 @@
 /** Jobs that are programs: what they are given, and what comes out. Real processes; how they end is in subprocess-end.test.ts. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import programs from '../fixtures/jobs/programs.ts'
@@ -90,6 +90,7 @@ test('what cannot be started ends its job at the first attempt', async () => {
   const engine = await openPrograms(engines)
   const { folder } = engines
   writeFileSync(engines.pathOf('text'), 'text')
+  symlinkSync('loop', engines.pathOf('loop'))
   for (const [payload, text] of [
     [{ command: 'no-such-program' }, 'no-such-program does not exist'],
     [{ command: './no/such' }, 'does not exist'],
@@ -98,6 +99,9 @@ test('what cannot be started ends its job at the first attempt', async () => {
     [{ command: 'true', env: { PATH: '/nowhere' } }, 'a name in /nowhere'],
     [{ command: 'true', cwd: engines.pathOf('none') }, 'none does not exist'],
     [{ command: 'true', cwd: engines.pathOf('text') }, 'is not a folder'],
+    [{ command: 'true', cwd: engines.pathOf('loop/folder') }, 'loop/folder cannot be looked at (ELOOP'],
+    [{ command: engines.pathOf('loop/program') }, 'loop/program cannot be looked at (ELOOP'],
+    [{ command: 'true', env: { PATH: `/nowhere:${'x'.repeat(300)}` } }, 'cannot be looked at (ENAMETOOLONG'],
     [{ command: 'true', args: ['x'.repeat(3_000_000)] }, 'too long'],
   ] as const) {
     const job = await engine.enqueue('ANY', payload)
@@ -106,6 +110,14 @@ test('what cannot be started ends its job at the first attempt', async () => {
     expect(error.message).toContain(text)
     expect(await engine.get(job.id)).toMatchObject({ state: 'FAILED', attempt: 1 })
   }
+})
+
+test('a place in PATH that cannot be looked at keeps no program from being found behind it', async () => {
+  const engine = await openPrograms(engines)
+  symlinkSync('loop', engines.pathOf('loop'))
+  const places = [engines.pathOf('loop/bin'), 'x'.repeat(300), '/nowhere', '/usr/bin', '/bin']
+  const job = await engine.enqueue('ANY', { command: 'true', env: { PATH: places.join(':') } })
+  expect(await job.result()).toMatchObject({ exitCode: 0 })
 })
 
 test('what is not a program is refused at enqueue, naming the place', async () => {
