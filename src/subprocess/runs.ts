@@ -4,7 +4,13 @@ import PQueue from 'p-queue'
 import { systemClock } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
 import { engineError, unreachable } from '../errors.ts'
-import type { ProgramEnd, ProgramRequest, StartReply, SubprocessMessage } from '../job/program.ts'
+import {
+  isVariableName,
+  type ProgramEnd,
+  type ProgramRequest,
+  type StartReply,
+  type SubprocessMessage,
+} from '../job/program.ts'
 import { locateDatabase } from '../store/file-system.ts'
 import { ProcessFile } from '../store/process-file.ts'
 import { cleanUp, removeFolder } from './clean-up.ts'
@@ -20,7 +26,7 @@ export class Runs {
   readonly #queue: PQueue
   readonly #runs = new Map<string, ProgramRun>()
   readonly #byAsker = new Map<AbortSignal, Set<ProgramRun>>()
-  /** Nobody waits for these any more, but their jobs may run again: nothing begins before they are gone. */
+  /** Nobody waits for these any more, or should, but their jobs may run again: nothing begins before they are gone. */
   readonly #orphans = new Set<ProgramRun>()
 
   /** Opens the file of processes, and ends what still runs of those that an engine before this one had started. */
@@ -45,7 +51,7 @@ export class Runs {
       clock: systemClock,
       file,
       bootId: readBootId(),
-      env: readAllowedEnv(allowedEnv),
+      env: passable(readAllowedEnv(allowedEnv)),
       logsFolder: `${folder}/logs`,
       runsFolder: `${folder}/runs`,
       outputBytes,
@@ -80,18 +86,18 @@ export class Runs {
 
   #start(request: ProgramRequest, asker: AbortSignal): Promise<StartReply> {
     const run = new ProgramRun(request, this.#surroundings)
+    const others = [...this.#runs.values()].filter((one) => excludes(one.request, request))
     this.#runs.set(request.runId, run)
     this.#askedBy(asker).add(run)
     if (asker.aborted) this.#orphan(run)
+    if (others.some((one) => isNewer(one.request, request))) run.giveWay()
+    else for (const one of others) this.#orphan(one)
     this.#queue
       .add(async () => {
         await Promise.all(Array.from(this.#orphans, (one) => one.gone))
-    const others = [...this.#runs.values()].filter((one) => excludes(one.request, request))
         await run.live()
       })
       // Whatever goes wrong the run tells itself; here it would end the actor, and every other program with it.
-    if (others.some((one) => isNewer(one.request, request))) run.giveWay()
-    else for (const one of others) this.#orphan(one)
       .catch(() => {})
     return run.started.then(
       (reply) => {
@@ -142,12 +148,6 @@ export class Runs {
   }
 }
 
-function unknown(runId: string): Error {
-  return engineError('SUBPROCESS_FAILED', {
-    found: `There is no run ${runId}`,
-    action: 'Report this: a program is waited for that was not started.',
-}
-
 /**
  * Whether two programs must not run at a time. Another thread asks for the second when that of the first was given up: the
  * job was put back, and the first one's end is not here yet, or never comes.
@@ -165,6 +165,12 @@ function isNewer(one: ProgramRequest, other: ProgramRequest): boolean {
 /** Without what some shells would drop, and others not. */
 function passable(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => isVariableName(name)))
+}
+
+function unknown(runId: string): Error {
+  return engineError('SUBPROCESS_FAILED', {
+    found: `There is no run ${runId}`,
+    action: 'Report this: a program is waited for that was not started.',
   })
 }
 

@@ -130,8 +130,14 @@ test('what is not a program is refused at enqueue, naming the place', async () =
     ['ANY', { command: 'a\0b' }, 'command'],
     ['ANY', { command: 'a', args: 'b' }, 'args'],
     ['ANY', { command: 'a', args: [1] }, 'args'],
-    ['ANY', { command: 'a', env: { 'A=B': 'c' } }, 'env'],
-    ['ANY', { command: 'a', env: { A: 5 } }, 'env'],
+    ['ANY', { command: 'a', env: ['A'] }, 'env'],
+    ['ANY', { command: 'a', env: { 'A=B': 'c' } }, 'env.A=B'],
+    ['ANY', { command: 'a', env: { 'A-B': 'c' } }, 'env.A-B'],
+    ['ANY', { command: 'a', env: { '1A': 'c' } }, 'env.1A'],
+    ['ANY', { command: 'a', env: { '': 'c' } }, 'env.'],
+    ['ANY', { command: 'a', env: { IFS: 'c' } }, 'env.IFS'],
+    ['ANY', { command: 'a', env: { A: 5 } }, 'env.A'],
+    ['ANY', { command: 'a', env: { A: 'b\0' } }, 'env.A'],
     ['ANY', { command: 'a', cwd: '' }, 'cwd'],
     ['ANY', { command: 'a', stdin: 5 }, 'stdin'],
     ['ANY', { command: 'a', shell: true }, 'shell'],
@@ -162,6 +168,20 @@ test('a program gets what is allowed of the environment, and what its job gives'
     delete process.env.SECRET_OF_HOST
     delete process.env.LC_PROGRAM
   }
+})
+
+test('a program gets each name that its job gives, and no other but the folder it runs in', async () => {
+  const engine = await openPrograms(engines, { allowedEnv: ['PATH'] })
+  const env = { a: '', _b: ' x ', C_1: 'line\nline', PS1: '$ ', PWD: '/nowhere', OLDPWD: '/' }
+  const job = await engine.enqueue('NODE', {
+    args: ['console.log(JSON.stringify(process.env))'],
+    env,
+    cwd: engines.folder,
+  })
+  const { result } = await job.result()
+  const names = Object.keys(result as object).filter((name) => !name.startsWith('SEMANTICA_'))
+  expect(names.sort()).toEqual([...Object.keys(env), 'PATH', 'FROM_TYPE', 'BOTH'].sort())
+  expect(result).toMatchObject({ ...env, PWD: engines.folder })
 })
 
 test('of a flood of output the newest part is kept, and others go on meanwhile', async () => {
