@@ -3,6 +3,7 @@
  * that runs programs tell each other. Pure.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { PlainError } from '../errors.ts'
 
 /** The name of the built-in actor that starts and ends programs. */
 export const subprocessesName = 'subprocesses'
@@ -87,6 +88,10 @@ export interface ProgramEnd {
   /** JSON texts. */
   readonly fileResult: string | undefined
   readonly lineResult: string | undefined
+  /** Why what it left as its result cannot be read. */
+  readonly resultFault: PlainError | undefined
+  /** Why its output could not be kept. */
+  readonly logFailure: PlainError | undefined
 }
 
 const additionFields: ReadonlySet<string> = new Set<keyof ProgramAdditions>(['args', 'env', 'cwd', 'stdin'])

@@ -3,7 +3,7 @@
  * is free for others.
  */
 import { randomUUID } from 'node:crypto'
-import { engineError, hasCode } from '../errors.ts'
+import { engineError, fromPlainError, hasCode, type PlainError } from '../errors.ts'
 import type { JobContext } from './context.ts'
 import {
   type ProgramEnd,
@@ -20,6 +20,8 @@ export interface ProgramContext extends JobContext {
   waitForTurn(): void
   /** Its turn has come: what it takes is counted from now on. */
   takeTurn(): void
+  /** The output of its program could not be kept. */
+  logFailed(error: PlainError): void
 }
 
 export async function runProgram(
@@ -47,7 +49,9 @@ export async function runProgram(
     const reply = (await started.catch(refuseForGood)) as StartReply
     if (reply.kind === 'gave-way') throw signal.reason ?? gaveWay(program)
     own.takeTurn()
-    return resultOf(program, (await ask({ kind: 'wait', runId })) as ProgramEnd)
+    const end = (await ask({ kind: 'wait', runId })) as ProgramEnd
+    if (end.logFailure !== undefined) own.logFailed(end.logFailure)
+    return resultOf(program, end)
   } finally {
     signal.removeEventListener('abort', giveWay)
   }
@@ -81,6 +85,7 @@ function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
       details: { exitCode, signal, stderrTail },
     })
   }
+  if (end.resultFault !== undefined) throw fromPlainError(end.resultFault)
   const text = end.fileResult ?? end.lineResult
   return {
     exitCode,

@@ -11,6 +11,7 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { type Clock, delay, type Timer, withinMs } from '../clock.ts'
+import { toPlainError } from '../errors.ts'
 import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
 import { cleanUp } from './clean-up.ts'
@@ -98,13 +99,12 @@ export class ProgramRun {
   async live(): Promise<void> {
     if (this.#state !== 'waiting') return
     this.#state = 'starting'
-    let outputs: Outputs | undefined
+    const outputs = this.#outputs()
     let result: ResultFile | undefined
     let row: ProcessRow | undefined
     const { runsFolder, file } = this.#surroundings
     try {
       result = new ResultFile(runsFolder, this.request.runId)
-      outputs = this.#openOutputs()
       row = await this.#start(result, outputs)
       this.#started.resolve({ kind: 'begun' })
       this.#over.resolve(await this.#runToEnd(row, outputs, result))
@@ -115,8 +115,8 @@ export class ProgramRun {
     } finally {
       this.#state = 'over'
       cleanUp([
-        () => outputs?.stdout.close(),
-        () => outputs?.stderr.close(),
+        () => outputs.stdout.close(),
+        () => outputs.stderr.close(),
         () => result?.remove(),
         // What stays in the file is looked for at the next start, and not found.
         () => row !== undefined && file.remove(row.runId),
@@ -174,14 +174,16 @@ export class ProgramRun {
     started.stdout.destroy()
     started.stderr.destroy()
     const lastLine = outputs.stdout.lastLine()
+    const logFailure = outputs.stdout.failure ?? outputs.stderr.failure
     return {
       exitCode,
       signal,
       wasSignalled,
       stdoutTail: outputs.stdout.tail(tailCharacters),
       stderrTail: outputs.stderr.tail(tailCharacters),
-      fileResult: result.read(),
+      ...readResult(result),
       lineResult: isJsonObject(lastLine) ? lastLine : undefined,
+      logFailure: logFailure === undefined ? undefined : toPlainError(logFailure),
     }
   }
 
@@ -240,16 +242,11 @@ export class ProgramRun {
     }
   }
 
-  #openOutputs(): Outputs {
-    const { logsFolder, outputBytes } = this.#surroundings
-    const pathOf = (name: string) => `${logsFolder}/${this.request.jobId}.${name}.log`
-    const stdout = new OutputLog(pathOf('out'), outputBytes)
-    try {
-      return { stdout, stderr: new OutputLog(pathOf('err'), outputBytes) }
-    } catch (error) {
-      stdout.close()
-      throw error
-    }
+  #outputs(): Outputs {
+    const { logsFolder, outputBytes, clock } = this.#surroundings
+    const logOf = (name: string) =>
+      new OutputLog(`${logsFolder}/${this.request.jobId}.${name}.log`, outputBytes, clock)
+    return { stdout: logOf('out'), stderr: logOf('err') }
   }
 }
 
@@ -260,6 +257,14 @@ function keep(stream: Readable, log: OutputLog): void {
 
 async function closed(stream: Readable): Promise<void> {
   await finished(stream).catch(() => {})
+}
+
+function readResult(result: ResultFile): Pick<ProgramEnd, 'fileResult' | 'resultFault'> {
+  try {
+    return { fileResult: result.read(), resultFault: undefined }
+  } catch (error) {
+    return { fileResult: undefined, resultFault: toPlainError(error) }
+  }
 }
 
 function isJsonObject(line: string): boolean {

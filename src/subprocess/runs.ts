@@ -1,5 +1,4 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
-import { mkdirSync } from 'node:fs'
 import PQueue from 'p-queue'
 import { systemClock } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
@@ -58,7 +57,6 @@ export class Runs {
     }
     // Each run has a folder of its own name in it: what cannot be removed is in nobody's way.
     cleanUp([() => removeFolder(this.#surroundings.runsFolder)])
-    mkdirSync(this.#surroundings.logsFolder, { recursive: true })
   }
 
   receive(message: SubprocessMessage, asker: AbortSignal): Promise<Reply> | null {
