@@ -5,7 +5,6 @@ import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import { encodePayload, maxJsonCharacters } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
-import type { ProgramContext } from '../job/run-program.ts'
 import { checkEnqueueOptions, copyOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import { AttemptSpan } from '../telemetry/attempt-span.ts'
@@ -18,6 +17,7 @@ import { AttemptLog } from './job-log.ts'
 import { AttemptLeavings } from './leavings.ts'
 import type { ChildJob, JobDetails, Leavings, LogFailure } from './messages.ts'
 import type { NewsDesk } from './news-desk.ts'
+import type { ProgramContext } from './run-program.ts'
 
 /** What all attempts of a thread share. */
 export interface ThreadSurroundings {

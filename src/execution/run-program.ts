@@ -4,7 +4,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { engineError, fromPlainError, hasCode, type PlainError } from '../errors.ts'
-import type { JobContext } from './context.ts'
+import type { JobContext } from '../job/context.ts'
+import {
+  type AnyJobDefinition,
+  defaultGraceMs,
+  isProgram,
+  type ProgramDefinition,
+} from '../job/definition.ts'
 import {
   type ProgramEnd,
   type ProgramPayload,
@@ -12,7 +18,7 @@ import {
   type StartReply,
   type SubprocessMessage,
   subprocessesName,
-} from './program.ts'
+} from '../job/program.ts'
 
 /** What such a handler is given beside what every handler gets. */
 export interface ProgramContext extends JobContext {
@@ -24,7 +30,16 @@ export interface ProgramContext extends JobContext {
   logFailed(error: PlainError): void
 }
 
-export async function runProgram(
+/** Gives a job type its handler where its jobs are programs. */
+export function withProgramHandler(definition: AnyJobDefinition): AnyJobDefinition {
+  if (!isProgram(definition)) return definition
+  // The boundary: what is not a program has its handler, and this has none.
+  const { graceMs = defaultGraceMs } = definition as ProgramDefinition
+  const run = (payload: ProgramPayload, context: JobContext) => runProgram(payload, context, graceMs)
+  return Object.assign({ ...(definition as AnyJobDefinition) }, { run })
+}
+
+async function runProgram(
   program: ProgramPayload,
   context: JobContext,
   graceMs: number,
