@@ -29,11 +29,26 @@ export function readProcess(pid: number): ProcessFacts | undefined {
   }
 }
 
+/** How often the list is read again for those that were born meanwhile. */
+const mostLists = 10
+
+/**
+ * All that live. A process may end while the list is read, and leave a child that is not on it; so the list is read until
+ * there is nobody new on it.
+ */
 export function livingProcesses(): ProcessFacts[] {
-  return processIds().flatMap((pid) => {
-    const facts = readProcess(pid)
-    return facts === undefined || facts.isDead ? [] : [facts]
-  })
+  const seen = new Set<number>()
+  const living: ProcessFacts[] = []
+  for (let lists = 0; lists < mostLists; lists++) {
+    const added = processIds().filter((pid) => !seen.has(pid))
+    if (added.length === 0) break
+    for (const pid of added) {
+      seen.add(pid)
+      const facts = readProcess(pid)
+      if (facts !== undefined && !facts.isDead) living.push(facts)
+    }
+  }
+  return living
 }
 
 function processIds(): number[] {

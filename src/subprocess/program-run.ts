@@ -19,13 +19,15 @@ import { findCommand, findFolder, startFailed } from './find-program.ts'
 import { type GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
 import { readProcess } from './process-table.ts'
+import { type ProcessWatch, runIdVariable } from './process-watch.ts'
 import { ResultFile } from './result-file.ts'
-import { RunMembers, runIdVariable, signalGroup } from './sweep.ts'
+import { RunMembers, signalGroup } from './sweep.ts'
 
 /** What all runs of an engine share. */
 export interface RunSurroundings {
   readonly clock: Clock
   readonly file: ProcessFile
+  readonly watch: ProcessWatch
   readonly bootId: string
   /** What programs get of the engine's own environment. */
   readonly env: Readonly<Record<string, string>>
@@ -134,7 +136,7 @@ export class ProgramRun {
   /** From here to the opening of the gate the process is nothing but a shell that waits. */
   async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow> {
     const { request } = this
-    const { file } = this.#surroundings
+    const { file, watch } = this.#surroundings
     const { args = [], stdin } = request
     const env = this.#environment(result)
     const cwd = findFolder(request.cwd)
@@ -148,7 +150,7 @@ export class ProgramRun {
       const row = this.#rowOf(started.pid)
       file.add(row)
       this.#process = started
-      this.#members = new RunMembers([row])
+      this.#members = new RunMembers([row], watch)
       this.#state = 'running'
       started.open()
       if (this.#wish === 'give-way') this.#askToGiveWay()
@@ -196,7 +198,7 @@ export class ProgramRun {
       signalGroup(row.processGroup, 'SIGKILL')
       return
     }
-    await members.goneUnless(() => leftMs() <= 0)
+    if (leftMs() > 0) await members.goneUnless(() => leftMs() <= 0)
     await members.end()
   }
 
@@ -215,7 +217,7 @@ export class ProgramRun {
   #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.#state !== 'running' || this.#process === undefined) return
     signalGroup(this.#process.pid, signal)
-    this.#members?.signal(signal, this.#process.pid)
+    void this.#members?.signal(signal, this.#process.pid)
   }
 
   #rowOf(pid: number): ProcessRow {

@@ -14,6 +14,7 @@ import { locateDatabase } from '../store/file-system.ts'
 import { ProcessFile } from '../store/process-file.ts'
 import { cleanUp, removeFolder } from './clean-up.ts'
 import { readBootId } from './process-table.ts'
+import { ProcessWatch } from './process-watch.ts'
 import { ProgramRun, type RunSurroundings } from './program-run.ts'
 import type { SubprocessesOptions } from './subprocesses.ts'
 import { RunMembers } from './sweep.ts'
@@ -49,6 +50,7 @@ export class Runs {
     this.#surroundings = {
       clock: systemClock,
       file,
+      watch: new ProcessWatch(),
       bootId: readBootId(),
       env: passable(readAllowedEnv(allowedEnv)),
       logsFolder: `${folder}/logs`,
@@ -177,6 +179,6 @@ async function endLeftovers(file: ProcessFile): Promise<void> {
   const rows = file.all()
   // After another start of the machine their numbers mean nothing, and none of them lives.
   const recent = rows.filter((row) => row.bootId === bootId && bootId !== '')
-  if (recent.length > 0) await new RunMembers(recent).end()
+  if (recent.length > 0) await new RunMembers(recent, new ProcessWatch()).end()
   for (const { runId } of rows) file.remove(runId)
 }

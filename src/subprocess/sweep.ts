@@ -8,79 +8,92 @@
  */
 import { delay } from '../clock.ts'
 import type { ProcessRow } from '../store/process-file.ts'
-import { environmentOf, livingProcesses, type ProcessFacts, readProcess } from './process-table.ts'
+import { type ProcessFacts, readProcess } from './process-table.ts'
+import type { Look, ProcessWatch } from './process-watch.ts'
 
-export const runIdVariable = 'SEMANTICA_RUN_ID'
-
-/** Between two looks: SIGKILL takes effect soon, but not at once, and a process may have begun another meanwhile. */
-const betweenLooksMs = 5
-/** One look may miss a process: its parent was there when the list was read, and gone when it was looked at. */
-const quietLooks = 2
-/** How often is waited for the environment of a process that seems to have none. Some have none for ever. */
-const unsureLooks = 20
+/** Between two looks: SIGKILL takes effect soon, but not at once. The longer something lives, the seldomer it is looked at. */
+const firstPauseMs = 5
+const longestPauseMs = 100
 /** What does not end by then hangs in the kernel, and ends when that lets go of it. */
-const mostLooks = 200
+const mostLooks = 30
 
 type EndingSignal = 'SIGTERM' | 'SIGKILL'
 
+interface Members {
+  readonly living: readonly ProcessFacts[]
+  /** Whether there may be more: a process was seen of which one cannot tell yet. */
+  readonly isUnsure: boolean
+}
+
 /** The processes of some runs, as they come and go. */
 export class RunMembers {
-  readonly #marks: ReadonlySet<string>
+  readonly #watch: ProcessWatch
+  readonly #runIds: ReadonlySet<string>
   readonly #firstTicks: number
   /** Process groups, and sessions of the same number, that are known to be of these runs. */
   readonly #groups: Set<number>
-  /** Whether the last look saw a process of which it could not tell. */
-  #isUnsure = false
 
-  constructor(runs: readonly ProcessRow[]) {
-    this.#marks = new Set(runs.map((run) => `${runIdVariable}=${run.runId}`))
+  constructor(runs: readonly ProcessRow[], watch: ProcessWatch) {
+    this.#watch = watch
+    this.#runIds = new Set(runs.map((run) => run.runId))
     this.#firstTicks = Math.min(...runs.map((run) => run.startTicks))
     const led = runs.filter((run) => readProcess(run.pid)?.startTicks === run.startTicks)
     this.#groups = new Set(led.flatMap((run) => [run.processGroup, run.session]))
   }
 
-  /** Those that live now. */
-  look(): ProcessFacts[] {
-    const filled = new Set<number>()
-    this.#isUnsure = false
-    const members = livingProcesses().filter((one) => {
-      if (one.startTicks < this.#firstTicks || one.pid === process.pid) return false
-      const inGroup = this.#groups.has(one.processGroup) || this.#groups.has(one.session)
-      if (inGroup) filled.add(one.processGroup).add(one.session)
-      if (inGroup) return true
-      const environment = environmentOf(one.pid)
-      // What belongs to the kernel is in no group, and never has one.
-      if (environment?.length === 0 && one.processGroup !== 0) this.#isUnsure = true
-      return environment?.some((variable) => this.#marks.has(variable)) ?? false
-    })
-    for (const group of this.#groups) if (!filled.has(group)) this.#groups.delete(group)
-    return members
-  }
-
   /** Sends a signal to each of those that live now, but for the members of one group. */
-  signal(signal: EndingSignal, exceptGroup = 0): void {
+  async signal(signal: EndingSignal, exceptGroup = 0): Promise<void> {
+    const { living } = this.#membersAt(await this.#watch.look())
     signalAll(
-      this.look().filter(({ processGroup }) => processGroup !== exceptGroup),
+      living.filter(({ processGroup }) => processGroup !== exceptGroup),
       signal,
     )
   }
 
   /** Resolves once all are gone, or `isOver` says that they have had their time. */
   async goneUnless(isOver: () => boolean): Promise<void> {
-    while (!isOver() && this.look().length > 0) await delay(betweenLooksMs)
+    for (const pause = new Pause(); !isOver(); await pause.take()) {
+      const { living, isUnsure } = this.#membersAt(await this.#watch.look())
+      if (living.length === 0 && !isUnsure) return
+    }
   }
 
   /** Ends all that live; resolves once they are gone. */
   async end(): Promise<void> {
-    let quiet = 0
+    const pause = new Pause()
     for (let looks = 1; looks <= mostLooks; looks++) {
-      const members = this.look()
-      signalAll(members, 'SIGKILL')
-      const isQuiet = members.length === 0 && !(this.#isUnsure && looks <= unsureLooks)
-      quiet = isQuiet ? quiet + 1 : 0
-      if (quiet === quietLooks) return
-      await delay(betweenLooksMs)
+      const { living, isUnsure } = this.#membersAt(await this.#watch.look())
+      signalAll(living, 'SIGKILL')
+      if (living.length === 0 && !isUnsure) return
+      await pause.take()
     }
+  }
+
+  #membersAt(look: Look): Members {
+    const filled = new Set<number>()
+    let isUnsure = false
+    const living = look.processes.filter((one) => {
+      if (one.startTicks < this.#firstTicks || one.pid === process.pid) return false
+      if (this.#groups.has(one.processGroup) || this.#groups.has(one.session)) {
+        filled.add(one.processGroup).add(one.session)
+        return true
+      }
+      const runIds = look.runIdsOf(one)
+      if (runIds === 'unsure') isUnsure = true
+      else return runIds.some((runId) => this.#runIds.has(runId))
+      return false
+    })
+    for (const group of this.#groups) if (!filled.has(group)) this.#groups.delete(group)
+    return { living, isUnsure }
+  }
+}
+
+class Pause {
+  #nextMs = firstPauseMs
+
+  async take(): Promise<void> {
+    await delay(this.#nextMs)
+    this.#nextMs = Math.min(this.#nextMs * 2, longestPauseMs)
   }
 }
 
