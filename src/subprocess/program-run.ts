@@ -10,7 +10,7 @@
  */
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { type Clock, delay, type Timer, withinMs } from '../clock.ts'
+import { type Clock, type Timer, withinMs } from '../clock.ts'
 import { toPlainError } from '../errors.ts'
 import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
@@ -21,7 +21,7 @@ import { OutputLog } from './output-log.ts'
 import { readProcess } from './process-table.ts'
 import { type ProcessWatch, runIdVariable } from './process-watch.ts'
 import { ResultFile } from './result-file.ts'
-import { RunMembers, signalGroup } from './sweep.ts'
+import { endUnseenGroup, RunMembers, signalGroup } from './sweep.ts'
 
 /** What all runs of an engine share. */
 export interface RunSurroundings {
@@ -39,8 +39,6 @@ export interface RunSurroundings {
 const tailCharacters = 4_000
 /** How long an output may stay open after all its writers that can be found are gone. */
 const outputCloseMs = 1_000
-/** Where the processes of a group cannot be seen, this long is waited for what was asked to give way. */
-const unseenGraceMs = 100
 
 interface Outputs {
   readonly stdout: OutputLog
@@ -194,8 +192,7 @@ export class ProgramRun {
     const { clock } = this.#surroundings
     const leftMs = () => this.#graceEndsMs - clock.monotonicMs()
     if (process.platform !== 'linux') {
-      if (leftMs() > 0) await delay(Math.min(leftMs(), unseenGraceMs))
-      signalGroup(row.processGroup, 'SIGKILL')
+      await endUnseenGroup(row.processGroup, leftMs)
       return
     }
     if (leftMs() > 0) await members.goneUnless(() => leftMs() <= 0)

@@ -109,10 +109,34 @@ export function signalGroup(processGroup: number, signal: EndingSignal): void {
   kill(-processGroup, signal)
 }
 
+/**
+ * Ends what is left of a group whose leader has ended, where its members cannot be seen; resolves once that is done. The
+ * number of a group is not given anew while somebody is in it: so it is asked again and again whether anybody is, and
+ * from the first time that nobody is, it is a stranger's.
+ *
+ * @param leftMs how long its members may still go on
+ */
+export async function endUnseenGroup(processGroup: number, leftMs: () => number): Promise<void> {
+  while (send(-processGroup, 0)) {
+    const pauseMs = Math.min(leftMs(), firstPauseMs)
+    if (pauseMs <= 0) {
+      signalGroup(processGroup, 'SIGKILL')
+      return
+    }
+    await delay(pauseMs)
+  }
+}
+
 function kill(pid: number, signal: EndingSignal): void {
+  // Otherwise it has ended by itself, or is not ours to end.
+  send(pid, signal)
+}
+
+/** Whether there was anybody to get it; signal 0 only asks. */
+function send(pid: number, signal: EndingSignal | 0): boolean {
   try {
-    process.kill(pid, signal)
+    return process.kill(pid, signal)
   } catch {
-    // It has ended by itself, or is not ours to end.
+    return false
   }
 }
