@@ -59,16 +59,20 @@ async function runProgram(
   })
   signal.addEventListener('abort', giveWay, { once: true })
   if (signal.aborted) giveWay()
+  let isOver = false
   try {
     // The boundary where the actor's replies get their types.
     const reply = (await started.catch(refuseForGood)) as StartReply
     if (reply.kind === 'gave-way') throw signal.reason ?? gaveWay(program)
     own.takeTurn()
     const end = (await ask({ kind: 'wait', runId })) as ProgramEnd
+    isOver = true
     if (end.logFailure !== undefined) own.logFailed(end.logFailure)
     return resultOf(program, end)
   } finally {
     signal.removeEventListener('abort', giveWay)
+    // Nobody waits for it any more, as when the actor had no room for the question: it must not go on alone.
+    if (!isOver) giveWay()
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the actor that runs programs does with what several threads ask of it. Real processes. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import type { ProgramEnd, ProgramRequest } from '../../src/job/program.ts'
 import { Runs } from '../../src/subprocess/runs.ts'
@@ -75,4 +76,19 @@ test('a run that waits for its turn gives way to a newer one of its job, and a l
   expect(await starts[1]).toEqual({ kind: 'begun' })
   await voice.said('3')
   expect(voice.lines).toEqual(['up', '3'])
+})
+
+test('a folder that cannot be made for a result fails that start alone, for now', async () => {
+  const runs = await open()
+  const folder = place.pathOf('tasks.db-files')
+  mkdirSync(folder)
+  writeFileSync(`${folder}/runs`, 'in the way')
+  const thread = threadOf(runs)
+  await expect(thread.start(scriptOf('true'))).rejects.toMatchObject({
+    code: 'SUBPROCESS_FAILED',
+    retryable: true,
+    message: expect.stringContaining('The folder for the result of a program cannot be made'),
+  })
+  rmSync(`${folder}/runs`)
+  expect(await thread.start(scriptOf('true'))).toEqual({ kind: 'begun' })
 })
