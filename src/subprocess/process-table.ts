@@ -1,6 +1,8 @@
 /** The processes of this machine, as Linux shows them under /proc. Elsewhere there are none to be seen. */
 import { readdirSync, readFileSync } from 'node:fs'
 
+const ticksPerSecond = 100
+
 export interface ProcessFacts {
   readonly pid: number
   readonly processGroup: number
@@ -72,6 +74,15 @@ export function environmentOf(pid: number): readonly string[] | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Now, as `startTicks`, or some time before: Linux counts a hundred a second for everybody, and a container may be told a
+ * later start than the machine's. 0 where the system does not tell.
+ */
+export function readTicks(): number {
+  const seconds = Number.parseFloat(readOrNothing('/proc/uptime'))
+  return Number.isNaN(seconds) ? 0 : Math.floor(seconds * ticksPerSecond)
 }
 
 /** Tells one start of the machine from every other. Empty where the system does not tell. */

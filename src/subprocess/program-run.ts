@@ -18,7 +18,7 @@ import { cleanUp } from './clean-up.ts'
 import { findCommand, findFolder, startFailed } from './find-program.ts'
 import { type GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
-import { readProcess } from './process-table.ts'
+import { readProcess, readTicks } from './process-table.ts'
 import { type ProcessWatch, runIdVariable } from './process-watch.ts'
 import { ResultFile } from './result-file.ts'
 import { endUnseenGroup, RunMembers, signalGroup } from './sweep.ts'
@@ -79,6 +79,11 @@ export class ProgramRun {
   /** The same, and of a run that never began as well. Never rejects. */
   get gone(): Promise<void> {
     return this.#gone.promise
+  }
+
+  /** Whether its first process lives, or is at least not collected: nobody else has its number. */
+  get isRunning(): boolean {
+    return this.#state === 'running'
   }
 
   giveWay(): void {
@@ -226,6 +231,7 @@ export class ProgramRun {
       startTicks: facts?.startTicks ?? 0,
       processGroup: facts?.processGroup ?? pid,
       session: facts?.session ?? pid,
+      seenTicks: readTicks(),
     }
   }
 

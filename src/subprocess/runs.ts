@@ -1,6 +1,6 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
 import PQueue from 'p-queue'
-import { systemClock } from '../clock.ts'
+import { systemClock, type Timer } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
 import { engineError, unreachable } from '../errors.ts'
 import {
@@ -13,11 +13,14 @@ import {
 import { locateDatabase } from '../store/file-system.ts'
 import { ProcessFile } from '../store/process-file.ts'
 import { cleanUp, removeFolder } from './clean-up.ts'
-import { readBootId } from './process-table.ts'
+import { readBootId, readTicks } from './process-table.ts'
 import { ProcessWatch } from './process-watch.ts'
 import { ProgramRun, type RunSurroundings } from './program-run.ts'
 import type { SubprocessesOptions } from './subprocesses.ts'
 import { RunMembers } from './sweep.ts'
+
+/** How often is written down that programs still run. What one has begun by then is its own, even if it has ended since. */
+const seenEveryMs = 1_000
 
 type Reply = StartReply | ProgramEnd | null
 
@@ -28,6 +31,7 @@ export class Runs {
   readonly #byAsker = new Map<AbortSignal, Set<ProgramRun>>()
   /** Nobody waits for these any more, or should, but their jobs may run again: nothing begins before they are gone. */
   readonly #orphans = new Set<ProgramRun>()
+  #seenTimer: Timer | undefined
 
   /** Opens the file of processes, and ends what still runs of those that an engine before this one had started. */
   static async start(options: SubprocessesOptions): Promise<Runs> {
@@ -80,6 +84,7 @@ export class Runs {
     const runs = [...this.#runs.values()]
     for (const run of runs) run.end()
     await Promise.all(runs.map((run) => run.gone))
+    this.#seenTimer?.cancel()
     const { runsFolder, file } = this.#surroundings
     cleanUp([() => removeFolder(runsFolder), () => file.close()])
   }
@@ -89,6 +94,7 @@ export class Runs {
     const others = [...this.#runs.values()].filter((one) => excludes(one.request, request))
     this.#runs.set(request.runId, run)
     this.#askedBy(asker).add(run)
+    this.#seenTimer ??= this.#writeSeenLater()
     if (asker.aborted) this.#orphan(run)
     if (others.some((one) => isNewer(one.request, request))) run.giveWay()
     else for (const one of others) this.#orphan(one)
@@ -116,6 +122,17 @@ export class Runs {
     return run === undefined
       ? Promise.reject(unknown(runId))
       : run.over.finally(() => this.#forget(run, asker))
+  }
+
+  #writeSeenLater(): Timer {
+    const { clock, file } = this.#surroundings
+    return clock.startTimer(seenEveryMs, () => {
+      const running = [...this.#runs.values()].filter((run) => run.isRunning)
+      const runIds = running.map((run) => run.request.runId)
+      // On a full disk less is known after a crash.
+      if (runIds.length > 0) cleanUp([() => file.seen(runIds, readTicks())])
+      this.#seenTimer = this.#runs.size > 0 ? this.#writeSeenLater() : undefined
+    })
   }
 
   #askedBy(asker: AbortSignal): Set<ProgramRun> {

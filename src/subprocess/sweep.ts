@@ -2,8 +2,11 @@
  * Finds and ends what belongs to programs, and nothing else.
  *
  * Of a run are: every process that carries its run id in the environment with which it began, and the members of its
- * process group and session. A group's number is not given anew while it has members, so as long as its leader is the
- * process that we started, or was so at the last look and the group has not been empty since, all of them are ours.
+ * process group and session, which have one number. It is not given anew while anybody is in the group or the session. So
+ * all in them are ours
+ * - as long as the leader is the process that we started, or was so at the last look, and nobody was missing since;
+ * - when one in the session, other than its leader, is from a time at which our leader is known to have lived: it has been
+ *   in this session since it was born.
  * Otherwise a stranger may have got the number, and only the run id counts.
  */
 import { delay } from '../clock.ts'
@@ -32,13 +35,16 @@ export class RunMembers {
   readonly #firstTicks: number
   /** Process groups, and sessions of the same number, that are known to be of these runs. */
   readonly #groups: Set<number>
+  /** Runs whose leader has ended before the first look. */
+  #unled: readonly ProcessRow[]
 
   constructor(runs: readonly ProcessRow[], watch: ProcessWatch) {
     this.#watch = watch
     this.#runIds = new Set(runs.map((run) => run.runId))
     this.#firstTicks = Math.min(...runs.map((run) => run.startTicks))
-    const led = runs.filter((run) => readProcess(run.pid)?.startTicks === run.startTicks)
-    this.#groups = new Set(led.flatMap((run) => [run.processGroup, run.session]))
+    const isLed = (run: ProcessRow) => readProcess(run.pid)?.startTicks === run.startTicks
+    this.#groups = new Set(runs.filter(isLed).map((run) => run.session))
+    this.#unled = runs.filter((run) => !isLed(run))
   }
 
   /** Sends a signal to each of those that live now, but for the members of one group. */
@@ -70,6 +76,9 @@ export class RunMembers {
   }
 
   #membersAt(look: Look): Members {
+    for (const run of this.#unled)
+      if (look.processes.some((one) => isWitness(one, run))) this.#groups.add(run.session)
+    this.#unled = []
     const filled = new Set<number>()
     let isUnsure = false
     const living = look.processes.filter((one) => {
@@ -86,6 +95,13 @@ export class RunMembers {
     for (const group of this.#groups) if (!filled.has(group)) this.#groups.delete(group)
     return { living, isUnsure }
   }
+}
+
+/** Whether a process shows that the session of a run is still what it was. */
+function isWitness({ pid, session, startTicks }: ProcessFacts, run: ProcessRow): boolean {
+  return (
+    session === run.session && pid !== session && startTicks >= run.startTicks && startTicks < run.seenTicks
+  )
 }
 
 class Pause {
