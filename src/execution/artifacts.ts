@@ -27,7 +27,9 @@ const maxNameCharacters = 200
 const maxNameBytes = 255
 
 /** Files of a database that must not be opened: closing them would drop the locks that SQLite holds on them. */
-const databaseFiles = ['', '-wal', '-shm', '-journal', '.lock', '.lock-journal']
+const databaseFiles = ['', '-processes.db']
+  .flatMap((name) => ['', '-wal', '-shm', '-journal'].map((ending) => name + ending))
+  .concat('.lock', '.lock-journal')
 
 /**
  * Writes one artifact of a job, in place of the one of the same name.

@@ -1,11 +1,10 @@
 import type { Clock } from '../clock.ts'
-import { describe, engineError, toPlainError } from '../errors.ts'
+import { describe, engineError, type PlainError, toPlainError } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import { encodePayload, maxJsonCharacters } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
-import type { ProgramContext } from '../job/run-program.ts'
 import { checkEnqueueOptions, copyOptions, defaultQueue, type EnqueueOptions } from '../job/spec.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import { AttemptSpan } from '../telemetry/attempt-span.ts'
@@ -18,6 +17,7 @@ import { AttemptLog } from './job-log.ts'
 import { AttemptLeavings } from './leavings.ts'
 import type { ChildJob, JobDetails, Leavings, LogFailure } from './messages.ts'
 import type { NewsDesk } from './news-desk.ts'
+import type { ProgramContext } from './run-program.ts'
 
 /** What all attempts of a thread share. */
 export interface ThreadSurroundings {
@@ -131,6 +131,11 @@ export class Attempt implements ProgramContext {
     this.#control.restart(this.#index, this.#surroundings.clock.monotonicMs())
   }
 
+  logFailed(error: PlainError): void {
+    const { jobType, traceId } = this
+    this.#surroundings.onLogFailure({ seq: this.#seq, jobType, traceId, error })
+  }
+
   actor(name: string): ActorReference {
     return this.#surroundings.actor(name)
   }
@@ -166,16 +171,15 @@ export class Attempt implements ProgramContext {
 
   get log(): AttemptLog {
     if (this.#log === undefined) {
-      const { clock, database, jobLogBytes, onLogFailure } = this.#surroundings
-      const { jobId, jobType, attempt } = this
+      const { clock, database, jobLogBytes } = this.#surroundings
+      const { jobId, attempt } = this
       this.#log = new AttemptLog({
         jobId,
         attempt,
         files: jobFilesOf(database, jobId),
         maxBytes: jobLogBytes,
         clock,
-        onFailure: (thrown) =>
-          onLogFailure({ seq: this.#seq, jobType, traceId: this.traceId, error: toPlainError(thrown) }),
+        onFailure: (thrown) => this.logFailed(toPlainError(thrown)),
       })
       if (this.#ended) this.#log.close()
     }

@@ -1,5 +1,6 @@
 import { describe, engineError, isErrorCode } from '../errors.ts'
 import { type AnyJobDefinition, isJobsModule } from '../job/definition.ts'
+import { withProgramHandler } from './run-program.ts'
 
 /**
  * Imports the modules that serve job types, in a pool thread, and gives their handlers by type.
@@ -21,7 +22,8 @@ export async function loadHandlers(urls: readonly string[]): Promise<ReadonlyMap
         action: 'Export it as `export default defineJobs(…)`.',
       })
     }
-    for (const [type, definition] of Object.entries(jobs.definitions)) handlers.set(type, definition)
+    for (const [type, definition] of Object.entries(jobs.definitions))
+      handlers.set(type, withProgramHandler(definition))
   }
   return handlers
 }

@@ -10,7 +10,6 @@ import {
   programSchema,
 } from './program.ts'
 import { type RetryPolicy, retryBounds } from './retry.ts'
-import { runProgram } from './run-program.ts'
 
 /** The longest time limit of an attempt: one week. */
 export const maxTimeoutMs = 604_800_000
@@ -128,9 +127,9 @@ export function defineJobs<
   const completed: Record<string, unknown> = {}
   for (const [type, definition] of Object.entries<GivenDefinition>(definitions)) {
     checkDefinition(type, definition)
-    completed[type] = isProgram(definition) ? withHandler(definition) : definition
+    completed[type] = isProgram(definition) ? withSchema(definition) : definition
   }
-  // The boundary: whoever enqueues sees what was given, whoever runs a job finds a handler in each.
+  // The boundary: whoever enqueues sees what was given; whoever loads handlers gives programs theirs.
   return Object.freeze({ [moduleMark]: true, url, definitions: Object.freeze(completed) as Definitions })
 }
 
@@ -139,15 +138,9 @@ export function isProgram(definition: object): definition is ProgramDefinition {
   return 'execution' in definition && definition.execution === 'subprocess'
 }
 
-/** What such a job needs in a thread: a validator, a handler, and that waiting costs it nothing. */
-function withHandler(definition: ProgramDefinition): object {
-  const { program, graceMs = defaultGraceMs } = definition
-  return {
-    ...definition,
-    payload: programSchema(program),
-    overlap: maxOverlap,
-    run: (payload: ProgramPayload, context: JobContext) => runProgram(payload, context, graceMs),
-  }
+/** What such a job needs besides a handler, which it gets in a thread: a validator, and that waiting costs it nothing. */
+function withSchema(definition: ProgramDefinition): object {
+  return { ...definition, payload: programSchema(definition.program), overlap: maxOverlap }
 }
 
 export function isJobsModule(value: unknown): value is JobsModule {

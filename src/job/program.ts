@@ -3,6 +3,7 @@
  * that runs programs tell each other. Pure.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { PlainError } from '../errors.ts'
 
 /** The name of the built-in actor that starts and ends programs. */
 export const subprocessesName = 'subprocesses'
@@ -14,7 +15,10 @@ export interface ProgramPayload {
   /** A path, or a name that is looked for in the PATH that the program itself gets. */
   readonly command: string
   readonly args?: readonly string[]
-  /** Added to the allowed part of the engine's own environment; wins over it. */
+  /**
+   * Added to the allowed part of the engine's own environment; wins over it. Names are letters, digits and `_`. `PWD` is
+   * always the folder in which the program runs.
+   */
   readonly env?: Readonly<Record<string, string>>
   /** Folder in which it runs. Default: that of the engine's process. */
   readonly cwd?: string
@@ -54,6 +58,9 @@ export interface ProgramRequest extends ProgramPayload {
   readonly runId: string
   readonly jobId: string
   readonly attempt: number
+  /** Of one subject, as of one job, only one program runs at a time. */
+  readonly subjectKey: string | undefined
+  readonly generation: number | undefined
   /** How long it may go on after SIGTERM, in milliseconds. */
   readonly graceMs: number
 }
@@ -68,7 +75,7 @@ export type SubprocessMessage =
 
 export type StartReply =
   | { readonly kind: 'begun' }
-  /** It was told to give way before its turn came. */
+  /** It was told to give way before its turn came, or a newer run of its job or subject is there. */
   | { readonly kind: 'gave-way' }
 
 export interface ProgramEnd {
@@ -81,6 +88,10 @@ export interface ProgramEnd {
   /** JSON texts. */
   readonly fileResult: string | undefined
   readonly lineResult: string | undefined
+  /** Why what it left as its result cannot be read. */
+  readonly resultFault: PlainError | undefined
+  /** Why its output could not be kept. */
+  readonly logFailure: PlainError | undefined
 }
 
 const additionFields: ReadonlySet<string> = new Set<keyof ProgramAdditions>(['args', 'env', 'cwd', 'stdin'])
@@ -109,8 +120,7 @@ export function findProgramFaults(
     faults.push({ path: ['command'], message: 'must be a text of at least 1 character, without NUL' })
   if (args !== undefined && !(Array.isArray(args) && args.every(isText)))
     faults.push({ path: ['args'], message: 'must be an array of texts without NUL' })
-  if (env !== undefined && !isEnvironment(env))
-    faults.push({ path: ['env'], message: 'must be an object of texts, with names without = and NUL' })
+  faults.push(...findEnvFaults(env))
   if (cwd !== undefined && (!isText(cwd) || cwd === ''))
     faults.push({ path: ['cwd'], message: 'must be the path of a folder' })
   if (stdin !== undefined && typeof stdin !== 'string')
@@ -122,13 +132,32 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0')
 }
 
-function isEnvironment(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.entries(value).every(([name, text]) => /^[^=\0]+$/.test(name) && isText(text))
-  )
+/**
+ * Whether a program gets to see an environment variable of this name. It is started by a shell, which drops other names or
+ * not, from one shell to the next.
+ */
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+}
+
+/** Variables of the shell itself: what a program is to get in them would not arrive. */
+const shellVariables: ReadonlySet<string> = new Set(['IFS', 'OPTIND', 'PPID'])
+
+function findEnvFaults(env: unknown): { readonly path: readonly string[]; readonly message: string }[] {
+  if (env === undefined) return []
+  if (typeof env !== 'object' || env === null || Array.isArray(env))
+    return [{ path: ['env'], message: 'must be an object of texts' }]
+  return Object.entries(env).flatMap(([name, text]) => {
+    const message = envFault(name, text)
+    return message === undefined ? [] : [{ path: ['env', name], message }]
+  })
+}
+
+function envFault(name: string, text: unknown): string | undefined {
+  if (!isVariableName(name))
+    return `the name ${JSON.stringify(name)} must be letters, digits and _, and not begin with a digit`
+  if (shellVariables.has(name)) return `${name} belongs to the shell that starts the program`
+  return isText(text) ? undefined : 'must be a text without NUL'
 }
 
 /** The validator of a program's payload; its output is the whole program. */

@@ -8,7 +8,7 @@ import Connection, { type Database } from 'better-sqlite3'
 import { engineError } from '../errors.ts'
 import { fromSqliteError } from './database-errors.ts'
 import { assertWritable, processFilePath } from './file-system.ts'
-import { identify, processMark } from './mark.ts'
+import { identify, processMark, readNumber } from './mark.ts'
 
 /** One program that was started, and what tells it from any later process of the same number. */
 export interface ProcessRow {
@@ -20,6 +20,8 @@ export interface ProcessRow {
   readonly startTicks: number
   readonly processGroup: number
   readonly session: number
+  /** When it was last known to live, as startTicks. */
+  readonly seenTicks: number
 }
 
 const schema = `CREATE TABLE IF NOT EXISTS processes (
@@ -28,8 +30,13 @@ const schema = `CREATE TABLE IF NOT EXISTS processes (
   boot_id TEXT NOT NULL,
   start_ticks INTEGER NOT NULL,
   process_group INTEGER NOT NULL,
-  session INTEGER NOT NULL
+  session INTEGER NOT NULL,
+  seen_ticks INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID`
+
+/** Of a file that an older version has left. */
+const hasSeen = "SELECT count(*) FROM pragma_table_info('processes') WHERE name = 'seen_ticks'"
+const addSeen = 'ALTER TABLE processes ADD COLUMN seen_ticks INTEGER NOT NULL DEFAULT 0'
 
 const busyTimeoutMs = 1_000
 
@@ -38,6 +45,7 @@ export class ProcessFile {
   readonly #path: string
   readonly #database: Database
   readonly #insert
+  readonly #update
   readonly #delete
   readonly #select
 
@@ -51,19 +59,31 @@ export class ProcessFile {
     assertWritable(this.#path)
     this.#database = guarded(this.#path, () => open(this.#path))
     this.#insert = this.#database.prepare<ProcessRow>(
-      `INSERT INTO processes (run_id, pid, boot_id, start_ticks, process_group, session)
-       VALUES (@runId, @pid, @bootId, @startTicks, @processGroup, @session)`,
+      `INSERT INTO processes (run_id, pid, boot_id, start_ticks, process_group, session, seen_ticks)
+       VALUES (@runId, @pid, @bootId, @startTicks, @processGroup, @session, @seenTicks)`,
+    )
+    this.#update = this.#database.prepare<[ticks: number, runIds: string]>(
+      'UPDATE processes SET seen_ticks = ? WHERE run_id IN (SELECT value FROM json_each(?))',
     )
     this.#delete = this.#database.prepare<[string]>('DELETE FROM processes WHERE run_id = ?')
     this.#select = this.#database.prepare<[], ProcessRow>(
       `SELECT run_id AS runId, pid, boot_id AS bootId, start_ticks AS startTicks, process_group AS processGroup,
-       session FROM processes ORDER BY run_id`,
+       session, seen_ticks AS seenTicks FROM processes ORDER BY run_id`,
     )
   }
 
   /** @throws DISK_FULL, DATABASE_FAILED */
   add(row: ProcessRow): void {
     guarded(this.#path, () => this.#insert.run(row))
+  }
+
+  /**
+   * Writes down that these still live.
+   *
+   * @throws DISK_FULL, DATABASE_FAILED
+   */
+  seen(runIds: readonly string[], ticks: number): void {
+    guarded(this.#path, () => this.#update.run(ticks, JSON.stringify(runIds)))
   }
 
   /** @throws DISK_FULL, DATABASE_FAILED */
@@ -99,6 +119,7 @@ function open(path: string): Database {
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = NORMAL')
     database.exec(schema)
+    if (readNumber(database, hasSeen) === 0) database.exec(addSeen)
     return database
   } catch (error) {
     database.close()

@@ -1,13 +1,13 @@
 /** What can be known of a program before it is started: a shell would say it too late, and in its own words. */
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { engineError } from '../errors.ts'
+import { engineError, toPlainError } from '../errors.ts'
 
 /** Where a program is looked for that gets no PATH. */
 const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
 
 /**
- * The absolute path of a program.
+ * The absolute path of a program: the first that may be run, of the places in PATH.
  *
  * @param path the PATH that the program will get
  * @throws SUBPROCESS_INVALID when it does not exist, or may not be run
@@ -16,15 +16,32 @@ export function findCommand(command: string, folder: string, path: string = fall
   const places = command.includes('/')
     ? [resolve(folder, command)]
     : path.split(delimiter).map((place) => join(resolve(folder, place), command))
-  const files = places.filter((place) => statSync(place, { throwIfNoEntry: false })?.isFile())
-  const found = files.find((file) => mayRun(file))
-  if (found !== undefined) return found
-  const [file] = files
-  throw invalid(
-    file === undefined ? `The program ${command} does not exist` : `${file} may not be run by this user`,
-    file === undefined ? `a path, or a name in ${path}` : 'a file with the right to be executed',
-    'command',
-  )
+  let fault: string | undefined
+  for (const place of places) {
+    const found = lookAt(place)
+    if (found.kind === 'unknown') fault ??= `${place} cannot be looked at (${found.reason})`
+    if (found.kind !== 'there' || !found.stats.isFile()) continue
+    if (mayRun(place)) return place
+    fault ??= `${place} may not be run by this user`
+  }
+  throw fault === undefined
+    ? invalid(`The program ${command} does not exist`, `a path, or a name in ${path}`, 'command')
+    : invalid(fault, 'a file with the right to be executed', 'command')
+}
+
+type Look =
+  | { readonly kind: 'there'; readonly stats: Stats }
+  | { readonly kind: 'missing' }
+  /** Below a closed folder, in a loop of links, or with too long a name. */
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+function lookAt(place: string): Look {
+  try {
+    const stats = statSync(place, { throwIfNoEntry: false })
+    return stats === undefined ? { kind: 'missing' } : { kind: 'there', stats }
+  } catch (error) {
+    return { kind: 'unknown', reason: toPlainError(error).message }
+  }
 }
 
 function mayRun(file: string): boolean {
@@ -36,12 +53,33 @@ function mayRun(file: string): boolean {
   }
 }
 
-/** @throws SUBPROCESS_INVALID when it is no folder that a program can begin in */
-export function checkFolder(folder: string): void {
-  const stats = statSync(folder, { throwIfNoEntry: false })
-  if (stats === undefined) throw invalid(`The folder ${folder} does not exist`, 'an existing folder', 'cwd')
-  if (!stats.isDirectory()) throw invalid(`${folder} is not a folder`, 'a folder', 'cwd')
+/**
+ * The folder that a program begins in: by default that of the engine's own process.
+ *
+ * @throws SUBPROCESS_INVALID when it is none that a program can begin in
+ */
+export function findFolder(cwd: string | undefined): string {
+  const folder = cwd ?? ownFolder()
+  const found = lookAt(folder)
+  if (found.kind === 'unknown')
+    throw invalid(`The folder ${folder} cannot be looked at (${found.reason})`, 'one that can', 'cwd')
+  if (found.kind === 'missing')
+    throw invalid(`The folder ${folder} does not exist`, 'an existing folder', 'cwd')
+  if (!found.stats.isDirectory()) throw invalid(`${folder} is not a folder`, 'a folder', 'cwd')
   if (!mayRun(folder)) throw invalid(`The folder ${folder} may not be entered`, 'one that may', 'cwd')
+  return folder
+}
+
+function ownFolder(): string {
+  try {
+    return process.cwd()
+  } catch (error) {
+    throw invalid(
+      `The folder in which the engine was started cannot be found (${toPlainError(error).message})`,
+      'an existing folder',
+      'cwd',
+    )
+  }
 }
 
 function invalid(found: string, allowed: string, option: string): Error {

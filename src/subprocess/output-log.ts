@@ -1,43 +1,72 @@
-import { closeSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, ftruncateSync, mkdirSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Clock } from '../clock.ts'
+import { openOwnFile } from './own-file.ts'
 
 const firstBytes = 16_384
+const retryAfterMs = 1_000
+const openFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
 
 /**
  * What a program writes to one of its outputs: kept in a file of bounded size, and its end in memory. When the file
  * would grow beyond its bound it begins anew with the newest half of that.
+ *
+ * The file is made with the first output. One that cannot be written costs the log, and not the job: the end in memory is
+ * whole all the same, and with the first output after a second the file is tried again.
  */
 export class OutputLog {
-  readonly #file: number
+  readonly #path: string
   readonly #mostBytes: number
   readonly #keptBytes: number
-  #fileBytes: number
+  readonly #clock: Clock
+  #file: number | undefined
+  #fileBytes = 0
+  #failure: unknown
+  #silentUntilMs = Number.NEGATIVE_INFINITY
   #buffer = Buffer.alloc(firstBytes)
   #length = 0
 
-  constructor(path: string, mostBytes: number) {
+  constructor(path: string, mostBytes: number, clock: Clock) {
+    this.#path = path
     this.#mostBytes = mostBytes
     this.#keptBytes = Math.floor(mostBytes / 2)
-    this.#file = openSync(path, 'a')
-    this.#fileBytes = statSync(path).size
+    this.#clock = clock
   }
 
+  /** Why the file could not be written, at first; undefined when it could. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** Never throws. */
   write(chunk: Buffer): void {
     this.#remember(chunk)
+    if (this.#clock.monotonicMs() < this.#silentUntilMs) return
     try {
       this.#keep(chunk)
-    } catch {
-      // A full disk costs the log, and not the job: the end in memory is whole all the same.
+    } catch (error) {
+      this.#failure ??= error
+      this.#silentUntilMs = this.#clock.monotonicMs() + retryAfterMs
+      this.close()
     }
   }
 
   #keep(chunk: Buffer): void {
+    this.#file ??= this.#open()
     if (this.#fileBytes + chunk.length <= this.#mostBytes) {
-      this.#append(chunk)
+      this.#append(this.#file, chunk)
       return
     }
     ftruncateSync(this.#file)
     this.#fileBytes = 0
-    this.#append(this.#end(this.#keptBytes))
+    this.#append(this.#file, this.#end(this.#keptBytes))
+  }
+
+  #open(): number {
+    mkdirSync(dirname(this.#path), { recursive: true })
+    const { file, bytes } = openOwnFile(this.#path, openFlags)
+    this.#fileBytes = bytes
+    return file
   }
 
   /** The last characters; what was cut in the middle of one is left out. */
@@ -52,12 +81,14 @@ export class OutputLog {
   }
 
   close(): void {
-    closeSync(this.#file)
+    const file = this.#file
+    this.#file = undefined
+    if (file !== undefined) closeSync(file)
   }
 
-  #append(bytes: Buffer): void {
+  #append(file: number, bytes: Buffer): void {
     this.#fileBytes += bytes.length
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written)
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
   }
 
   #end(bytes: number): Buffer {

@@ -1,6 +1,8 @@
 /** The processes of this machine, as Linux shows them under /proc. Elsewhere there are none to be seen. */
 import { readdirSync, readFileSync } from 'node:fs'
 
+const ticksPerSecond = 100
+
 export interface ProcessFacts {
   readonly pid: number
   readonly processGroup: number
@@ -29,11 +31,26 @@ export function readProcess(pid: number): ProcessFacts | undefined {
   }
 }
 
+/** How often the list is read again for those that were born meanwhile. */
+const mostLists = 10
+
+/**
+ * All that live. A process may end while the list is read, and leave a child that is not on it; so the list is read until
+ * there is nobody new on it.
+ */
 export function livingProcesses(): ProcessFacts[] {
-  return processIds().flatMap((pid) => {
-    const facts = readProcess(pid)
-    return facts === undefined || facts.isDead ? [] : [facts]
-  })
+  const seen = new Set<number>()
+  const living: ProcessFacts[] = []
+  for (let lists = 0; lists < mostLists; lists++) {
+    const added = processIds().filter((pid) => !seen.has(pid))
+    if (added.length === 0) break
+    for (const pid of added) {
+      seen.add(pid)
+      const facts = readProcess(pid)
+      if (facts !== undefined && !facts.isDead) living.push(facts)
+    }
+  }
+  return living
 }
 
 function processIds(): number[] {
@@ -57,6 +74,15 @@ export function environmentOf(pid: number): readonly string[] | undefined {
   } catch {
     return undefined
   }
+}
+
+/**
+ * Now, as `startTicks`, or some time before: Linux counts a hundred a second for everybody, and a container may be told a
+ * later start than the machine's. 0 where the system does not tell.
+ */
+export function readTicks(): number {
+  const seconds = Number.parseFloat(readOrNothing('/proc/uptime'))
+  return Number.isNaN(seconds) ? 0 : Math.floor(seconds * ticksPerSecond)
 }
 
 /** Tells one start of the machine from every other. Empty where the system does not tell. */

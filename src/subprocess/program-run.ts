@@ -10,20 +10,24 @@
  */
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { type Clock, delay, type Timer, withinMs } from '../clock.ts'
+import { type Clock, type Timer, withinMs } from '../clock.ts'
+import { toPlainError } from '../errors.ts'
 import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
-import { checkFolder, findCommand, startFailed } from './find-program.ts'
+import { cleanUp } from './clean-up.ts'
+import { findCommand, findFolder, startFailed } from './find-program.ts'
 import { type GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
-import { readProcess } from './process-table.ts'
+import { readProcess, readTicks } from './process-table.ts'
+import { type ProcessWatch, runIdVariable } from './process-watch.ts'
 import { ResultFile } from './result-file.ts'
-import { RunMembers, runIdVariable, signalGroup } from './sweep.ts'
+import { endUnseenGroup, RunMembers, signalGroup } from './sweep.ts'
 
 /** What all runs of an engine share. */
 export interface RunSurroundings {
   readonly clock: Clock
   readonly file: ProcessFile
+  readonly watch: ProcessWatch
   readonly bootId: string
   /** What programs get of the engine's own environment. */
   readonly env: Readonly<Record<string, string>>
@@ -35,8 +39,6 @@ export interface RunSurroundings {
 const tailCharacters = 4_000
 /** How long an output may stay open after all its writers that can be found are gone. */
 const outputCloseMs = 1_000
-/** Where the processes of a group cannot be seen, this long is waited for what was asked to give way. */
-const unseenGraceMs = 100
 
 interface Outputs {
   readonly stdout: OutputLog
@@ -79,6 +81,11 @@ export class ProgramRun {
     return this.#gone.promise
   }
 
+  /** Whether its first process lives, or is at least not collected: nobody else has its number. */
+  get isRunning(): boolean {
+    return this.#state === 'running'
+  }
+
   giveWay(): void {
     if (this.#wish !== 'go-on') return
     this.#wish = 'give-way'
@@ -97,13 +104,12 @@ export class ProgramRun {
   async live(): Promise<void> {
     if (this.#state !== 'waiting') return
     this.#state = 'starting'
-    let outputs: Outputs | undefined
+    const outputs = this.#outputs()
     let result: ResultFile | undefined
     let row: ProcessRow | undefined
     const { runsFolder, file } = this.#surroundings
     try {
       result = new ResultFile(runsFolder, this.request.runId)
-      outputs = this.#openOutputs()
       row = await this.#start(result, outputs)
       this.#started.resolve({ kind: 'begun' })
       this.#over.resolve(await this.#runToEnd(row, outputs, result))
@@ -113,10 +119,13 @@ export class ProgramRun {
       this.#over.reject(error)
     } finally {
       this.#state = 'over'
-      outputs?.stdout.close()
-      outputs?.stderr.close()
-      result?.remove()
-      if (row !== undefined) removeQuietly(file, row.runId)
+      cleanUp([
+        () => outputs.stdout.close(),
+        () => outputs.stderr.close(),
+        () => result?.remove(),
+        // What stays in the file is looked for at the next start, and not found.
+        () => row !== undefined && file.remove(row.runId),
+      ])
       this.#gone.resolve()
     }
   }
@@ -130,10 +139,10 @@ export class ProgramRun {
   /** From here to the opening of the gate the process is nothing but a shell that waits. */
   async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow> {
     const { request } = this
-    const { file } = this.#surroundings
-    const { cwd = process.cwd(), args = [], stdin } = request
+    const { file, watch } = this.#surroundings
+    const { args = [], stdin } = request
     const env = this.#environment(result)
-    checkFolder(cwd)
+    const cwd = findFolder(request.cwd)
     const command = findCommand(request.command, cwd, env.PATH)
     const started = await spawnBehindGate({ command, args, env, cwd, stdin }).catch((error: unknown) => {
       throw startFailed(request.command, error)
@@ -144,7 +153,7 @@ export class ProgramRun {
       const row = this.#rowOf(started.pid)
       file.add(row)
       this.#process = started
-      this.#members = new RunMembers([row])
+      this.#members = new RunMembers([row], watch)
       this.#state = 'running'
       started.open()
       if (this.#wish === 'give-way') this.#askToGiveWay()
@@ -170,14 +179,16 @@ export class ProgramRun {
     started.stdout.destroy()
     started.stderr.destroy()
     const lastLine = outputs.stdout.lastLine()
+    const logFailure = outputs.stdout.failure ?? outputs.stderr.failure
     return {
       exitCode,
       signal,
       wasSignalled,
       stdoutTail: outputs.stdout.tail(tailCharacters),
       stderrTail: outputs.stderr.tail(tailCharacters),
-      fileResult: result.read(),
+      ...readResult(result),
       lineResult: isJsonObject(lastLine) ? lastLine : undefined,
+      logFailure: logFailure === undefined ? undefined : toPlainError(logFailure),
     }
   }
 
@@ -186,11 +197,10 @@ export class ProgramRun {
     const { clock } = this.#surroundings
     const leftMs = () => this.#graceEndsMs - clock.monotonicMs()
     if (process.platform !== 'linux') {
-      if (leftMs() > 0) await delay(Math.min(leftMs(), unseenGraceMs))
-      signalGroup(row.processGroup, 'SIGKILL')
+      await endUnseenGroup(row.processGroup, leftMs)
       return
     }
-    await members.goneUnless(() => leftMs() <= 0)
+    if (leftMs() > 0) await members.goneUnless(() => leftMs() <= 0)
     await members.end()
   }
 
@@ -209,7 +219,7 @@ export class ProgramRun {
   #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.#state !== 'running' || this.#process === undefined) return
     signalGroup(this.#process.pid, signal)
-    this.#members?.signal(signal, this.#process.pid)
+    void this.#members?.signal(signal, this.#process.pid)
   }
 
   #rowOf(pid: number): ProcessRow {
@@ -221,6 +231,7 @@ export class ProgramRun {
       startTicks: facts?.startTicks ?? 0,
       processGroup: facts?.processGroup ?? pid,
       session: facts?.session ?? pid,
+      seenTicks: readTicks(),
     }
   }
 
@@ -236,16 +247,11 @@ export class ProgramRun {
     }
   }
 
-  #openOutputs(): Outputs {
-    const { logsFolder, outputBytes } = this.#surroundings
-    const pathOf = (name: string) => `${logsFolder}/${this.request.jobId}.${name}.log`
-    const stdout = new OutputLog(pathOf('out'), outputBytes)
-    try {
-      return { stdout, stderr: new OutputLog(pathOf('err'), outputBytes) }
-    } catch (error) {
-      stdout.close()
-      throw error
-    }
+  #outputs(): Outputs {
+    const { logsFolder, outputBytes, clock } = this.#surroundings
+    const logOf = (name: string) =>
+      new OutputLog(`${logsFolder}/${this.request.jobId}.${name}.log`, outputBytes, clock)
+    return { stdout: logOf('out'), stderr: logOf('err') }
   }
 }
 
@@ -258,12 +264,11 @@ async function closed(stream: Readable): Promise<void> {
   await finished(stream).catch(() => {})
 }
 
-/** What stays in the file is looked for at the next start, and not found. */
-function removeQuietly(file: ProcessFile, runId: string): void {
+function readResult(result: ResultFile): Pick<ProgramEnd, 'fileResult' | 'resultFault'> {
   try {
-    file.remove(runId)
-  } catch {
-    // A full disk, most likely.
+    return { fileResult: result.read(), resultFault: undefined }
+  } catch (error) {
+    return { fileResult: undefined, resultFault: toPlainError(error) }
   }
 }
 

@@ -1,16 +1,26 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
-import { mkdirSync, rmSync } from 'node:fs'
 import PQueue from 'p-queue'
-import { systemClock } from '../clock.ts'
+import { systemClock, type Timer } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
 import { engineError, unreachable } from '../errors.ts'
-import type { ProgramEnd, ProgramRequest, StartReply, SubprocessMessage } from '../job/program.ts'
+import {
+  isVariableName,
+  type ProgramEnd,
+  type ProgramRequest,
+  type StartReply,
+  type SubprocessMessage,
+} from '../job/program.ts'
 import { locateDatabase } from '../store/file-system.ts'
 import { ProcessFile } from '../store/process-file.ts'
-import { readBootId } from './process-table.ts'
+import { cleanUp, removeFolder } from './clean-up.ts'
+import { readBootId, readTicks } from './process-table.ts'
+import { ProcessWatch } from './process-watch.ts'
 import { ProgramRun, type RunSurroundings } from './program-run.ts'
 import type { SubprocessesOptions } from './subprocesses.ts'
 import { RunMembers } from './sweep.ts'
+
+/** How often is written down that programs still run. What one has begun by then is its own, even if it has ended since. */
+const seenEveryMs = 1_000
 
 type Reply = StartReply | ProgramEnd | null
 
@@ -19,8 +29,9 @@ export class Runs {
   readonly #queue: PQueue
   readonly #runs = new Map<string, ProgramRun>()
   readonly #byAsker = new Map<AbortSignal, Set<ProgramRun>>()
-  /** Nobody waits for these any more, but their jobs may run again: nothing begins before they are gone. */
+  /** Nobody waits for these any more, or should, but their jobs may run again: nothing begins before they are gone. */
   readonly #orphans = new Set<ProgramRun>()
+  #seenTimer: Timer | undefined
 
   /** Opens the file of processes, and ends what still runs of those that an engine before this one had started. */
   static async start(options: SubprocessesOptions): Promise<Runs> {
@@ -43,14 +54,15 @@ export class Runs {
     this.#surroundings = {
       clock: systemClock,
       file,
+      watch: new ProcessWatch(),
       bootId: readBootId(),
-      env: readAllowedEnv(allowedEnv),
+      env: passable(readAllowedEnv(allowedEnv)),
       logsFolder: `${folder}/logs`,
       runsFolder: `${folder}/runs`,
       outputBytes,
     }
-    rmSync(this.#surroundings.runsFolder, { recursive: true, force: true })
-    mkdirSync(this.#surroundings.logsFolder, { recursive: true })
+    // Each run has a folder of its own name in it: what cannot be removed is in nobody's way.
+    cleanUp([() => removeFolder(this.#surroundings.runsFolder)])
   }
 
   receive(message: SubprocessMessage, asker: AbortSignal): Promise<Reply> | null {
@@ -72,19 +84,27 @@ export class Runs {
     const runs = [...this.#runs.values()]
     for (const run of runs) run.end()
     await Promise.all(runs.map((run) => run.gone))
-    rmSync(this.#surroundings.runsFolder, { recursive: true, force: true })
-    this.#surroundings.file.close()
+    this.#seenTimer?.cancel()
+    const { runsFolder, file } = this.#surroundings
+    cleanUp([() => removeFolder(runsFolder), () => file.close()])
   }
 
   #start(request: ProgramRequest, asker: AbortSignal): Promise<StartReply> {
     const run = new ProgramRun(request, this.#surroundings)
+    const others = [...this.#runs.values()].filter((one) => excludes(one.request, request))
     this.#runs.set(request.runId, run)
     this.#askedBy(asker).add(run)
+    this.#seenTimer ??= this.#writeSeenLater()
     if (asker.aborted) this.#orphan(run)
-    void this.#queue.add(async () => {
-      await Promise.all(Array.from(this.#orphans, (one) => one.gone))
-      await run.live()
-    })
+    if (others.some((one) => isNewer(one.request, request))) run.giveWay()
+    else for (const one of others) this.#orphan(one)
+    this.#queue
+      .add(async () => {
+        await Promise.all(Array.from(this.#orphans, (one) => one.gone))
+        await run.live()
+      })
+      // Whatever goes wrong the run tells itself; here it would end the actor, and every other program with it.
+      .catch(() => {})
     return run.started.then(
       (reply) => {
         if (reply.kind !== 'begun') this.#forget(run, asker)
@@ -104,6 +124,17 @@ export class Runs {
       : run.over.finally(() => this.#forget(run, asker))
   }
 
+  #writeSeenLater(): Timer {
+    const { clock, file } = this.#surroundings
+    return clock.startTimer(seenEveryMs, () => {
+      const running = [...this.#runs.values()].filter((run) => run.isRunning)
+      const runIds = running.map((run) => run.request.runId)
+      // On a full disk less is known after a crash.
+      if (runIds.length > 0) cleanUp([() => file.seen(runIds, readTicks())])
+      this.#seenTimer = this.#runs.size > 0 ? this.#writeSeenLater() : undefined
+    })
+  }
+
   #askedBy(asker: AbortSignal): Set<ProgramRun> {
     let asked = this.#byAsker.get(asker)
     if (asked === undefined) {
@@ -118,7 +149,7 @@ export class Runs {
     return asked
   }
 
-  /** Who asked for it is gone. */
+  /** Who asked for it is gone, or was given up. */
   #orphan(run: ProgramRun): void {
     this.#orphans.add(run)
     run.end()
@@ -134,6 +165,25 @@ export class Runs {
   }
 }
 
+/**
+ * Whether two programs must not run at a time. Another thread asks for the second when that of the first was given up: the
+ * job was put back, and the first one's end is not here yet, or never comes.
+ */
+function excludes(one: ProgramRequest, other: ProgramRequest): boolean {
+  return one.jobId === other.jobId || (one.subjectKey !== undefined && one.subjectKey === other.subjectKey)
+}
+
+/** Of what excludes each other: messages of two threads may overtake each other. */
+function isNewer(one: ProgramRequest, other: ProgramRequest): boolean {
+  if (one.jobId === other.jobId) return one.attempt > other.attempt
+  return (one.generation ?? 0) > (other.generation ?? 0)
+}
+
+/** Without what some shells would drop, and others not. */
+function passable(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isVariableName(name)))
+}
+
 function unknown(runId: string): Error {
   return engineError('SUBPROCESS_FAILED', {
     found: `There is no run ${runId}`,
@@ -146,6 +196,6 @@ async function endLeftovers(file: ProcessFile): Promise<void> {
   const rows = file.all()
   // After another start of the machine their numbers mean nothing, and none of them lives.
   const recent = rows.filter((row) => row.bootId === bootId && bootId !== '')
-  if (recent.length > 0) await new RunMembers(recent).end()
+  if (recent.length > 0) await new RunMembers(recent, new ProcessWatch()).end()
   for (const { runId } of rows) file.remove(runId)
 }

@@ -2,85 +2,114 @@
  * Finds and ends what belongs to programs, and nothing else.
  *
  * Of a run are: every process that carries its run id in the environment with which it began, and the members of its
- * process group and session. A group's number is not given anew while it has members, so as long as its leader is the
- * process that we started, or was so at the last look and the group has not been empty since, all of them are ours.
+ * process group and session, which have one number. It is not given anew while anybody is in the group or the session. So
+ * all in them are ours
+ * - as long as the leader is the process that we started, or was so at the last look, and nobody was missing since;
+ * - when one in the session, other than its leader, is from a time at which our leader is known to have lived: it has been
+ *   in this session since it was born.
  * Otherwise a stranger may have got the number, and only the run id counts.
  */
 import { delay } from '../clock.ts'
 import type { ProcessRow } from '../store/process-file.ts'
-import { environmentOf, livingProcesses, type ProcessFacts, readProcess } from './process-table.ts'
+import { type ProcessFacts, readProcess } from './process-table.ts'
+import type { Look, ProcessWatch } from './process-watch.ts'
 
-export const runIdVariable = 'SEMANTICA_RUN_ID'
-
-/** Between two looks: SIGKILL takes effect soon, but not at once, and a process may have begun another meanwhile. */
-const betweenLooksMs = 5
-/** One look may miss a process: its parent was there when the list was read, and gone when it was looked at. */
-const quietLooks = 2
-/** How often is waited for the environment of a process that seems to have none. Some have none for ever. */
-const unsureLooks = 20
+/** Between two looks: SIGKILL takes effect soon, but not at once. The longer something lives, the seldomer it is looked at. */
+const firstPauseMs = 5
+const longestPauseMs = 100
 /** What does not end by then hangs in the kernel, and ends when that lets go of it. */
-const mostLooks = 200
+const mostLooks = 30
 
 type EndingSignal = 'SIGTERM' | 'SIGKILL'
 
+interface Members {
+  readonly living: readonly ProcessFacts[]
+  /** Whether there may be more: a process was seen of which one cannot tell yet. */
+  readonly isUnsure: boolean
+}
+
 /** The processes of some runs, as they come and go. */
 export class RunMembers {
-  readonly #marks: ReadonlySet<string>
+  readonly #watch: ProcessWatch
+  readonly #runIds: ReadonlySet<string>
   readonly #firstTicks: number
   /** Process groups, and sessions of the same number, that are known to be of these runs. */
   readonly #groups: Set<number>
-  /** Whether the last look saw a process of which it could not tell. */
-  #isUnsure = false
+  /** Runs whose leader has ended before the first look. */
+  #unled: readonly ProcessRow[]
 
-  constructor(runs: readonly ProcessRow[]) {
-    this.#marks = new Set(runs.map((run) => `${runIdVariable}=${run.runId}`))
+  constructor(runs: readonly ProcessRow[], watch: ProcessWatch) {
+    this.#watch = watch
+    this.#runIds = new Set(runs.map((run) => run.runId))
     this.#firstTicks = Math.min(...runs.map((run) => run.startTicks))
-    const led = runs.filter((run) => readProcess(run.pid)?.startTicks === run.startTicks)
-    this.#groups = new Set(led.flatMap((run) => [run.processGroup, run.session]))
-  }
-
-  /** Those that live now. */
-  look(): ProcessFacts[] {
-    const filled = new Set<number>()
-    this.#isUnsure = false
-    const members = livingProcesses().filter((one) => {
-      if (one.startTicks < this.#firstTicks || one.pid === process.pid) return false
-      const inGroup = this.#groups.has(one.processGroup) || this.#groups.has(one.session)
-      if (inGroup) filled.add(one.processGroup).add(one.session)
-      if (inGroup) return true
-      const environment = environmentOf(one.pid)
-      // What belongs to the kernel is in no group, and never has one.
-      if (environment?.length === 0 && one.processGroup !== 0) this.#isUnsure = true
-      return environment?.some((variable) => this.#marks.has(variable)) ?? false
-    })
-    for (const group of this.#groups) if (!filled.has(group)) this.#groups.delete(group)
-    return members
+    const isLed = (run: ProcessRow) => readProcess(run.pid)?.startTicks === run.startTicks
+    this.#groups = new Set(runs.filter(isLed).map((run) => run.session))
+    this.#unled = runs.filter((run) => !isLed(run))
   }
 
   /** Sends a signal to each of those that live now, but for the members of one group. */
-  signal(signal: EndingSignal, exceptGroup = 0): void {
+  async signal(signal: EndingSignal, exceptGroup = 0): Promise<void> {
+    const { living } = this.#membersAt(await this.#watch.look())
     signalAll(
-      this.look().filter(({ processGroup }) => processGroup !== exceptGroup),
+      living.filter(({ processGroup }) => processGroup !== exceptGroup),
       signal,
     )
   }
 
   /** Resolves once all are gone, or `isOver` says that they have had their time. */
   async goneUnless(isOver: () => boolean): Promise<void> {
-    while (!isOver() && this.look().length > 0) await delay(betweenLooksMs)
+    for (const pause = new Pause(); !isOver(); await pause.take()) {
+      const { living, isUnsure } = this.#membersAt(await this.#watch.look())
+      if (living.length === 0 && !isUnsure) return
+    }
   }
 
   /** Ends all that live; resolves once they are gone. */
   async end(): Promise<void> {
-    let quiet = 0
+    const pause = new Pause()
     for (let looks = 1; looks <= mostLooks; looks++) {
-      const members = this.look()
-      signalAll(members, 'SIGKILL')
-      const isQuiet = members.length === 0 && !(this.#isUnsure && looks <= unsureLooks)
-      quiet = isQuiet ? quiet + 1 : 0
-      if (quiet === quietLooks) return
-      await delay(betweenLooksMs)
+      const { living, isUnsure } = this.#membersAt(await this.#watch.look())
+      signalAll(living, 'SIGKILL')
+      if (living.length === 0 && !isUnsure) return
+      await pause.take()
     }
+  }
+
+  #membersAt(look: Look): Members {
+    for (const run of this.#unled)
+      if (look.processes.some((one) => isWitness(one, run))) this.#groups.add(run.session)
+    this.#unled = []
+    const filled = new Set<number>()
+    let isUnsure = false
+    const living = look.processes.filter((one) => {
+      if (one.startTicks < this.#firstTicks || one.pid === process.pid) return false
+      if (this.#groups.has(one.processGroup) || this.#groups.has(one.session)) {
+        filled.add(one.processGroup).add(one.session)
+        return true
+      }
+      const runIds = look.runIdsOf(one)
+      if (runIds === 'unsure') isUnsure = true
+      else return runIds.some((runId) => this.#runIds.has(runId))
+      return false
+    })
+    for (const group of this.#groups) if (!filled.has(group)) this.#groups.delete(group)
+    return { living, isUnsure }
+  }
+}
+
+/** Whether a process shows that the session of a run is still what it was. */
+function isWitness({ pid, session, startTicks }: ProcessFacts, run: ProcessRow): boolean {
+  return (
+    session === run.session && pid !== session && startTicks >= run.startTicks && startTicks < run.seenTicks
+  )
+}
+
+class Pause {
+  #nextMs = firstPauseMs
+
+  async take(): Promise<void> {
+    await delay(this.#nextMs)
+    this.#nextMs = Math.min(this.#nextMs * 2, longestPauseMs)
   }
 }
 
@@ -96,10 +125,34 @@ export function signalGroup(processGroup: number, signal: EndingSignal): void {
   kill(-processGroup, signal)
 }
 
+/**
+ * Ends what is left of a group whose leader has ended, where its members cannot be seen; resolves once that is done. The
+ * number of a group is not given anew while somebody is in it: so it is asked again and again whether anybody is, and
+ * from the first time that nobody is, it is a stranger's.
+ *
+ * @param leftMs how long its members may still go on
+ */
+export async function endUnseenGroup(processGroup: number, leftMs: () => number): Promise<void> {
+  while (send(-processGroup, 0)) {
+    const pauseMs = Math.min(leftMs(), firstPauseMs)
+    if (pauseMs <= 0) {
+      signalGroup(processGroup, 'SIGKILL')
+      return
+    }
+    await delay(pauseMs)
+  }
+}
+
 function kill(pid: number, signal: EndingSignal): void {
+  // Otherwise it has ended by itself, or is not ours to end.
+  send(pid, signal)
+}
+
+/** Whether there was anybody to get it; signal 0 only asks. */
+function send(pid: number, signal: EndingSignal | 0): boolean {
   try {
-    process.kill(pid, signal)
+    return process.kill(pid, signal)
   } catch {
-    // It has ended by itself, or is not ours to end.
+    return false
   }
 }

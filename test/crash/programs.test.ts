@@ -3,7 +3,11 @@
  * group, and each of their jobs runs again, once nothing is left of it. Method: hosts are killed while programs with
  * children run, or are just being started, and processes are found by their arguments.
  */
+import { setImmediate as turn } from 'node:timers/promises'
+import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import type { ProcessRow } from '../../src/store/process-file.ts'
+import { readProcess } from '../../src/subprocess/process-table.ts'
 import { livingWith, uniqueSeconds, useVoices } from '../engine/program-voices.ts'
 import { usePlace } from '../store/folder.ts'
 import { checkDatabase } from './check-database.ts'
@@ -45,6 +49,46 @@ test('a killed engine leaves its programs to the next one, which ends them befor
   await next.leave()
   expect(checkDatabase(database)).toEqual([])
 })
+
+test('what a program has begun is ended at the next start, also when the program has ended since', async () => {
+  const database = place.pathOf('tasks.db')
+  const voice = voices.hear(place.pathOf('voice'))
+  const seconds = uniqueSeconds()
+  const script = `if [ "$SEMANTICA_ATTEMPT" = 1 ]; then env -i sleep ${seconds} & echo "up $!" > "$VOICE"; sleep ${seconds}; fi`
+  await using killed = begin(database)
+  await killed.line('ready')
+  const jobId = await killed.enqueue('SHELL', { args: [script], env: { VOICE: voice.path } })
+  const [line = ''] = await voice.said('up')
+  const child = readProcess(Number(line.slice('up '.length)))
+  // It knows the child for its own once it has written down that the program still lives.
+  let row: ReturnType<typeof readRow>
+  do {
+    await turn()
+    row = readRow(database)
+  } while ((row?.seenTicks ?? 0) <= (child?.startTicks ?? 0))
+  await killed.kill()
+  process.kill(row?.pid ?? 0, 'SIGKILL')
+  await using next = begin(database)
+  await next.ask({ kind: 'idle' })
+  expect(await next.ask({ kind: 'get', jobId })).toMatchObject({ state: 'DONE', attempt: 2 })
+  await next.leave()
+  expect(readProcess(child?.pid ?? 0)?.isDead ?? true).toBe(true)
+  expect(livingWith(seconds)).toEqual([])
+})
+
+/** The one program of an engine in another process. */
+function readRow(database: string): Pick<ProcessRow, 'pid' | 'seenTicks'> | undefined {
+  const file = new Connection(`${database}-processes.db`, { readonly: true })
+  try {
+    return file
+      .prepare<[], Pick<ProcessRow, 'pid' | 'seenTicks'>>(
+        'SELECT pid, seen_ticks AS seenTicks FROM processes',
+      )
+      .get()
+  } finally {
+    file.close()
+  }
+}
 
 test('at whatever moment the engine is killed, no process is left and every job is done', async () => {
   const database = place.pathOf('tasks.db')

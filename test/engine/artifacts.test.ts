@@ -126,7 +126,10 @@ test('what is no artifact is refused', async () => {
 test('files of the open database are not copied', async () => {
   const engine = await openLeaving(engines)
   symlinkSync(engines.pathOf('tasks.db'), engines.pathOf('link'))
-  const names = ['tasks.db', 'tasks.db-wal', 'tasks.db.lock', 'link']
+  // Where jobs are programs, the list of those that run is a database too.
+  const programs = ['tasks.db-processes.db', 'tasks.db-processes.db-wal', 'tasks.db-processes.db-shm']
+  for (const name of programs) writeFileSync(engines.pathOf(name), 'as if')
+  const names = ['tasks.db', 'tasks.db-wal', 'tasks.db.lock', 'link', ...programs]
   const job = await engine.enqueue('CALLS', {
     calls: names.map((name) => artifact('copy', { path: engines.pathOf(name) })),
   })

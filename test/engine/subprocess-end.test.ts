@@ -154,6 +154,40 @@ test.each([
   expect(await next.get(behind.id)).toMatchObject({ state: 'DONE', failures: 0 })
 })
 
+/** What is written down of a program that leads its group. */
+function rowOf(pid: number): ProcessRow {
+  const startTicks = readProcess(pid)?.startTicks ?? 0
+  const group = { processGroup: pid, session: pid }
+  return { runId: `run ${pid}`, pid, bootId: readBootId(), startTicks, ...group, seenTicks: startTicks }
+}
+
+test.each([
+  ['one that began before it was last seen is ended', 1, true],
+  ['one that may be a stranger with its number is left alone', 0, false],
+])('of the group of a program that has ended since, %s', async (_what, laterTicks, isEnded) => {
+  // Who cleans its environment, and has its number from a process that has ended since, is known by its session alone.
+  const leader = spawn('/bin/sh', ['-c', `env -i sleep ${uniqueSeconds()} & echo $!; read -r line`], {
+    detached: true,
+  })
+  strangers.push(leader)
+  const [text] = await once(leader.stdout.setEncoding('utf8'), 'data')
+  const child = Number(text)
+  const childTicks = readProcess(child)?.startTicks ?? 0
+  const row = { ...rowOf(leader.pid ?? 0), seenTicks: childTicks + laterTicks }
+  leader.kill('SIGKILL')
+  await once(leader, 'exit')
+  const file = new ProcessFile(engines.pathOf('tasks.db'))
+  file.add(row)
+  file.close()
+  try {
+    const engine = await openPrograms(engines)
+    await engine.stop()
+    expect(readProcess(child)?.isDead ?? true).toBe(isEnded)
+  } finally {
+    if (readProcess(child)?.isDead === false) process.kill(child, 'SIGKILL')
+  }
+})
+
 test('at the start what an engine left running is ended, and no stranger with its number', async () => {
   const begin = (env: Record<string, string> = {}): Promise<ProcessRow & { readonly child: ChildProcess }> =>
     new Promise((resolve) => {
@@ -161,10 +195,7 @@ test('at the start what an engine left running is ended, and no stranger with it
       strangers.push(child)
       child.once('spawn', () => {
         const { pid = 0 } = child
-        const facts = readProcess(pid)
-        const runId = `run ${pid}`
-        const startTicks = facts?.startTicks ?? 0
-        resolve({ runId, pid, bootId: readBootId(), startTicks, processGroup: pid, session: pid, child })
+        resolve({ ...rowOf(pid), runId: `run ${pid}`, child })
       })
     })
   const left = await begin()
@@ -200,8 +231,7 @@ test('an engine without programs ends what one before it has left', async () => 
   strangers.push(child)
   await once(child, 'spawn')
   const { pid = 0 } = child
-  const startTicks = readProcess(pid)?.startTicks ?? 0
-  file.add({ runId: 'r', pid, bootId: readBootId(), startTicks, processGroup: pid, session: pid })
+  file.add(rowOf(pid))
   file.close()
   const exited = once(child, 'exit')
   await engines.open()

@@ -1,5 +1,5 @@
 /** Jobs that are programs: what they are given, and what comes out. Real processes; how they end is in subprocess-end.test.ts. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import programs from '../fixtures/jobs/programs.ts'
@@ -90,6 +90,7 @@ test('what cannot be started ends its job at the first attempt', async () => {
   const engine = await openPrograms(engines)
   const { folder } = engines
   writeFileSync(engines.pathOf('text'), 'text')
+  symlinkSync('loop', engines.pathOf('loop'))
   for (const [payload, text] of [
     [{ command: 'no-such-program' }, 'no-such-program does not exist'],
     [{ command: './no/such' }, 'does not exist'],
@@ -98,6 +99,9 @@ test('what cannot be started ends its job at the first attempt', async () => {
     [{ command: 'true', env: { PATH: '/nowhere' } }, 'a name in /nowhere'],
     [{ command: 'true', cwd: engines.pathOf('none') }, 'none does not exist'],
     [{ command: 'true', cwd: engines.pathOf('text') }, 'is not a folder'],
+    [{ command: 'true', cwd: engines.pathOf('loop/folder') }, 'loop/folder cannot be looked at (ELOOP'],
+    [{ command: engines.pathOf('loop/program') }, 'loop/program cannot be looked at (ELOOP'],
+    [{ command: 'true', env: { PATH: `/nowhere:${'x'.repeat(300)}` } }, 'cannot be looked at (ENAMETOOLONG'],
     [{ command: 'true', args: ['x'.repeat(3_000_000)] }, 'too long'],
   ] as const) {
     const job = await engine.enqueue('ANY', payload)
@@ -106,6 +110,14 @@ test('what cannot be started ends its job at the first attempt', async () => {
     expect(error.message).toContain(text)
     expect(await engine.get(job.id)).toMatchObject({ state: 'FAILED', attempt: 1 })
   }
+})
+
+test('a place in PATH that cannot be looked at keeps no program from being found behind it', async () => {
+  const engine = await openPrograms(engines)
+  symlinkSync('loop', engines.pathOf('loop'))
+  const places = [engines.pathOf('loop/bin'), 'x'.repeat(300), '/nowhere', '/usr/bin', '/bin']
+  const job = await engine.enqueue('ANY', { command: 'true', env: { PATH: places.join(':') } })
+  expect(await job.result()).toMatchObject({ exitCode: 0 })
 })
 
 test('what is not a program is refused at enqueue, naming the place', async () => {
@@ -118,8 +130,14 @@ test('what is not a program is refused at enqueue, naming the place', async () =
     ['ANY', { command: 'a\0b' }, 'command'],
     ['ANY', { command: 'a', args: 'b' }, 'args'],
     ['ANY', { command: 'a', args: [1] }, 'args'],
-    ['ANY', { command: 'a', env: { 'A=B': 'c' } }, 'env'],
-    ['ANY', { command: 'a', env: { A: 5 } }, 'env'],
+    ['ANY', { command: 'a', env: ['A'] }, 'env'],
+    ['ANY', { command: 'a', env: { 'A=B': 'c' } }, 'env.A=B'],
+    ['ANY', { command: 'a', env: { 'A-B': 'c' } }, 'env.A-B'],
+    ['ANY', { command: 'a', env: { '1A': 'c' } }, 'env.1A'],
+    ['ANY', { command: 'a', env: { '': 'c' } }, 'env.'],
+    ['ANY', { command: 'a', env: { IFS: 'c' } }, 'env.IFS'],
+    ['ANY', { command: 'a', env: { A: 5 } }, 'env.A'],
+    ['ANY', { command: 'a', env: { A: 'b\0' } }, 'env.A'],
     ['ANY', { command: 'a', cwd: '' }, 'cwd'],
     ['ANY', { command: 'a', stdin: 5 }, 'stdin'],
     ['ANY', { command: 'a', shell: true }, 'shell'],
@@ -150,6 +168,20 @@ test('a program gets what is allowed of the environment, and what its job gives'
     delete process.env.SECRET_OF_HOST
     delete process.env.LC_PROGRAM
   }
+})
+
+test('a program gets each name that its job gives, and no other but the folder it runs in', async () => {
+  const engine = await openPrograms(engines, { allowedEnv: ['PATH'] })
+  const env = { a: '', _b: ' x ', C_1: 'line\nline', PS1: '$ ', PWD: '/nowhere', OLDPWD: '/' }
+  const job = await engine.enqueue('NODE', {
+    args: ['console.log(JSON.stringify(process.env))'],
+    env,
+    cwd: engines.folder,
+  })
+  const { result } = await job.result()
+  const names = Object.keys(result as object).filter((name) => !name.startsWith('SEMANTICA_'))
+  expect(names.sort()).toEqual([...Object.keys(env), 'PATH', 'FROM_TYPE', 'BOTH'].sort())
+  expect(result).toMatchObject({ ...env, PWD: engines.folder })
 })
 
 test('of a flood of output the newest part is kept, and others go on meanwhile', async () => {

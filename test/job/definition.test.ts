@@ -28,13 +28,13 @@ test.each([
   expect(() => defineJobs(url, { A: { payload, run } } as never)).not.toThrow()
 })
 
-test('a job type that is a program needs no handler: it gets one', async () => {
+test('a job type that is a program needs no handler, and gets a validator', async () => {
   const { definitions } = defineJobs(url, {
     A: { execution: 'subprocess', program: { command: 'a', args: ['b'], env: { C: 'd' } } },
   })
   // The boundary where threads look at it.
   const [definition] = Object.values(definitions) as unknown as AnyJobDefinition[]
-  expect(definition).toMatchObject({ overlap: 1_000, run: expect.any(Function) })
+  expect(definition).toMatchObject({ overlap: 1_000 })
   expect(definition?.payload['~standard'].validate({ args: ['e'], env: { F: 'g' } })).toEqual({
     value: { command: 'a', args: ['b', 'e'], env: { C: 'd', F: 'g' } },
   })

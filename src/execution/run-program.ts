@@ -3,8 +3,14 @@
  * is free for others.
  */
 import { randomUUID } from 'node:crypto'
-import { engineError, hasCode } from '../errors.ts'
-import type { JobContext } from './context.ts'
+import { engineError, fromPlainError, hasCode, type PlainError } from '../errors.ts'
+import type { JobContext } from '../job/context.ts'
+import {
+  type AnyJobDefinition,
+  defaultGraceMs,
+  isProgram,
+  type ProgramDefinition,
+} from '../job/definition.ts'
 import {
   type ProgramEnd,
   type ProgramPayload,
@@ -12,7 +18,7 @@ import {
   type StartReply,
   type SubprocessMessage,
   subprocessesName,
-} from './program.ts'
+} from '../job/program.ts'
 
 /** What such a handler is given beside what every handler gets. */
 export interface ProgramContext extends JobContext {
@@ -20,34 +26,63 @@ export interface ProgramContext extends JobContext {
   waitForTurn(): void
   /** Its turn has come: what it takes is counted from now on. */
   takeTurn(): void
+  /** The output of its program could not be kept. */
+  logFailed(error: PlainError): void
 }
 
-export async function runProgram(
+/** Gives a job type its handler where its jobs are programs. */
+export function withProgramHandler(definition: AnyJobDefinition): AnyJobDefinition {
+  if (!isProgram(definition)) return definition
+  // The boundary: what is not a program has its handler, and this has none.
+  const { graceMs = defaultGraceMs } = definition as ProgramDefinition
+  const run = (payload: ProgramPayload, context: JobContext) => runProgram(payload, context, graceMs)
+  return Object.assign({ ...(definition as AnyJobDefinition) }, { run })
+}
+
+async function runProgram(
   program: ProgramPayload,
   context: JobContext,
   graceMs: number,
 ): Promise<ProgramResult> {
   // The boundary: the engine calls this handler, with what it gives to such handlers.
   const own = context as ProgramContext
-  const { jobId, attempt, signal } = own
+  const { jobId, attempt, subjectKey, generation, signal } = own
   const runId = `${jobId}.${attempt}.${randomUUID()}`
   const actor = context.actor(subprocessesName)
   const ask = (message: SubprocessMessage): Promise<unknown> => actor.ask(message)
   // It is heard even when the actor is down: then the question itself is rejected.
   const giveWay = (): void => void ask({ kind: 'end', runId }).catch(() => {})
   own.waitForTurn()
-  const started = ask({ kind: 'start', request: { ...program, runId, jobId, attempt, graceMs } })
+  const started = ask({
+    kind: 'start',
+    request: { ...program, runId, jobId, attempt, subjectKey, generation, graceMs },
+  })
   signal.addEventListener('abort', giveWay, { once: true })
   if (signal.aborted) giveWay()
+  let isOver = false
   try {
     // The boundary where the actor's replies get their types.
     const reply = (await started.catch(refuseForGood)) as StartReply
-    if (reply.kind === 'gave-way') throw signal.reason
+    if (reply.kind === 'gave-way') throw signal.reason ?? gaveWay(program)
     own.takeTurn()
-    return resultOf(program, (await ask({ kind: 'wait', runId })) as ProgramEnd)
+    const end = (await ask({ kind: 'wait', runId })) as ProgramEnd
+    isOver = true
+    if (end.logFailure !== undefined) own.logFailed(end.logFailure)
+    return resultOf(program, end)
   } finally {
     signal.removeEventListener('abort', giveWay)
+    // Nobody waits for it any more, as when the actor had no room for the question: it must not go on alone.
+    if (!isOver) giveWay()
   }
+}
+
+/** Nobody reads this: the attempt was given up before, since there is a newer one. */
+function gaveWay({ command }: ProgramPayload): Error {
+  return engineError('SUBPROCESS_FAILED', {
+    found: `${command} gave way to a newer run of its job or subject`,
+    action: 'Wait for that one.',
+    details: { exitCode: null, signal: null },
+  })
 }
 
 /** What is wrong with the job itself will be so the next time. */
@@ -69,6 +104,7 @@ function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
       details: { exitCode, signal, stderrTail },
     })
   }
+  if (end.resultFault !== undefined) throw fromPlainError(end.resultFault)
   const text = end.fileResult ?? end.lineResult
   return {
     exitCode,
