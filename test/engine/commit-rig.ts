@@ -66,6 +66,7 @@ export class Rig {
       jobTypes: new JobTypes(served),
       clock,
       threads: 1,
+      programConcurrency: 1,
       random: () => 0.5,
       listener: {
         wants: () => true,
