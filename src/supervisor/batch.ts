@@ -15,6 +15,7 @@ export class DispatchedBatch {
   readonly control: ControlBlock
   /** What its jobs were expected to take when it was made. */
   readonly estimatedMs: number
+  /** When one of them ends, another may begin in its place, however much the threads have to do. */
   readonly hasPrograms: boolean
   #isOnlyPrograms = false
   /** The first job that may not have ended yet. */

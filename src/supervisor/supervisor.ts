@@ -127,10 +127,7 @@ export class Supervisor {
       transitions: start.transitions === 'all' ? this.transitions : undefined,
       skips: this.transitions,
     })
-    this.#news = new News(this.#changes, {
-      submit: (apply) => this.#lasting.submit(apply),
-      emit,
-    })
+    this.#news = new News(this.#changes, { submit: (apply) => this.#lasting.submit(apply), emit })
     this.throttle = new ThrottleWatch(surroundings, this.#changes, wake)
     this.maintenance = new Maintenance(surroundings, writer.pruning, {
       runAlone: (apply) => this.#commit.runOnly(apply),
@@ -328,7 +325,6 @@ export class Supervisor {
 
   #submitOutcomes(batch: DispatchedBatch, outcomes: Outcomes): void {
     this.#lasting.submit(() => applyOutcomes(this.#changes, batch, outcomes))
-    // Another program may begin in the place of one that has ended, however much the threads have to do.
     if (batch.hasPrograms && this.#changes.programs.mayHoldMore) this.wake()
   }
 
