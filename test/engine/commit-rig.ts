@@ -32,13 +32,8 @@ import { LoggedStates } from './logged-states.ts'
 const ports = new MessageChannel()
 
 const retry = { maxAttempts: 2, jitter: 0 }
-const served = {
-  OK: {},
-  FAIL: { retry },
-  PARENT: {},
-  PROGRAM: { isProgram: true },
-  FAILING_PROGRAM: { isProgram: true, retry },
-}
+const plain = { OK: {}, FAIL: { retry }, PARENT: {} }
+const served = { ...plain, PROGRAM: { isProgram: true }, FAILING_PROGRAM: { isProgram: true, retry } }
 
 /** What the supervisor consists of, without its threads: the test says when a job begins, and ends. */
 export class Rig {

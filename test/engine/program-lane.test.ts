@@ -87,7 +87,7 @@ test('the throttle holds programs of low priority, and no others', async () => {
 
 test('however many programs wait, other jobs go on, and no more are claimed than may run', async () => {
   const engine = await openPrograms(engines, { concurrency: 1 })
-  const { voice, job, leave } = await occupy(engine)
+  const { voice, job } = await occupy(engine)
   const many = Array.from({ length: 7_000 }, () => ({
     type: 'SHELL' as const,
     payload: speaker('never', voice),
@@ -102,7 +102,6 @@ test('however many programs wait, other jobs go on, and no more are claimed than
   // They wait, and running is one.
   expect(await engine.cancel({ userTag: 'many' })).toEqual({ waiting: 7_000, running: 0 })
   expect(await engine.cancel({ queue: 'default' })).toEqual({ waiting: 500, running: 1 })
-  await leave()
   await rejectionOf(job.result(), 'JOB_CANCELLED')
   expect(voice.lines).toEqual(['up'])
 })
