@@ -70,10 +70,8 @@ export const limits = {
   batchesPerThread: 3,
   /** Batches that a thread may have to work on at a time. Beyond two they are for handlers that wait and overlap. */
   batchesAtOnce: 8,
-  /** The same, with those of which nothing is left but programs that are waited for. */
+  /** The same, with those of which nothing is left but programs that are waited for, of which 1,000 may run at a time. */
   batchesOfThread: 1_008,
-  /** Jobs that are programs, and wait in a thread, at most. */
-  programsPerThread: 1_000,
   /** A handler that has run this long holds up what waits behind it; that is taken back. */
   stuckAfterMs: 20,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */

@@ -55,7 +55,7 @@ function claim(writer: JobWriter, jobs: number): ClaimedRow[] {
   writer.begin()
   const rows: ClaimedRow[] = []
   const claims = new BlockRanges()
-  writer.backlogClaim(0, maxCharacters, lowestPriority, (row, claimed) => {
+  writer.backlogClaim('trusted', maxCharacters, lowestPriority, (row, claimed) => {
     rows.push(row)
     claims.add(row.seq)
     return claimed < jobs

@@ -32,7 +32,8 @@ export interface JobRecord {
   readonly runAt: Date | undefined
   /**
    * What a job waits for that has not begun: `turn` (QUEUED: a free thread); SCHEDULED: `time` (`runAt`), `subject` (an
-   * older run of its subject), or `handler` (an engine that serves its type).
+   * older run of its subject), `handler` (an engine that serves its type), or `program` (it is one, and as many run as
+   * may).
    */
   readonly waitsFor: WaitsFor | undefined
   /** Number of the latest attempt; 0: none yet. */

@@ -159,6 +159,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
       program: basename(process.argv[1] ?? 'node'),
       durability: tuning.durability,
       threads: tuning.threads,
+      programConcurrency: subprocess.settings.concurrency,
       threadMemoryMb: tuning.threadMemoryMb,
       recycleAfterJobs: tuning.recycleAfterJobs,
       recycleAboveMb: tuning.recycleAboveMb,

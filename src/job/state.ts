@@ -10,7 +10,8 @@
  *                         └──── put back, to wait ────────────┘
  *
  * SCHEDULED covers every job that waits for something (a time, or an older run of its subject), so that a claim
- * never looks at a job that cannot run. RUNNING means claimed: `startedAt` is set once its handler began. A job
+ * never looks at a job that cannot run. A job that is a program waits so for its turn, and is claimed without being
+ * QUEUED: it takes no thread. RUNNING means claimed: `startedAt` is set once its handler began. A job
  * that can run at once is inserted already RUNNING, without having been QUEUED.
  *
  * Waiting jobs (QUEUED, SCHEDULED, and RUNNING ones whose handler has not begun) can end as SUPERSEDED, CANCELLED,
@@ -34,10 +35,10 @@ export const jobStates = [
 export type JobState = (typeof jobStates)[number]
 
 /**
- * What a job waits for: `turn` while it is QUEUED; while SCHEDULED a `time`, an older run of its `subject`, or an engine
- * with a `handler` for its type.
+ * What a job waits for: `turn` while it is QUEUED; while SCHEDULED a `time`, an older run of its `subject`, an engine
+ * with a `handler` for its type, or, where it is a `program`, until no more of them run than may.
  */
-export type WaitsFor = 'turn' | 'time' | 'subject' | 'handler'
+export type WaitsFor = 'turn' | 'time' | 'subject' | 'handler' | 'program'
 
 export const liveStates = ['QUEUED', 'SCHEDULED', 'RUNNING'] as const satisfies readonly JobState[]
 export type LiveState = (typeof liveStates)[number]
@@ -54,7 +55,7 @@ export const finalStates = [
 /** The one table that decides. What is not listed cannot happen; final states have no way out. */
 export const transitions: Readonly<Record<JobState, readonly JobState[]>> = {
   QUEUED: ['RUNNING', 'SCHEDULED', 'CANCELLED', 'SUPERSEDED', 'SKIPPED_TTL', 'SKIPPED_DEADLINE'],
-  SCHEDULED: ['QUEUED', 'CANCELLED', 'SUPERSEDED', 'SKIPPED_TTL', 'SKIPPED_DEADLINE'],
+  SCHEDULED: ['QUEUED', 'RUNNING', 'CANCELLED', 'SUPERSEDED', 'SKIPPED_TTL', 'SKIPPED_DEADLINE'],
   RUNNING: [
     'QUEUED',
     'SCHEDULED',

@@ -4,13 +4,15 @@
  *
  * A walk goes by an index and never looks at a job twice. By a tag or a group it sees every job that has it, in the order
  * of their numbers, which nothing changes. Otherwise it sees all that waits: what is SCHEDULED first and the backlog last,
- * since a job that waits comes into the backlog and not out of it; one that is claimed meanwhile is for the claim to see.
+ * since a job that waits comes into the backlog and not out of it; one that is claimed meanwhile, or moved by a claim, is
+ * for the claim to see.
  */
 import type { Database } from 'better-sqlite3'
 import type { JobCriteria } from '../job/criteria.ts'
 import type { JobSeq } from '../job/id.ts'
 import type { WaitsFor } from '../job/state.ts'
 import type { Counters } from './counters.ts'
+import { type Lane, waitingState } from './lanes.ts'
 import type { LabelledClaimRow, WaitingRow } from './rows.ts'
 import { type Prepared, writeSql } from './write-statements.ts'
 
@@ -46,11 +48,12 @@ export interface SkippedClaims {
   readonly isFull: boolean
 }
 
-/** Every kind of waiting, in the order of the walk. */
+/** Every kind of waiting, in the order of the walk. Programs may come into the backlog: after a change of their type. */
 const walkOrder = Object.keys({
   subject: true,
   time: true,
   handler: true,
+  program: true,
   turn: true,
 } satisfies Record<WaitsFor, true>) as WaitsFor[]
 
@@ -122,9 +125,9 @@ export class CancelWriter {
     }
   }
 
-  /** The backlog of one degree of suspicion, in the order of claims, but for what is skipped. */
-  *backlogWithout(suspicion: number, skipped: SkippedClaims): IterableIterator<LabelledClaimRow> {
-    for (const row of this.#sql.backlogPeekLabelled[suspicion]?.iterate() ?? []) {
+  /** What waits in a lane, in the order of claims, but for what is skipped. */
+  *backlogWithout(lane: Lane, skipped: SkippedClaims): IterableIterator<LabelledClaimRow> {
+    for (const row of this.#sql.backlogPeekLabelled[lane].iterate()) {
       if (!skipped.skips(row)) yield row
       else if (skipped.isFull) return
     }
@@ -134,8 +137,7 @@ export class CancelWriter {
   endWaiting(rows: readonly WaitingRow[], now: number): void {
     if (rows.length === 0) return
     this.#sql.jobsCancelWaiting.run(now, `[${rows.map(({ seq }) => seq).join()}]`)
-    for (const { queue, waitsFor } of rows)
-      this.#counters.move(queue, waitsFor === 'turn' ? 'QUEUED' : 'SCHEDULED', 'CANCELLED')
+    for (const { queue, waitsFor } of rows) this.#counters.move(queue, waitingState(waitsFor), 'CANCELLED')
   }
 }
 
@@ -153,12 +155,12 @@ function prepareCancels(database: Database) {
   const prepare = <Parameters extends unknown[], Row = unknown>(sql: string): Prepared<Parameters, Row> =>
     database.prepare<Parameters, Row>(sql)
   return {
-    // By degree of suspicion.
-    backlogPeekLabelled: [
-      prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledTrusted),
-      prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledSuspects),
-      prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledExclusive),
-    ],
+    backlogPeekLabelled: {
+      trusted: prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledTrusted),
+      suspects: prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledSuspects),
+      exclusive: prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledExclusive),
+      programs: prepare<[], LabelledClaimRow>(writeSql.backlogPeekLabelledPrograms),
+    } satisfies Record<Lane, unknown>,
     requestInsert: prepare<[string, number, JobSeq], { id: number }>(writeSql.cancelRequestInsert),
     requestsAll: prepare<[], RequestRow>(writeSql.cancelRequestsAll),
     requestAdvance: prepare<[string, number]>(writeSql.cancelRequestAdvance),

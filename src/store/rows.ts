@@ -37,10 +37,10 @@ export interface NewJob {
   readonly traceparent: string | null
 }
 
-/** How a row begins its life. */
+/** How a row begins its life. WAITING: for its turn, in the lane of its type. */
 export type Birth =
   | { readonly state: 'RUNNING' }
-  | { readonly state: 'QUEUED' }
+  | { readonly state: 'WAITING' }
   | { readonly state: 'SCHEDULED'; readonly waitsFor: 'subject' }
   | { readonly state: 'SUPERSEDED'; readonly supersededBy: JobSeq }
 
@@ -97,6 +97,7 @@ export interface SubjectRow {
 export interface JobHead {
   readonly seq: JobSeq
   readonly state: JobState
+  readonly jobType: string
   readonly queue: string
   readonly generation: number | null
   readonly policy: string | null
@@ -104,7 +105,6 @@ export interface JobHead {
 
 /** What a recovery looks at: a job that was RUNNING when the process died. */
 export interface InterruptedRow extends JobHead {
-  readonly jobType: string
   readonly attempt: number
   readonly failures: number
   readonly suspicion: number
@@ -127,6 +127,7 @@ export interface Settlement {
 
 /** How a claim is given back. */
 export interface PutBack {
+  readonly jobType: string
   /** When it may run again; undefined: at once. */
   readonly runAt: number | undefined
   /** The attempt's number stays given once its handler has begun. */

@@ -7,6 +7,7 @@
 import type { Database } from 'better-sqlite3'
 import type { JobSeq } from '../job/id.ts'
 import type { JobState } from '../job/state.ts'
+import type { Lane } from './lanes.ts'
 import {
   type AttemptRow,
   type ClaimedRow,
@@ -28,9 +29,10 @@ import {
 const backlogPeek = (
   suspicion: number,
   more = '',
+  waitsFor: 'turn' | 'program' = 'turn',
 ): string => `SELECT seq, job_type AS jobType, queue, priority, ${payloadColumn},
   created_at AS createdAt, attempt + 1 AS attempt, failures, suspicion, subject_key AS subjectKey, generation, policy, traceparent${more}
-  FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion = ${suspicion} ORDER BY priority DESC, seq`
+  FROM jobs WHERE waits_for = '${waitsFor}' AND run_at IS NULL AND suspicion = ${suspicion} ORDER BY priority DESC, seq`
 
 const labels = ', user_tag AS userTag, chain_group_id AS chainGroupId'
 
@@ -56,6 +58,8 @@ export const writeSql = {
   SELECT ? + key, 'RUNNING', ?, value, ?, 1 FROM json_each(?)`,
   jobsInsertPlainQueued: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for)
   SELECT ? + key, 'QUEUED', ?, value, ?, 'turn' FROM json_each(?)`,
+  jobsInsertPlainProgram: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for)
+  SELECT ? + key, 'SCHEDULED', ?, value, ?, 'program' FROM json_each(?)`,
   jobInsert: `INSERT INTO jobs
       (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
        superseded_by, retried_from, waits_for, parent_job_id, user_tag, chain_group_id, trace_id, traceparent)
@@ -78,13 +82,17 @@ export const writeSql = {
   backlogPeekTrusted: backlogPeek(0),
   backlogPeekSuspects: backlogPeek(1),
   backlogPeekExclusive: backlogPeek(2),
+  backlogPeekPrograms: backlogPeek(0, '', 'program'),
   backlogPeekLabelledTrusted: backlogPeek(0, labels),
   backlogPeekLabelledSuspects: backlogPeek(1, labels),
   backlogPeekLabelledExclusive: backlogPeek(2, labels),
+  backlogPeekLabelledPrograms: backlogPeek(0, labels, 'program'),
   backlogCount:
     "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'turn' AND run_at IS NULL AND suspicion >= ?",
   jobsClaim: `UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL
     WHERE seq BETWEEN ? AND ? AND state = 'QUEUED'`,
+  jobsClaimPrograms: `UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL
+    WHERE seq BETWEEN ? AND ? AND state = 'SCHEDULED'`,
   // Neighbours that began and ended in the same millisecond: half of what the same rows cost one by one.
   jobsSettleFirstDone: `UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?
   WHERE seq BETWEEN ? AND ? AND state = 'RUNNING' AND attempt = 1`,
@@ -108,13 +116,17 @@ export const writeSql = {
   attemptInsert: `INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
       VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
       ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,
-  jobHead: 'SELECT seq, state, queue, generation, policy FROM jobs WHERE seq = ?',
+  jobHead: 'SELECT seq, state, job_type AS jobType, queue, generation, policy FROM jobs WHERE seq = ?',
   jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
   jobEndWaiting: `UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ?, run_at = NULL, waits_for = NULL
     WHERE seq = ?`,
   jobRequestCancel: 'UPDATE jobs SET cancel_requested = ? WHERE seq = ?',
   jobRelease:
     "UPDATE jobs SET state = 'QUEUED', run_at = NULL, waits_for = 'turn' WHERE seq = ? AND state = 'SCHEDULED'",
+  jobReleaseProgram:
+    "UPDATE jobs SET run_at = NULL, waits_for = 'program', suspicion = 0 WHERE seq = ? AND state = 'SCHEDULED'",
+  programsRelease: `UPDATE jobs SET state = 'QUEUED', waits_for = 'turn'
+    WHERE waits_for = 'program' AND job_type NOT IN (SELECT value FROM json_each(?)) RETURNING queue`,
   dueList: `SELECT seq, queue, job_type AS jobType, attempt FROM jobs
   WHERE waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
   dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE waits_for = 'time'`,
@@ -190,6 +202,7 @@ export function prepareWrites(database: Database) {
     counterSet: prepare<[string, JobState, number]>(writeSql.counterSet),
     jobsInsertPlainRunning: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainRunning),
     jobsInsertPlainQueued: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainQueued),
+    jobsInsertPlainProgram: prepare<[JobSeq, string, number, string]>(writeSql.jobsInsertPlainProgram),
     jobInsert: prepare<[object]>(writeSql.jobInsert),
     payloadInsert: prepare<[JobSeq, string]>(writeSql.payloadInsert),
     idempotencyKeyFind: prepare<[string], { seq: JobSeq }>(writeSql.idempotencyKeyFind),
@@ -197,14 +210,15 @@ export function prepareWrites(database: Database) {
     subjectGet: prepare<[string], SubjectRow>(writeSql.subjectGet),
     subjectAdvance: prepare<[string, number, JobSeq, JobSeq | null, JobSeq]>(writeSql.subjectAdvance),
     subjectTouch: prepare<[JobSeq, string]>(writeSql.subjectTouch),
-    // By degree of suspicion.
-    backlogPeek: [
-      prepare<[], ClaimedRow>(writeSql.backlogPeekTrusted),
-      prepare<[], ClaimedRow>(writeSql.backlogPeekSuspects),
-      prepare<[], ClaimedRow>(writeSql.backlogPeekExclusive),
-    ],
+    backlogPeek: {
+      trusted: prepare<[], ClaimedRow>(writeSql.backlogPeekTrusted),
+      suspects: prepare<[], ClaimedRow>(writeSql.backlogPeekSuspects),
+      exclusive: prepare<[], ClaimedRow>(writeSql.backlogPeekExclusive),
+      programs: prepare<[], ClaimedRow>(writeSql.backlogPeekPrograms),
+    } satisfies Record<Lane, unknown>,
     backlogCount: prepare<[number], { jobs: number }>(writeSql.backlogCount),
     jobsClaim: prepare<[JobSeq, JobSeq]>(writeSql.jobsClaim),
+    jobsClaimPrograms: prepare<[JobSeq, JobSeq]>(writeSql.jobsClaimPrograms),
     jobsSettleFirstDone: prepare<[number, number, JobSeq, JobSeq]>(writeSql.jobsSettleFirstDone),
     jobSettleDone: prepare<[number, number, JobSeq, number]>(writeSql.jobSettleDone),
     jobSettleDoneWithResult: prepare<[number, number, string, JobSeq, number]>(
@@ -222,6 +236,8 @@ export function prepareWrites(database: Database) {
     jobEndWaiting: prepare<[JobState, number, JobSeq | null, JobSeq]>(writeSql.jobEndWaiting),
     jobRequestCancel: prepare<[number, JobSeq]>(writeSql.jobRequestCancel),
     jobRelease: prepare<[JobSeq]>(writeSql.jobRelease),
+    jobReleaseProgram: prepare<[JobSeq]>(writeSql.jobReleaseProgram),
+    programsRelease: prepare<[string], { queue: string }>(writeSql.programsRelease),
     dueList: prepare<[number, number], ReleasedRow>(writeSql.dueList),
     dueNext: prepare<[], { runAt: number | null }>(writeSql.dueNext),
     expirationInsert: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationInsert),

@@ -6,17 +6,19 @@
  */
 import type { Database } from 'better-sqlite3'
 import { limits } from '../config.ts'
-import { assert } from '../errors.ts'
+import { assert, unreachable } from '../errors.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { defaultQueue } from '../job/spec.ts'
-import { isFinal, type JobState } from '../job/state.ts'
+import { isFinal, type WaitsFor } from '../job/state.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
 import { Expirations } from './expirations.ts'
+import { type Lane, Lanes, waitingState } from './lanes.ts'
 import { LeavingsWriter } from './leavings-writer.ts'
 import { PruneWriter } from './prune-writer.ts'
 import { decodeRanges } from './ranges.ts'
+import { Releases } from './releases.ts'
 import type {
   AttemptRow,
   Birth,
@@ -27,7 +29,6 @@ import type {
   JobRow,
   NewJob,
   PutBack,
-  ReleasedRow,
   Settlement,
   SubjectRow,
 } from './rows.ts'
@@ -46,19 +47,24 @@ export class JobWriter {
   readonly cancels: CancelWriter
   readonly leavings: LeavingsWriter
   readonly pruning: PruneWriter
+  readonly lanes: Lanes
+  readonly releases: Releases
   readonly #database: Database
   readonly #sql: WriteStatements
   #lastSeq: number
   /** What the last commit holds: what has not changed is not written again. */
   #stored: { readonly lastSeq: number | undefined; readonly claims: string | undefined }
 
-  constructor(database: Database) {
+  /** @param isProgram whether the jobs of a type are programs, which wait in a lane of their own */
+  constructor(database: Database, isProgram: (jobType: string) => boolean = () => false) {
     this.#database = database
+    this.lanes = new Lanes(isProgram)
     this.#sql = prepareWrites(database)
     this.expirations = new Expirations(this.#sql)
     this.cancels = new CancelWriter(database, this.counters)
     this.leavings = new LeavingsWriter(this.#sql)
     this.pruning = new PruneWriter(database, this.counters, this.expirations)
+    this.releases = new Releases(this.#sql, this.counters, this.lanes, this.expirations)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
     this.#stored = { lastSeq: undefined, claims: undefined }
@@ -138,15 +144,18 @@ export class JobWriter {
    * @param payloads JSON of an array of texts
    */
   jobsInsertPlain(
-    state: 'RUNNING' | 'QUEUED',
+    birth: 'RUNNING' | 'WAITING',
     firstSeq: JobSeq,
     jobs: number,
     jobType: string,
     payloads: string,
     createdAt: number,
   ): void {
-    const { jobsInsertPlainRunning, jobsInsertPlainQueued } = this.#sql
-    const insert = state === 'RUNNING' ? jobsInsertPlainRunning : jobsInsertPlainQueued
+    const { jobsInsertPlainRunning, jobsInsertPlainQueued, jobsInsertPlainProgram } = this.#sql
+    const waitsFor = birth === 'RUNNING' ? null : this.lanes.enter(jobType)
+    const state = waitsFor === null ? 'RUNNING' : waitingState(waitsFor)
+    const waiting = waitsFor === 'program' ? jobsInsertPlainProgram : jobsInsertPlainQueued
+    const insert = waitsFor === null ? jobsInsertPlainRunning : waiting
     const { changes } = insert.run(firstSeq, jobType, createdAt, payloads)
     assert(changes === jobs, `${jobs} jobs have as many payloads`)
     this.counters.add(defaultQueue, state, jobs)
@@ -155,17 +164,33 @@ export class JobWriter {
   jobInsert(job: NewJob, birth: Birth): void {
     const isLong = job.payload.length > limits.longPayloadCharacters
     if (isLong) this.#sql.payloadInsert.run(job.seq, job.payload)
+    const waitsFor = this.#waitsForAt(birth, job.jobType)
+    const state = birth.state === 'WAITING' ? waitingState(waitsFor ?? 'turn') : birth.state
     this.#sql.jobInsert.run({
       ...job,
       payload: isLong ? '' : job.payload,
       traceId: traceIdOf(job.traceparent) ?? null,
-      state: birth.state,
+      state,
       attempt: birth.state === 'RUNNING' ? 1 : 0,
       finishedAt: birth.state === 'SUPERSEDED' ? job.createdAt : null,
       supersededBy: birth.state === 'SUPERSEDED' ? birth.supersededBy : null,
-      waitsFor: birth.state === 'SCHEDULED' ? birth.waitsFor : birth.state === 'QUEUED' ? 'turn' : null,
+      waitsFor,
     })
-    this.counters.add(job.queue, birth.state, 1)
+    this.counters.add(job.queue, state, 1)
+  }
+
+  #waitsForAt(birth: Birth, jobType: string): WaitsFor | null {
+    switch (birth.state) {
+      case 'WAITING':
+        return this.lanes.enter(jobType)
+      case 'SCHEDULED':
+        return birth.waitsFor
+      case 'RUNNING':
+      case 'SUPERSEDED':
+        return null
+      default:
+        return unreachable(birth)
+    }
   }
 
   idempotencyKeyFind(key: string): JobSeq | undefined {
@@ -205,33 +230,32 @@ export class JobWriter {
   // ---- claims
 
   /**
-   * Claims jobs of the backlog, at least one if there is any: each is given to `take`, which says whether to go on. Ends
+   * Claims jobs of a lane, at least one if there is any: each is given to `take`, which says whether to go on. Ends
    * also when their payloads come to `maxCharacters`, and before a job of less than `leastPriority`. While it reads
    * nothing else may be written, so what `take` finds to do in the database comes afterwards. What `skipped` skips is
    * not claimed, and none of it is given to `take`.
    *
    * A row at a time and not a list: many together outlive two garbage collections, and then take memory for long.
    *
-   * @returns whether it came to a job of too low a priority: nothing else is left then
+   * @returns what is left of the lane: nothing but jobs of too low a priority (if any), or perhaps `more`
    */
   backlogClaim(
-    suspicion: number,
+    lane: Lane,
     maxCharacters: number,
     leastPriority: number,
     take: (row: ClaimedRow, claimed: number) => boolean,
     skipped?: SkippedClaims,
-  ): boolean {
-    const peek = this.#sql.backlogPeek[suspicion]
-    assert(peek !== undefined, `${suspicion} is a degree of suspicion`)
+  ): 'more' | 'held' | 'none' {
     const runs: ClaimRun[] = []
     let run: ClaimRun | undefined
     let claimed = 0
     let characters = 0
-    const rows = skipped === undefined ? peek.iterate() : this.cancels.backlogWithout(suspicion, skipped)
-    let isBelow = false
+    const peek = this.#sql.backlogPeek[lane]
+    const rows = skipped === undefined ? peek.iterate() : this.cancels.backlogWithout(lane, skipped)
+    let left: 'more' | 'held' | 'none' = 'none'
     for (const row of rows) {
       if (row.priority < leastPriority) {
-        isBelow = true
+        left = 'held'
         break
       }
       if (run !== undefined && row.seq === run.lastSeq + 1 && row.queue === run.queue) {
@@ -241,13 +265,19 @@ export class JobWriter {
         runs.push(run)
       }
       characters += row.payload.length
-      if (!take(row, ++claimed) || characters >= maxCharacters) break
+      if (!take(row, ++claimed) || characters >= maxCharacters) {
+        left = 'more'
+        break
+      }
     }
+    const { jobsClaim, jobsClaimPrograms } = this.#sql
+    const [claim, from] =
+      lane === 'programs' ? ([jobsClaimPrograms, 'SCHEDULED'] as const) : ([jobsClaim, 'QUEUED'] as const)
     for (const { firstSeq, lastSeq, queue } of runs) {
-      this.#sql.jobsClaim.run(firstSeq, lastSeq)
-      this.counters.move(queue, 'QUEUED', 'RUNNING', lastSeq - firstSeq + 1)
+      claim.run(firstSeq, lastSeq)
+      this.counters.move(queue, from, 'RUNNING', lastSeq - firstSeq + 1)
     }
-    return isBelow
+    return skipped?.isFull ? 'more' : left
   }
 
   backlogCount(minimumSuspicion: number): number {
@@ -292,40 +322,22 @@ export class JobWriter {
   }
 
   jobPutBack(seq: JobSeq, claimedAttempt: number, queue: string, back: PutBack): boolean {
-    const state: JobState = back.runAt === undefined ? 'QUEUED' : 'SCHEDULED'
+    const { jobType, runAt } = back
+    const waitsFor = runAt === undefined ? this.lanes.enter(jobType) : 'time'
+    const state = waitingState(waitsFor)
     const { changes } = this.#sql.jobPutBack.run({
       seq,
       claimedAttempt,
       state,
-      runAt: back.runAt ?? null,
-      waitsFor: back.runAt === undefined ? 'turn' : 'time',
+      runAt: runAt ?? null,
+      waitsFor,
       attempt: back.attempt,
       failures: back.failures,
-      suspicion: back.suspicion,
+      suspicion: this.lanes.isProgram(jobType) ? 0 : back.suspicion,
     })
     if (changes === 0) return false
     this.counters.move(queue, 'RUNNING', state)
     return true
-  }
-
-  /** Has a claimed job that nobody here serves wait for an engine that does. */
-  jobPark(seq: JobSeq, claimedAttempt: number, queue: string): void {
-    if (this.#sql.jobPark.run(claimedAttempt - 1, seq, claimedAttempt).changes === 0) return
-    this.counters.move(queue, 'RUNNING', 'SCHEDULED')
-  }
-
-  /** Makes up to `limit` jobs claimable that waited for a handler of one of these types; gives them. */
-  parkedRelease(jobTypes: readonly string[], limit: number): readonly ReleasedRow[] {
-    const parked = this.#sql.parkedList.all(JSON.stringify(jobTypes), limit)
-    for (const { seq, queue } of parked) {
-      this.#sql.jobRelease.run(seq)
-      this.counters.move(queue, 'SCHEDULED', 'QUEUED')
-    }
-    return parked
-  }
-
-  parkedCount(): number {
-    return this.#sql.parkedCount.get()?.jobs ?? 0
   }
 
   /** How often the job was the one that ended its thread or the process. */
@@ -356,30 +368,6 @@ export class JobWriter {
 
   jobRequestCancel(seq: JobSeq, now: number): void {
     this.#sql.jobRequestCancel.run(now, seq)
-  }
-
-  /** Makes a job that waited for an older run of its subject claimable. */
-  jobRelease(head: JobHead): void {
-    this.#sql.jobRelease.run(head.seq)
-    this.counters.move(head.queue, 'SCHEDULED', 'QUEUED')
-  }
-
-  /** Makes up to `limit` jobs whose time has come claimable; gives them. */
-  duePromote(now: number, limit: number): readonly ReleasedRow[] {
-    const due = this.#sql.dueList.all(now, limit)
-    for (const { seq, queue } of due) {
-      this.#sql.jobRelease.run(seq)
-      this.counters.move(queue, 'SCHEDULED', 'QUEUED')
-    }
-    return due
-  }
-
-  /** When the next job that waits for a time may run, or has to end. */
-  dueNext(): number | undefined {
-    const runAt = this.#sql.dueNext.get()?.runAt ?? Number.POSITIVE_INFINITY
-    const expiresAt = this.expirations.next() ?? Number.POSITIVE_INFINITY
-    const next = Math.min(runAt, expiresAt)
-    return Number.isFinite(next) ? next : undefined
   }
 
   // ---- recovery

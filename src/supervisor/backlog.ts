@@ -5,6 +5,7 @@
 import { limits } from '../config.ts'
 import { lowestPriority } from '../job/spec.ts'
 import { traceIdOf } from '../job/traceparent.ts'
+import type { Lane } from '../store/lanes.ts'
 import type { ClaimedRow } from '../store/rows.ts'
 import { cancelSlice, SkippedRows } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
@@ -35,26 +36,27 @@ function seeToDue(changes: Changes, sliceMs: number): void {
   let most: number
   do {
     const expired = expireDue(changes, now, limits.duePerStep)
-    const promoted = writer.duePromote(now, limits.duePerStep)
+    const promoted = writer.releases.promoteDue(now, limits.duePerStep)
     changes.recordReleased(promoted)
     most = Math.max(expired, promoted.length)
   } while (most === limits.duePerStep && clock.monotonicMs() < endMs)
-  changes.dueAt = writer.dueNext()
+  changes.dueAt = writer.releases.nextDue()
 }
 
 /** Whether a step would change anything. */
 export function canAdvance(changes: Changes): boolean {
-  const { admits, dueAt, writer, claims, suspectsWaiting, suspectsMayWait, exclusiveWaiting } = changes
+  const { admits, dueAt, writer, claims, programs } = changes
+  const { suspectsWaiting, suspectsMayWait, exclusiveWaiting } = changes
   if (!admits) return false
   if (changes.maySlice) return true
   if (dueAt !== undefined && dueAt <= changes.clock.wallMs()) return true
-  const queued = writer.counters.total('QUEUED')
-  if (queued === 0) return false
   if (exclusiveWaiting > 0) return claims.size === 0
   // One that runs alone is waited for: its end is a command.
   if (claims.hasSuspects(exclusiveSuspicion)) return false
+  if (programs.mayHoldMore && programs.room > 0) return true
+  const queued = writer.counters.total('QUEUED')
+  if (queued === 0) return false
   if (suspectsMayWait && claims.size === 0) return true
-  // Those that are programs do not keep a thread to themselves: more may be claimed while they run.
   if (suspectsWaiting > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
     return true
   return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
@@ -64,18 +66,28 @@ function claimBacklog(changes: Changes): void {
   if (!changes.admits) return
   claimSuspects(changes)
   if (changes.exclusiveWaiting > 0 || changes.claims.hasSuspects(exclusiveSuspicion)) return
+  claimPrograms(changes)
   const backlog = changes.writer.counters.total('QUEUED') - changes.suspectsWaiting
   const roomMs = changes.claims.roomMs(changes.threads)
   if (backlog <= 0 || roomMs <= 0) return
   const most = limits.batchesPerThread * changes.threads * limits.batchJobs
   let leftMs = roomMs
   // Costs differ by type, and the types are seen while the backlog is read.
-  const isRestHeld = claimWhile(changes, 0, (jobType, claimed) => {
-    // One that nobody serves takes no thread's time: it is parked.
+  const left = claimWhile(changes, 'trusted', (jobType, claimed) => {
+    // One that nobody serves takes no thread's time: it is parked. Nor does a program.
     if (jobType.isServed) leftMs -= jobType.estimateMs
     return leftMs > 0 && claimed < most
   })
-  if (isRestHeld) changes.foundAllHeld()
+  if (left === 'held') changes.foundAllHeld()
+}
+
+/** As many as may run: those that wait longer do so where everything is seen to that may become of them. */
+function claimPrograms(changes: Changes): void {
+  const { programs } = changes
+  const { room } = programs
+  if (room === 0 || !programs.mayHoldMore) return
+  const left = claimWhile(changes, 'programs', (_jobType, claimed) => claimed < room)
+  if (left !== 'more') programs.clear()
 }
 
 /** Whatever their priority: others wait for what they will show, and they are few. */
@@ -89,41 +101,55 @@ function claimSuspects(changes: Changes): void {
   }
   if (changes.exclusiveWaiting > 0) {
     if (claims.size > 0) return
-    claimWhile(changes, exclusiveSuspicion, () => false)
+    claimWhile(changes, 'exclusive', () => false)
   } else if (!claims.hasSuspects(exclusiveSuspicion)) {
     const free = changes.threads - claims.suspects(1)
-    if (free > 0) claimWhile(changes, 1, (_jobType, claimed) => claimed < free)
+    if (free > 0) claimWhile(changes, 'suspects', (_jobType, claimed) => claimed < free)
   }
   changes.countSuspects()
 }
 
 function claimWhile(
   changes: Changes,
-  suspicion: number,
+  lane: Lane,
   wantsMore: (jobType: JobType, claimed: number) => boolean,
-): boolean {
+): 'more' | 'held' | 'none' {
   const { writer, claims } = changes
-  const unserved: ClaimedRow[] = []
-  const leastPriority = suspicion === 0 ? changes.leastPriority : lowestPriority
-  const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes) : undefined
+  const misplaced: ClaimedRow[] = []
+  const isSuspect = lane === 'suspects' || lane === 'exclusive'
+  const leastPriority = isSuspect ? lowestPriority : changes.leastPriority
+  const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes, lane) : undefined
   const take = (row: ClaimedRow, claimed: number) => {
     const jobType = changes.jobTypes.get(row.jobType)
-    if (jobType.isServed) {
+    if (jobType.isServed && jobType.isProgram === (lane === 'programs')) {
       claims.make(row, jobType, parsePolicy(row.policy))
-      changes.transitions?.record(row, 'QUEUED', 'RUNNING')
+      changes.transitions?.record(row, jobType.waitingState, 'RUNNING')
     } else {
-      unserved.push(row)
+      misplaced.push(row)
     }
     return wantsMore(jobType, claimed)
   }
-  const isRestHeld = writer.backlogClaim(suspicion, charactersPerClaim, leastPriority, take, skipped)
+  const left = writer.backlogClaim(lane, charactersPerClaim, leastPriority, take, skipped)
   skipped?.end()
-  for (const row of unserved) {
-    writer.jobPark(row.seq, row.attempt, row.queue)
-    changes.parked++
-    const { seq, jobType, traceparent } = row
-    changes.transitions?.record({ ...row, attempt: row.attempt - 1 }, 'QUEUED', 'SCHEDULED')
-    changes.report({ kind: 'job-without-handler', seq, jobType, traceId: traceIdOf(traceparent) })
+  const from = lane === 'programs' ? 'SCHEDULED' : 'QUEUED'
+  for (const row of misplaced) replace(changes, row, from)
+  return left
+}
+
+/** Has a job wait for what it needs: an engine that serves it, or, where its type has become a program, its turn as one. */
+function replace(changes: Changes, row: ClaimedRow, from: 'QUEUED' | 'SCHEDULED'): void {
+  const { seq, queue, failures, suspicion, traceparent } = row
+  const attempt = row.attempt - 1
+  const jobType = changes.jobTypes.get(row.jobType)
+  const state = jobType.isServed ? jobType.waitingState : 'SCHEDULED'
+  if (from !== state) changes.transitions?.record({ ...row, attempt }, from, state)
+  if (jobType.isServed) {
+    const back = { jobType: row.jobType, runAt: undefined, attempt, failures, suspicion }
+    changes.writer.jobPutBack(seq, row.attempt, queue, back)
+    return
   }
-  return isRestHeld
+  changes.writer.releases.park(seq, row.attempt, queue)
+  changes.parked++
+  const traceId = traceIdOf(traceparent)
+  changes.report({ kind: 'job-without-handler', seq, jobType: row.jobType, traceId })
 }

@@ -15,7 +15,8 @@ export class DispatchedBatch {
   readonly control: ControlBlock
   /** What its jobs were expected to take when it was made. */
   readonly estimatedMs: number
-  readonly #hasPrograms: boolean
+  /** When one of them ends, another may begin in its place, however much the threads have to do. */
+  readonly hasPrograms: boolean
   #isOnlyPrograms = false
   /** The first job that may not have ended yet. */
   #cursor = 0
@@ -35,12 +36,12 @@ export class DispatchedBatch {
       hasPrograms ||= claim.jobType.isProgram
     }
     this.estimatedMs = estimatedMs
-    this.#hasPrograms = hasPrograms
+    this.hasPrograms = hasPrograms
   }
 
   /** Whether nothing is left of it but programs that are waited for, which leaves its thread to others. */
   get isOnlyPrograms(): boolean {
-    if (!this.#hasPrograms || this.#isOnlyPrograms) return this.#isOnlyPrograms
+    if (!this.hasPrograms || this.#isOnlyPrograms) return this.#isOnlyPrograms
     // Nothing is added to a batch: once so, it stays so.
     this.#isOnlyPrograms = this.waiting().length === 0 && this.startedWork().length === 0
     return this.#isOnlyPrograms
@@ -127,7 +128,7 @@ export class DispatchedBatch {
   /** Of these, the ones that do their work in the thread: all but programs. */
   startedWork(): Claim[] {
     const started = this.started()
-    return this.#hasPrograms ? started.filter((claim) => !claim.jobType.isProgram) : started
+    return this.hasPrograms ? started.filter((claim) => !claim.jobType.isProgram) : started
   }
 
   /** Whether a handler has been running for so long that what waits behind it is better off elsewhere. */

@@ -11,8 +11,10 @@
 import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
 import { type JobCriteria, matchesCriteria } from '../job/criteria.ts'
+import type { WaitsFor } from '../job/state.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import type { ExaminedRow, WalkCursor } from '../store/cancel-writer.ts'
+import type { Lane } from '../store/lanes.ts'
 import { decodeRanges } from '../store/ranges.ts'
 import type { LabelledClaimRow, WaitingRow } from '../store/rows.ts'
 import { cancelClaim } from './cancel.ts'
@@ -109,9 +111,11 @@ export class SkippedRows {
   readonly #changes: Changes
   readonly #rows: WaitingRow[] = []
   readonly #waiting = new Map<CancelRequest, number>()
+  readonly #waitsFor: WaitsFor
 
-  constructor(changes: Changes) {
+  constructor(changes: Changes, lane: Lane) {
     this.#changes = changes
+    this.#waitsFor = lane === 'programs' ? 'program' : 'turn'
   }
 
   /** True: the row is not to be claimed. */
@@ -122,7 +126,7 @@ export class SkippedRows {
     const { seq, suspicion, jobType, queue, subjectKey } = row
     this.#rows.push({
       seq,
-      waitsFor: 'turn',
+      waitsFor: this.#waitsFor,
       suspicion,
       jobType,
       queue,

@@ -16,6 +16,7 @@ import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
 import type { Metering } from './metering.ts'
+import { ProgramLane } from './program-lane.ts'
 import type { Transitions } from './transitions.ts'
 
 /** What hears of changes, once they are durable. */
@@ -36,6 +37,8 @@ export interface ChangeSurroundings {
   readonly jobTypes: JobTypes
   readonly clock: Clock
   readonly threads: number
+  /** Programs that may run at a time. */
+  readonly programConcurrency: number
   readonly listener: ChangeListener
   /** Whether what can wait may write now, or is to wait until the WAL has been cleared. */
   mayWriteMuch(): boolean
@@ -60,6 +63,7 @@ export class Changes {
   readonly random: () => number
   readonly transitions: Transitions | undefined
   readonly skips: Transitions | undefined
+  readonly programs: ProgramLane
   readonly #surroundings: ChangeSurroundings
   /** False while nothing new may begin: the engine is not ready yet, or stops. */
   admits = false
@@ -87,6 +91,7 @@ export class Changes {
     this.jobTypes = surroundings.jobTypes
     this.clock = surroundings.clock
     this.random = surroundings.random
+    this.programs = new ProgramLane(this.writer, this.claims, surroundings.programConcurrency)
     this.transitions = surroundings.transitions
     this.skips = surroundings.skips
   }
@@ -109,7 +114,9 @@ export class Changes {
     const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt, cancelRequests } = this
     const heldAt = this.#heldAt
     const recorded = this.skips?.mark()
+    const recallPrograms = this.programs.mark()
     return () => {
+      recallPrograms()
       this.suspectsMayWait = suspectsMayWait
       this.exclusiveWaiting = exclusiveWaiting
       this.suspectsWaiting = suspectsWaiting
@@ -129,6 +136,7 @@ export class Changes {
   holdBelow(priority: number): void {
     this.#leastPriority = priority
     this.#heldAt = undefined
+    this.programs.lookAgain()
   }
 
   /** To be called when a look at the backlog came to a held job: whatever waits is held, until another comes to wait. */
@@ -149,18 +157,24 @@ export class Changes {
       !(this.suspectsMayWait && this.claims.hasSuspects(exclusiveSuspicion)) &&
       jobType.isServed &&
       priority >= this.#leastPriority &&
+      (jobType.isProgram ? !this.programs.mayHoldMore && this.programs.room > 0 : this.#mayThreadsRunNow())
+    )
+  }
+
+  #mayThreadsRunNow(): boolean {
+    return (
       (this.writer.counters.total('QUEUED') <= this.suspectsWaiting || this.isAllHeld) &&
       this.claims.roomMs(this.threads) > 0
     )
   }
 
-  /** Adds a job that waits for nothing: running if it may, else as backlog. */
+  /** Adds a job that waits for nothing but its turn: running if it may, else as backlog. */
   insertReady(seq: JobSeq, job: NewJobFacts, createdAt: number): void {
     const row: NewJob = { seq, createdAt, ...job }
     const jobType = this.jobTypes.get(job.jobType)
     if (!this.mayRunNow(jobType, job.priority)) {
-      this.writer.jobInsert(row, { state: 'QUEUED' })
-      this.transitions?.record({ ...row, attempt: 0 }, null, 'QUEUED')
+      this.writer.jobInsert(row, { state: 'WAITING' })
+      this.transitions?.record({ ...row, attempt: 0 }, null, jobType.waitingState)
       return
     }
     this.writer.jobInsert(row, { state: 'RUNNING' })
@@ -276,16 +290,18 @@ export class Changes {
     if (supersededBy === null) return
     const next = this.writer.jobHead(supersededBy)
     if (next?.state !== 'SCHEDULED') return
-    this.writer.jobRelease(next)
+    this.writer.releases.release(next)
     if (this.transitions === undefined) return
     const row = this.writer.jobGet(supersededBy)
-    if (row !== undefined) this.transitions.record(row, 'SCHEDULED', 'QUEUED')
+    if (row !== undefined) this.recordReleased([row])
   }
 
-  /** Records jobs that need not wait any more, where that is logged. */
+  /** Records jobs that wait for their turn from now on, where that is logged. */
   recordReleased(rows: readonly ReleasedRow[]): void {
     if (this.transitions === undefined) return
-    for (const row of rows) this.transitions.record(row, 'SCHEDULED', 'QUEUED')
+    for (const row of rows) {
+      if (!this.writer.lanes.isProgram(row.jobType)) this.transitions.record(row, 'SCHEDULED', 'QUEUED')
+    }
   }
 
   recordAttempt(

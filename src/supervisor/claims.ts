@@ -102,8 +102,9 @@ export class Claims {
   #journal: Change[] = []
   #estimatedMs = 0
   #characters = 0
-  /** Claims of jobs that are programs: these take nothing of a thread's time. */
+  /** Claims of jobs that are programs: these take nothing of a thread's time, and are counted apart. */
   #programs = 0
+  #programCharacters = 0
   /** Claims by their degree of suspicion. */
   readonly #bySuspicion = [0, 0, 0]
 
@@ -126,12 +127,17 @@ export class Claims {
 
   /** How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may. */
   roomMs(threads: number): number {
-    if (this.#characters >= maxClaimedCharacters) return 0
-    if (this.#programs >= threads * limits.programsPerThread) return 0
+    if (this.#characters - this.#programCharacters >= maxClaimedCharacters) return 0
     const others = this.#claims.size - this.#programs
     if (others >= threads * limits.batchesPerThread * limits.batchJobs) return 0
     const room = threads * limits.batchesPerThread * limits.batchMs - this.#estimatedMs
     return others < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
+  }
+
+  /** How many more programs may be claimed where so many may run at a time. */
+  roomForPrograms(concurrency: number): number {
+    if (this.#programCharacters >= maxClaimedCharacters) return 0
+    return Math.max(concurrency - this.#programs, 0)
   }
 
   make(source: ClaimSource, jobType: JobType, policy: JobPolicy | undefined): void {
@@ -146,8 +152,7 @@ export class Claims {
       createdAt: this.keepsTimes ? source.createdAt : 0,
       attempt: source.attempt,
       failures: source.failures,
-      // A program that waits in a thread does nothing to it: only the second time it is kept from all others.
-      suspicion: jobType.isProgram && source.suspicion < exclusiveSuspicion ? 0 : source.suspicion,
+      suspicion: source.suspicion,
       subjectKey: source.subjectKey,
       generation: source.generation,
       policy,
@@ -304,7 +309,10 @@ export class Claims {
     this.#claims.add(claim)
     this.#blocks.add(claim.seq)
     this.#estimatedMs += claim.estimateMs
-    if (claim.jobType.isProgram) this.#programs++
+    if (claim.jobType.isProgram) {
+      this.#programs++
+      this.#programCharacters += claim.payload.length
+    }
     this.#characters += claim.payload.length
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) + 1
   }
@@ -314,7 +322,10 @@ export class Claims {
     this.#blocks.remove(claim.seq)
     this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) - 1
     this.#estimatedMs -= claim.estimateMs
-    if (claim.jobType.isProgram) this.#programs--
+    if (claim.jobType.isProgram) {
+      this.#programs--
+      this.#programCharacters -= claim.payload.length
+    }
     this.#characters -= claim.payload.length
     if (this.#claims.size === 0) this.#estimatedMs = 0
     claim.place = 'gone'

@@ -160,7 +160,7 @@ export class Dispatcher {
 
   /** Whether what is given to the thread now would be begun soon, and beside nothing that must be alone. */
   #mayTake(thread: PoolThread, next: Claim): boolean {
-    // Programs that are waited for are counted by their batches: it may be more than that, and then it waits in the thread.
+    // As many programs as may run have a batch each here at worst, and the replies of others may be under way.
     if (thread.batches.length >= limits.batchesOfThread) return false
     const batches = workOf(thread)
     const [running] = batches

@@ -71,8 +71,8 @@ function addRun(
   const jobType = changes.jobTypes.get(name)
   const firstSeq = writer.nextSeqs(jobs)
   if (!changes.mayRunNow(jobType, defaultPriority)) {
-    writer.jobsInsertPlain('QUEUED', firstSeq, jobs, name, payloads, now)
-    recordNew(changes, 'QUEUED', firstSeq, jobs, name)
+    writer.jobsInsertPlain('WAITING', firstSeq, jobs, name, payloads, now)
+    recordNew(changes, jobType.waitingState, firstSeq, jobs, name)
     return firstSeq
   }
   const texts = known ?? textsOf(payloads)
@@ -101,15 +101,15 @@ function addRun(
   }
   const [first, rest] = [texts.slice(0, running), texts.slice(running)]
   writer.jobsInsertPlain('RUNNING', firstSeq, running, name, JSON.stringify(first), now)
-  const firstQueued = toJobSeq(firstSeq + running)
-  writer.jobsInsertPlain('QUEUED', firstQueued, rest.length, name, JSON.stringify(rest), now)
-  recordNew(changes, 'QUEUED', firstQueued, rest.length, name)
+  const firstWaiting = toJobSeq(firstSeq + running)
+  writer.jobsInsertPlain('WAITING', firstWaiting, rest.length, name, JSON.stringify(rest), now)
+  recordNew(changes, jobType.waitingState, firstWaiting, rest.length, name)
   return firstSeq
 }
 
 function recordNew(
   { transitions }: Changes,
-  state: 'QUEUED' | 'RUNNING',
+  state: 'QUEUED' | 'SCHEDULED' | 'RUNNING',
   firstSeq: JobSeq,
   jobs: number,
   jobType: string,
@@ -164,7 +164,8 @@ function addForSubject(
     const row = { ...job, seq, generation, createdAt: now }
     writer.jobInsert(row, { state: 'SUPERSEDED', supersededBy: subject.latestSeq })
     writer.subjectTouch(subjectKey, seq)
-    const head = { seq, state: 'SUPERSEDED' as const, queue: job.queue, generation, policy: null }
+    const { jobType, queue } = job
+    const head = { seq, state: 'SUPERSEDED' as const, jobType, queue, generation, policy: null }
     changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: subject.latestSeq })
     return { seq, isNew: true }
   }

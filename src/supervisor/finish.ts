@@ -124,6 +124,7 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   if (hasBegun && ttlEndsAt !== undefined) changes.writer.expirations.remove(claim.seq, { ttlEndsAt })
   const attempt = hasBegun ? claim.attempt : claim.attempt - 1
   const isBack = changes.writer.jobPutBack(claim.seq, claim.attempt, claim.queue, {
+    jobType: claim.jobType.name,
     runAt: back.runAt,
     attempt,
     failures: back.failures ?? claim.failures,
@@ -131,7 +132,7 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   })
   changes.claims.end(claim)
   if (isBack && back.failures === undefined) {
-    const state = back.runAt === undefined ? 'QUEUED' : 'SCHEDULED'
+    const state = back.runAt === undefined ? claim.jobType.waitingState : 'SCHEDULED'
     const duration = durationMs(back.startedAt, back.now)
     changes.transitions?.record({ ...claim, attempt }, 'RUNNING', state, duration)
   }

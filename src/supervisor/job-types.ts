@@ -41,6 +41,11 @@ export class JobType {
     )
   }
 
+  /** What its jobs are while they wait for their turn: see `Lanes`. */
+  get waitingState(): 'QUEUED' | 'SCHEDULED' {
+    return this.isProgram ? 'SCHEDULED' : 'QUEUED'
+  }
+
   /** One outlier must not make a batch of tiny jobs shrink to one: it counts as ten times the average at most. */
   observe(costMs: number): void {
     if (this.isProgram) return
@@ -81,6 +86,14 @@ export class JobTypes {
       this.#types.set(name, type)
     }
     return type
+  }
+
+  isProgram(name: string): boolean {
+    return this.#types.get(name)?.isProgram ?? false
+  }
+
+  programs(): string[] {
+    return [...this.#types.values()].filter((type) => type.isProgram).map((type) => type.name)
   }
 
   served(): string[] {

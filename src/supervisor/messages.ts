@@ -31,6 +31,8 @@ export interface SupervisorStart {
   readonly program: string
   readonly durability: Durability
   readonly threads: number
+  /** Programs that may run at a time. */
+  readonly programConcurrency: number
   readonly threadMemoryMb: number
   readonly recycleAfterJobs: number
   readonly recycleAboveMb: number

@@ -3,7 +3,7 @@
  *
  * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
- * is charged. A job that dies alone twice is given up as poison.
+ * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each has a process of its own.
  */
 import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
@@ -26,10 +26,11 @@ const processDied: JobFailure = {
 
 export function recover(changes: Changes): void {
   const now = changes.clock.wallMs()
+  changes.writer.releases.releaseFromPrograms(changes.jobTypes.programs())
   const interrupted = changes.writer.interruptedJobs()
   let poisoned = 0
   for (const row of interrupted) if (recoverJob(changes, row, now)) poisoned++
-  changes.parked = changes.writer.parkedCount()
+  changes.parked = changes.writer.releases.parkedCount()
   resumeCancels(changes)
   if (interrupted.length > 0) changes.report({ kind: 'recovered', interrupted: interrupted.length, poisoned })
 }
@@ -79,12 +80,13 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
   } else {
     const suspicion = Math.min(row.suspicion + 1, exclusiveSuspicion)
     writer.jobPutBack(row.seq, row.attempt, row.queue, {
+      jobType: row.jobType,
       runAt: undefined,
       attempt: row.attempt,
       failures: row.failures,
       suspicion,
     })
-    changes.transitions?.record(row, 'RUNNING', 'QUEUED')
+    changes.transitions?.record(row, 'RUNNING', changes.jobTypes.get(row.jobType).waitingState)
   }
   changes.releaseNext(newer ?? null)
   return false

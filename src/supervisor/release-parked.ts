@@ -11,9 +11,10 @@ export function releaseParked(supervisor: {
   const { changes } = supervisor
   supervisor.submit({
     apply: () => {
-      const released = changes.writer.parkedRelease(changes.jobTypes.served(), limits.releasedPerCycle)
+      const { releases } = changes.writer
+      const released = releases.releaseParked(changes.jobTypes.served(), limits.releasedPerCycle)
       changes.recordReleased(released)
-      changes.parked = changes.writer.parkedCount()
+      changes.parked = releases.parkedCount()
       // A released job may be a suspect.
       changes.suspectsMayWait = true
       if (released.length === limits.releasedPerCycle) supervisor.afterCommit(() => releaseParked(supervisor))

@@ -77,7 +77,8 @@ export class Supervisor {
     this.#surroundings = surroundings
     this.#clock = clock
     this.#dueTimer = new DueTimer(clock, () => this.wake())
-    const writer = new JobWriter(database)
+    const jobTypes = new JobTypes(start.jobTypes)
+    const writer = new JobWriter(database, (jobType) => jobTypes.isProgram(jobType))
     const remembered = { mark: () => this.#changes.mark() }
     this.#commit = new GroupCommit(writer, this.#claims, remembered, start.database, metering)
     this.subscriptions = new Subscriptions(surroundings.tell)
@@ -108,9 +109,10 @@ export class Supervisor {
     this.#changes = new Changes({
       writer,
       claims: this.#claims,
-      jobTypes: new JobTypes(start.jobTypes),
+      jobTypes,
       clock,
       threads: start.threads,
+      programConcurrency: start.programConcurrency,
       random: Math.random,
       listener: {
         wants: (seq) => this.subscriptions.wants(seq),
@@ -125,10 +127,7 @@ export class Supervisor {
       transitions: start.transitions === 'all' ? this.transitions : undefined,
       skips: this.transitions,
     })
-    this.#news = new News(this.#changes, {
-      submit: (apply) => this.#lasting.submit(apply),
-      emit,
-    })
+    this.#news = new News(this.#changes, { submit: (apply) => this.#lasting.submit(apply), emit })
     this.throttle = new ThrottleWatch(surroundings, this.#changes, wake)
     this.maintenance = new Maintenance(surroundings, writer.pruning, {
       runAlone: (apply) => this.#commit.runOnly(apply),
@@ -183,7 +182,7 @@ export class Supervisor {
     // At the same time: a thread that is greeted before an actor is up gets the way to it in a notice.
     await Promise.all([this.#actors.start(), this.#pool.start()])
     this.#changes.admits = true
-    this.#changes.dueAt = this.#changes.writer.dueNext()
+    this.#changes.dueAt = this.#changes.writer.releases.nextDue()
     if (this.#changes.parked > 0) releaseParked(this)
     this.maintenance.start()
     this.wake()
@@ -326,6 +325,7 @@ export class Supervisor {
 
   #submitOutcomes(batch: DispatchedBatch, outcomes: Outcomes): void {
     this.#lasting.submit(() => applyOutcomes(this.#changes, batch, outcomes))
+    if (batch.hasPrograms && this.#changes.programs.mayHoldMore) this.wake()
   }
 
   #emit(event: EngineEvent): void {

@@ -3,11 +3,13 @@
  * group, and each of their jobs runs again, once nothing is left of it. Method: hosts are killed while programs with
  * children run, or are just being started, and processes are found by their arguments.
  */
+import { writeFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import type { ProcessRow } from '../../src/store/process-file.ts'
 import { readProcess } from '../../src/subprocess/process-table.ts'
+import { readTable } from '../engine/open-engine.ts'
 import { livingWith, uniqueSeconds, useVoices } from '../engine/program-voices.ts'
 import { usePlace } from '../store/folder.ts'
 import { checkDatabase } from './check-database.ts'
@@ -115,5 +117,42 @@ test('at whatever moment the engine is killed, no process is left and every job 
     })
   await last.leave()
   expect(livingWith(seconds)).toEqual([])
+  expect(checkDatabase(database)).toEqual([])
+})
+
+test('programs that a killed engine had begun are no suspects: they run beside each other again, and hold up nobody', async () => {
+  const database = place.pathOf('tasks.db')
+  const voice = voices.hear(place.pathOf('voice'))
+  const end = place.pathOf('end')
+  const script = `echo "up" > "$VOICE"; while ! [ -e "$END" ]; do sleep 0.1; done`
+  const jobs: string[] = []
+  {
+    await using first = begin(database)
+    await first.line('ready')
+    for (let count = 0; count < 30; count++)
+      jobs.push(await first.enqueue('SHELL', { args: [script], env: { VOICE: voice.path, END: end } }))
+    await voice.said('up', 4)
+    await first.kill()
+  }
+  {
+    await using second = begin(database)
+    await voice.said('up', 8)
+    await second.kill()
+  }
+  const stored = readTable<{ seq: number; suspicion: number; attempt: number }>(
+    database,
+    'SELECT seq, suspicion, attempt FROM jobs ORDER BY seq',
+  )
+  expect(stored.map(({ suspicion }) => suspicion)).toEqual(jobs.map(() => 0))
+  // What waited has not been charged with an attempt.
+  expect(stored.map(({ attempt }) => attempt)).toEqual(jobs.map((_, index) => (index < 4 ? 2 : 0)))
+  await using last = begin(database)
+  await voice.said('up', 12)
+  const plain = await last.enqueue('STEP', { number: 1 })
+  await last.line(`reported ${plain} DONE`)
+  writeFileSync(end, '')
+  await last.ask({ kind: 'idle' })
+  for (const jobId of jobs) expect(await last.ask({ kind: 'get', jobId })).toMatchObject({ state: 'DONE' })
+  await last.leave()
   expect(checkDatabase(database)).toEqual([])
 })

@@ -31,7 +31,9 @@ import { LoggedStates } from './logged-states.ts'
 
 const ports = new MessageChannel()
 
-const served = { OK: {}, FAIL: { retry: { maxAttempts: 2, jitter: 0 } }, PARENT: {} }
+const retry = { maxAttempts: 2, jitter: 0 }
+const plain = { OK: {}, FAIL: { retry }, PARENT: {} }
+const served = { ...plain, PROGRAM: { isProgram: true }, FAILING_PROGRAM: { isProgram: true, retry } }
 
 /** What the supervisor consists of, without its threads: the test says when a job begins, and ends. */
 export class Rig {
@@ -52,7 +54,8 @@ export class Rig {
   constructor(database: Database) {
     this.#database = database
     this.faults = new FaultyDatabase(database)
-    const writer = new JobWriter(this.faults.asDatabase())
+    const jobTypes = new JobTypes(served)
+    const writer = new JobWriter(this.faults.asDatabase(), (jobType) => jobTypes.isProgram(jobType))
     const remembered = { mark: () => this.changes.mark() }
     this.#commit = new GroupCommit(writer, this.claims, remembered, database.name, undefined)
     const clock: Clock = {
@@ -63,9 +66,10 @@ export class Rig {
     this.changes = new Changes({
       writer,
       claims: this.claims,
-      jobTypes: new JobTypes(served),
+      jobTypes,
       clock,
       threads: 1,
+      programConcurrency: 1,
       random: () => 0.5,
       listener: {
         wants: () => true,
@@ -176,14 +180,16 @@ export class Rig {
     for (const batch of begunBatches) {
       const begun = batch.started()
       for (const claim of begun) batch.control.end(claim.index)
-      const succeeded = begun.filter(({ jobType }) => jobType.name === 'OK').map(({ index }) => index)
+      const succeeded = begun
+        .filter(({ jobType }) => ['OK', 'PROGRAM'].includes(jobType.name))
+        .map(({ index }) => index)
       const others = begun.flatMap((claim): AttemptEnd[] => {
         const { index } = claim
         const error = { name: 'Error', message: 'as scripted' }
         const child = { jobType: 'OK', payload: '"child"', options: { subjectKey: 'children' } }
         if (claim.jobType.name === 'PARENT')
           return [{ index, kind: 'succeeded-with-more', result: '1', children: [child, child] }]
-        if (claim.jobType.name === 'FAIL')
+        if (['FAIL', 'FAILING_PROGRAM'].includes(claim.jobType.name))
           return [
             {
               index,
@@ -250,6 +256,9 @@ export class Rig {
     for (const [state, jobs] of Object.entries(totals)) {
       expect(jobs, state).toBe(rows.filter((row) => row.state === state).length)
     }
+    const programs = [...this.claims.all()].filter(({ jobType }) => jobType.isProgram)
+    expect(programs.length, 'no more programs are claimed than may run').toBeLessThanOrEqual(1)
+    expect(this.#misplaced(), 'programs wait in their lane, and nothing else does').toEqual([])
     expect(this.changes.parked).toBe(this.#parked().length)
     expect(this.#unexpected()).toEqual([])
     const states = new Map(rows.map(({ seq, state }) => [seq, state]))
@@ -278,6 +287,15 @@ export class Rig {
          UNION ALL SELECT seq FROM jobs WHERE waits_for IS NOT NULL AND NOT EXISTS (
            SELECT 1 FROM expirations WHERE expirations.seq = jobs.seq)
          AND (policy ->> 'deadline' IS NOT NULL OR attempt = 0 AND policy ->> 'ttlEndsAt' IS NOT NULL)`,
+      )
+      .pluck()
+      .all()
+  }
+
+  #misplaced(): number[] {
+    return this.#database
+      .prepare<[], number>(
+        "SELECT seq FROM jobs WHERE waits_for IN ('turn', 'program') AND (waits_for = 'program') <> (job_type LIKE '%PROGRAM')",
       )
       .pluck()
       .all()

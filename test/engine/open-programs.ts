@@ -1,4 +1,5 @@
 import { Engine } from '../../src/engine/engine.ts'
+import type { EngineOptions } from '../../src/engine/options.ts'
 import type { SubprocessOptions } from '../../src/engine/subprocess-option.ts'
 import programs from '../fixtures/jobs/programs.ts'
 import type { useEngines } from './open-engine.ts'
@@ -7,7 +8,7 @@ import type { useEngines } from './open-engine.ts'
 export async function openPrograms(
   engines: ReturnType<typeof useEngines>,
   subprocess: Omit<SubprocessOptions, 'serveBuiltIn'> = {},
-  options: { readonly threads?: number } = {},
+  options: Pick<EngineOptions, 'threads' | 'throttle'> = {},
 ) {
   const engine = await Engine.start({
     jobs: programs,

@@ -52,11 +52,11 @@ test.each(liveStates)('%s can reach every final state', (start) => {
   expect(finalStates.filter((one) => !reached.has(one))).toEqual([])
 })
 
-test('only a claimed job can be done or fail, and a scheduled one is queued before it runs', () => {
+test('only a claimed job can be done or fail, and one that waits is not claimed twice', () => {
   const before = (to: JobState) => jobStates.filter((from) => canBecome(from, to))
   expect(before('DONE')).toEqual(['RUNNING'])
   expect(before('FAILED')).toEqual(['RUNNING'])
-  expect(before('RUNNING')).toEqual(['QUEUED'])
+  expect(before('RUNNING')).toEqual(['QUEUED', 'SCHEDULED'])
   expect(before('QUEUED')).toEqual(['SCHEDULED', 'RUNNING'])
 })
 

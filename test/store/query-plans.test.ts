@@ -68,7 +68,9 @@ test.each([
   ['backlogPeekTrusted', '(waits_for=? AND run_at=? AND suspicion=?)'],
   ['backlogPeekSuspects', '(waits_for=? AND run_at=? AND suspicion=?)'],
   ['backlogPeekExclusive', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['backlogPeekPrograms', '(waits_for=? AND run_at=? AND suspicion=?)'],
   ['backlogPeekLabelledTrusted', '(waits_for=? AND run_at=? AND suspicion=?)'],
+  ['backlogPeekLabelledPrograms', '(waits_for=? AND run_at=? AND suspicion=?)'],
   ['waitingAfterSeq', '(waits_for=? AND run_at=? AND suspicion=? AND priority=? AND seq>?)'],
   ['waitingAfterPriority', '(waits_for=? AND run_at=? AND suspicion=? AND priority<?)'],
   ['waitingAfterSuspicion', '(waits_for=? AND run_at=? AND suspicion>?)'],
@@ -78,6 +80,7 @@ test.each([
   ['dueNext', '(waits_for=?)'],
   ['parkedCount', '(waits_for=?)'],
   ['parkedList', '(waits_for=?)'],
+  ['programsRelease', '(waits_for=?)'],
 ] as const)('%s reads what waits by %s', (name, key) => {
   expect(planOf(writeSql[name])).toMatch(/SEARCH jobs USING (COVERING )?INDEX idx_jobs_waiting /)
   expect(planOf(writeSql[name])).toContain(key)
@@ -92,6 +95,7 @@ test.each([
   ['jobsCancelWaiting', writeSql.jobsCancelWaiting, 'INTEGER PRIMARY KEY (rowid=?)'],
   ['jobsDelete', writeSql.jobsDelete, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['walkFinished', walkSql.walkFinished, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
+  ['jobsClaimPrograms', writeSql.jobsClaimPrograms, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
 ])('%s finds jobs by the index that it should', (_name, sql, key) => {
   expect(planOf(sql)).toContain(key)
 })

@@ -22,6 +22,7 @@ test('while a job runs alone in the whole engine there is nothing to advance, or
     jobTypes: new JobTypes({ OK: {} }),
     clock,
     threads: 1,
+    programConcurrency: 1,
     random: () => 0,
     listener: {
       wants: () => false,
