@@ -5,7 +5,7 @@ import { defaultRestartBudget, stopInReverse } from '../actor/supervision.ts'
 import type { Clock } from '../clock.ts'
 import { type PlainError, toPlainError } from '../errors.ts'
 import type { ActorStart, EngineEvent, SupervisorNotice } from './messages.ts'
-import type { PoolThread } from './pool.ts'
+import type { PoolThread } from './pool-thread.ts'
 
 /** Who uses the actors, and who hears of them. */
 export interface ActorUsers {

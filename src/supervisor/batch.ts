@@ -5,7 +5,7 @@ import type { BatchTask, JobDetails } from '../execution/messages.ts'
 import { notAfter } from '../job/expiration.ts'
 import { defaultQueue } from '../job/spec.ts'
 import type { Claim } from './claims.ts'
-import type { PoolThread } from './pool.ts'
+import type { PoolThread } from './pool-thread.ts'
 
 /** A batch that was given to a thread, as the supervisor sees it. */
 export class DispatchedBatch {

@@ -16,7 +16,8 @@ import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { DispatchedBatch } from './batch.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
-import type { Pool, PoolThread } from './pool.ts'
+import type { Pool } from './pool.ts'
+import type { PoolThread } from './pool-thread.ts'
 
 /** Waiting work of less than this is done sooner than it is moved. */
 const worthSharingMs = 0.5

@@ -24,79 +24,16 @@ import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
 import { afterThisTurn, type Clock, withinMs } from '../clock.ts'
 import { limits } from '../config.ts'
 import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
-import type {
-  AttemptNews,
-  BatchReply,
-  GreetTask,
-  LateThrow,
-  LogFailure,
-  Outcomes,
-  PoolReply,
-  PoolTask,
-  ThreadMessage,
-  ThreadNotice,
-} from '../execution/messages.ts'
-import { createOutbox, OutboxReader } from '../execution/outbox.ts'
-import type { DeathCause } from '../job/failure-cause.ts'
+import type { BatchReply, GreetTask, PoolReply, PoolTask, ThreadMessage } from '../execution/messages.ts'
+import { createOutbox } from '../execution/outbox.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { PoolSettings } from './pool-settings.ts'
-import { type Flush, SpanFlush } from './span-flush.ts'
+import { type PoolListener, PoolThread } from './pool-thread.ts'
+import type { Flush } from './span-flush.ts'
 import { deathCause, notServed } from './thread-errors.ts'
 
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
-
-export interface PoolListener {
-  /** A thread takes batches from now on. */
-  onReady(thread: PoolThread): void
-  onOutcomes(thread: PoolThread, outcomes: Outcomes): void
-  /** The thread has run the batch to its end; its last outcomes. */
-  onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
-  /** Something threw where nobody could catch it. The thread gets nothing new, and is ended when it has nothing left. */
-  onLateThrow(late: LateThrow): void
-  /** What handlers have left behind while they run. */
-  onNews(attempts: readonly AttemptNews[]): void
-  onLogFailure(failure: LogFailure): void
-  /** Everything that the thread had sent has been given to `onOutcomes` before. */
-  onDied(thread: PoolThread, death: ThreadDeath): void
-  /** New threads fail again and again before they are ready; no more are started. */
-  onGaveUp(error: Error): void
-}
-
-export interface ThreadDeath {
-  readonly cause: DeathCause
-  readonly error: Error
-}
-
-/** One pool thread, from its greeting to its death. */
-export class PoolThread {
-  readonly threadId: number
-  readonly port: MessagePort
-  readonly batches: DispatchedBatch[] = []
-  readonly spans = new SpanFlush()
-  readonly #outbox: OutboxReader
-  state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
-  /** It ends because it has done enough, and not for a job that runs in it. */
-  isRetired = false
-  /** It was ended by force: how it died says nothing. */
-  isEnded = false
-  jobsRun = 0
-
-  constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {
-    this.threadId = threadId
-    this.port = port
-    this.#outbox = new OutboxReader(outbox)
-  }
-
-  /** Takes what the thread has laid down, by batch. */
-  collect(): Outcomes[] {
-    return this.#outbox.collect()
-  }
-
-  notify(notice: ThreadNotice, transfer: readonly MessagePort[] = []): void {
-    if (this.state !== 'dead') this.port.postMessage(notice, transfer)
-  }
-}
 
 export class Pool {
   readonly #settings: PoolSettings
@@ -148,7 +85,7 @@ export class Pool {
       (reply) => {
         // What the thread sent before the reply may not have been delivered yet: it took another way.
         this.drain(thread)
-        removeBatch(thread, batch)
+        thread.remove(batch)
         assert('batch' in reply, 'a batch is answered with outcomes')
         thread.jobsRun += batch.claims.length
         if (this.#isWornOut(thread, reply)) this.retire(thread)
@@ -387,9 +324,4 @@ export class Pool {
     const threads = this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
     for (let missing = this.#settings.threads - threads; missing > 0; missing--) this.#addThread()
   }
-}
-
-function removeBatch(thread: PoolThread, batch: DispatchedBatch): void {
-  const place = thread.batches.indexOf(batch)
-  if (place !== -1) thread.batches.splice(place, 1)
 }

@@ -6,7 +6,7 @@ import { traceIdOf } from '../job/traceparent.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Claim, Claims } from './claims.ts'
 import type { EngineEvent } from './messages.ts'
-import type { PoolThread, ThreadDeath } from './pool.ts'
+import type { PoolThread, ThreadDeath } from './pool-thread.ts'
 
 interface Surroundings {
   /** Ends a thread by force. */

@@ -6,7 +6,7 @@ import { toJobSeq } from '../../src/job/id.ts'
 import { DispatchedBatch } from '../../src/supervisor/batch.ts'
 import { type Claim, Claims } from '../../src/supervisor/claims.ts'
 import { JobType } from '../../src/supervisor/job-types.ts'
-import { PoolThread } from '../../src/supervisor/pool.ts'
+import { PoolThread } from '../../src/supervisor/pool-thread.ts'
 
 const { port1, port2 } = new MessageChannel()
 afterAll(() => {

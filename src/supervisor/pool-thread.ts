@@ -1,0 +1,64 @@
+/** A pool thread as the supervisor sees it, and what it has to say. */
+import type { MessagePort } from 'node:worker_threads'
+import type { AttemptNews, LateThrow, LogFailure, Outcomes, ThreadNotice } from '../execution/messages.ts'
+import { OutboxReader } from '../execution/outbox.ts'
+import type { DeathCause } from '../job/failure-cause.ts'
+import type { DispatchedBatch } from './batch.ts'
+import { SpanFlush } from './span-flush.ts'
+
+export interface PoolListener {
+  /** A thread takes batches from now on. */
+  onReady(thread: PoolThread): void
+  onOutcomes(thread: PoolThread, outcomes: Outcomes): void
+  /** The thread has run the batch to its end; its last outcomes. */
+  onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
+  /** Something threw where nobody could catch it. The thread gets nothing new, and is ended when it has nothing left. */
+  onLateThrow(late: LateThrow): void
+  /** What handlers have left behind while they run. */
+  onNews(attempts: readonly AttemptNews[]): void
+  onLogFailure(failure: LogFailure): void
+  /** Everything that the thread had sent has been given to `onOutcomes` before. */
+  onDied(thread: PoolThread, death: ThreadDeath): void
+  /** New threads fail again and again before they are ready; no more are started. */
+  onGaveUp(error: Error): void
+}
+
+export interface ThreadDeath {
+  readonly cause: DeathCause
+  readonly error: Error
+}
+
+/** One pool thread, from its greeting to its death. */
+export class PoolThread {
+  readonly threadId: number
+  readonly port: MessagePort
+  readonly batches: DispatchedBatch[] = []
+  readonly spans = new SpanFlush()
+  readonly #outbox: OutboxReader
+  state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
+  /** It ends because it has done enough, and not for a job that runs in it. */
+  isRetired = false
+  /** It was ended by force: how it died says nothing. */
+  isEnded = false
+  jobsRun = 0
+
+  constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {
+    this.threadId = threadId
+    this.port = port
+    this.#outbox = new OutboxReader(outbox)
+  }
+
+  /** Takes what the thread has laid down, by batch. */
+  collect(): Outcomes[] {
+    return this.#outbox.collect()
+  }
+
+  remove(batch: DispatchedBatch): void {
+    const place = this.batches.indexOf(batch)
+    if (place !== -1) this.batches.splice(place, 1)
+  }
+
+  notify(notice: ThreadNotice, transfer: readonly MessagePort[] = []): void {
+    if (this.state !== 'dead') this.port.postMessage(notice, transfer)
+  }
+}
