@@ -2,10 +2,11 @@
  * What becomes of the jobs of a thread that died, or was ended because one of them did not give way.
  *
  * Of the handlers that had begun, those whose grace was over are the reason, and end as they were asked to; one that
- * called for the end of the thread is charged with it; all others are not charged. Where neither is so, one that had
- * begun alone is the cause, and is charged; of several nobody knows which it was, so they run alone next. Handlers that
- * had ended, but whose outcomes died with the thread, run again. A program does nothing in its thread but be waited for:
- * it is never the cause, and runs again.
+ * called for the end of the thread is charged with it; all others are not charged. Nor is anybody charged where the
+ * thread was ended by force: the handler that it was ended for may have settled in the last moment. Where none of this
+ * is so, one that had begun alone is the cause, and is charged; of several nobody knows which it was, so they run alone
+ * next. Handlers that had ended, but whose outcomes died with the thread, run again. A program does nothing in its thread
+ * but be waited for: it is never the cause, and runs again.
  */
 import type { PlainError } from '../errors.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
@@ -16,21 +17,27 @@ import { failAttempt } from './fail-attempt.ts'
 import { finish, isPoison, putBack, type Return } from './finish.ts'
 import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
+import type { Blame } from './pool-thread.ts'
+
+export interface JudgedDeath {
+  readonly cause: DeathCause
+  readonly error: PlainError
+  readonly blame: Blame
+}
 
 /** To be applied after everything that the thread has sent. */
 export function judgeDeath(
   changes: Changes,
   batches: readonly DispatchedBatch[],
-  cause: DeathCause,
-  error: PlainError,
+  { cause, error, blame }: JudgedDeath,
 ): void {
   const now = changes.clock.wallMs()
   const nowMonotonicMs = changes.clock.monotonicMs()
   const started = batches.flatMap((batch) => batch.startedWork())
   const isBlamed = (claim: Claim) => claim.batch?.control.hasExited(claim.index) ?? false
-  const isKnown = batches.some((batch) =>
-    batch.started().some((claim) => claim.isCondemned || isBlamed(claim)),
-  )
+  const isKnown =
+    blame === 'none' ||
+    batches.some((batch) => batch.started().some((claim) => claim.isCondemned || isBlamed(claim)))
   for (const batch of batches) {
     for (const claim of batch.claims) {
       if (!batch.holds(claim)) continue

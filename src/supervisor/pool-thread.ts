@@ -26,7 +26,11 @@ export interface PoolListener {
 export interface ThreadDeath {
   readonly cause: DeathCause
   readonly error: Error
+  readonly blame: Blame
 }
+
+/** Who may be the cause of a death: one of the handlers that ran then, or none of them. */
+export type Blame = 'running' | 'none'
 
 /** One pool thread, from its greeting to its death. */
 export class PoolThread {

@@ -303,6 +303,7 @@ export class Pool {
     if (thread.state === 'dead' || this.#closing) return
     const { state, isEnded } = thread
     if (state !== 'greeting') this.drain(thread)
+    const blame = isEnded ? 'none' : 'running'
     this.#forget(thread)
     // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
     void this.end(thread)
@@ -320,6 +321,7 @@ export class Pool {
     this.#listener.onDied(thread, {
       cause: isEnded ? 'THREAD_DIED' : deathCause(cause),
       error: cause,
+      blame,
     })
     const threads = this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
     for (let missing = this.#settings.threads - threads; missing > 0; missing--) this.#addThread()

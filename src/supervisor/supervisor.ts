@@ -170,8 +170,8 @@ export class Supervisor {
       end: (thread) => void this.#pool.end(thread),
       emit: (event) => this.#emit(event),
       judges: () => this.#state === 'serving' || this.#state === 'draining',
-      judge: (batches, cause, error) => {
-        if (batches.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, batches, cause, error))
+      judge: (batches, death) => {
+        if (batches.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, batches, death))
         this.wake()
       },
     })

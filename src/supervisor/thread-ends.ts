@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
-import { type PlainError, toPlainError } from '../errors.ts'
+import { toPlainError } from '../errors.ts'
 import type { LateThrow } from '../execution/messages.ts'
-import type { DeathCause } from '../job/failure-cause.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Claim, Claims } from './claims.ts'
+import type { JudgedDeath } from './death.ts'
 import type { EngineEvent } from './messages.ts'
 import type { PoolThread, ThreadDeath } from './pool-thread.ts'
 
@@ -15,7 +15,7 @@ interface Surroundings {
   /** False: who dies now is ended by the stop, and what it ran is put back by that. */
   judges(): boolean
   /** Decides what becomes of the batches of a dead thread. */
-  judge(batches: readonly DispatchedBatch[], cause: DeathCause, error: PlainError): void
+  judge(batches: readonly DispatchedBatch[], death: JudgedDeath): void
 }
 
 /** What is done, and told, when a thread ends or has to be ended. */
@@ -51,17 +51,19 @@ export class ThreadEnds {
     if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, traceId, error })
   }
 
-  died(thread: PoolThread, { cause, error: thrown }: ThreadDeath): void {
+  died(thread: PoolThread, { cause, error: thrown, blame }: ThreadDeath): void {
     const batches = [...thread.batches]
     this.#claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
     if (!this.#surroundings.judges()) return
     const error = toPlainError(thrown)
-    const started = batches.flatMap((batch) => batch.startedWork())
-    const condemned = batches.flatMap((batch) => batch.started()).filter((claim) => claim.isCondemned)
-    const suspects = (condemned.length > 0 ? condemned : started).map((claim) => claim.seq)
+    const condemned = batches.flatMap((batch) =>
+      batch.claims.filter((claim) => claim.isCondemned && batch.holds(claim)),
+    )
+    const running = blame === 'none' ? [] : batches.flatMap((batch) => batch.startedWork())
+    const suspects = (condemned.length > 0 ? condemned : running).map((claim) => claim.seq)
     // One that had done enough was meant to end.
     if (!thread.isRetired || batches.length > 0)
       this.#surroundings.emit({ kind: 'thread-died', threadId: thread.threadId, cause, error, suspects })
-    this.#surroundings.judge(batches, cause, error)
+    this.#surroundings.judge(batches, { cause, error, blame })
   }
 }

@@ -214,7 +214,7 @@ export class Rig {
     const batches = this.#batches.splice(0)
     this.claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
     const error = { name: 'Error', message: 'the thread died' }
-    this.lasting(() => judgeDeath(this.changes, batches, 'THREAD_DIED', error))
+    this.lasting(() => judgeDeath(this.changes, batches, { cause: 'THREAD_DIED', error, blame: 'running' }))
   }
 
   get isBusy(): boolean {

@@ -1,0 +1,26 @@
+/** Goal: whoever ends a thread, a job that merely runs in it is never charged with that. */
+import { expect, test } from 'vitest'
+import { openEnding } from './open-ending.ts'
+import { useEngines } from './open-engine.ts'
+
+const engines = useEngines()
+
+test('nobody is charged for a handler that gives way while its thread is being ended', async () => {
+  const engine = await openEnding(engines)
+  const innocent = await engine.enqueue('WAITS', { gate: 'g' })
+  await engines.stage.waits('g')
+  const blamed = new Promise<string>((resolve) =>
+    engine.events.on('thread-died', ({ suspects }) => {
+      if (suspects.includes(innocent.id)) resolve('blamed')
+    }),
+  )
+  // The look that ends the thread comes 40 ms after the one that fires the signal, by a timer that is never on the spot:
+  // one of three or four of these gives way between the two steps of that look.
+  for (let forMs = 39.5; forMs < 42; forMs += 0.2) {
+    const late = await engine.enqueue('GIVES_WAY_LATE', { forMs })
+    expect(await Promise.race([blamed, late.result().catch(() => 'ended')])).not.toBe('blamed')
+  }
+  engines.stage.open('g')
+  await innocent.result()
+  expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', failures: 0, failedAttempts: [] })
+})

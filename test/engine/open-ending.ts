@@ -1,0 +1,22 @@
+import { Engine } from '../../src/engine/engine.ts'
+import type { EngineOptions } from '../../src/engine/options.ts'
+import ending from '../fixtures/jobs/ending.ts'
+import type { useEngines } from './open-engine.ts'
+
+/** An engine whose jobs end their threads; with one thread unless told otherwise. */
+export async function openEnding(
+  engines: ReturnType<typeof useEngines>,
+  options: Partial<Omit<EngineOptions, 'jobs'>> = {},
+) {
+  const database = engines.pathOf('tasks.db')
+  return engines.keep(
+    await Engine.start({
+      jobs: ending,
+      database,
+      threads: 1,
+      logLevel: 'silent',
+      throttle: false,
+      ...options,
+    }),
+  )
+}
