@@ -15,7 +15,7 @@
  * catch it, or calls for the end of the thread, is put down to its own job, not to one that happens to run by then.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { hasCode, toPlainError } from '../errors.ts'
+import { hasCode, type PlainError, toPlainError } from '../errors.ts'
 import { type AnyJobDefinition, isProgram } from '../job/definition.ts'
 import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
@@ -63,7 +63,7 @@ interface RunningJob {
   isValid: boolean
 }
 
-const currentJob = new AsyncLocalStorage<RunningJob>()
+const currentJob = new AsyncLocalStorage<RunningJob | undefined>()
 
 export class BatchRunner {
   readonly #surroundings: ThreadSurroundings
@@ -138,26 +138,27 @@ export class BatchRunner {
     const job = currentJob.getStore()
     if (job === undefined) return undefined
     const hasEnded = !this.#running.has(job)
-    if (!hasEnded) this.#threw(job, thrown)
-    return {
-      seq: seqAt(job.batch.task, job.index),
-      jobType: jobTypeAt(job.batch.task, job.index),
-      traceId: job.attempt.traceId,
-      hasEnded,
-      error: toPlainError(thrown),
-    }
+    // What begins in its place must not be taken for a part of it.
+    if (!hasEnded) currentJob.run(undefined, () => this.#threw(job, thrown))
+    return lateThrow(job, hasEnded, toPlainError(thrown))
   }
 
   /** The attempt on whose behalf the thread runs at the moment; it may have ended. */
   current(): Attempt | undefined {
-    return (currentJob.getStore() ?? this.#calling)?.attempt
+    return (this.#calling ?? currentJob.getStore())?.attempt
   }
 
-  /** The thread is about to end because a handler calls for it. */
-  exits(): void {
+  /**
+   * The thread is about to end because something calls for it: a job that runs is marked as the one that did. What is
+   * given back is to be told: a job that has ended did.
+   */
+  exits(call: string): LateThrow | undefined {
     this.#surroundings.desk.flush()
-    const job = currentJob.getStore() ?? this.#calling
-    if (job !== undefined && this.#running.has(job)) job.batch.control.exit(job.index)
+    const job = this.#calling ?? currentJob.getStore()
+    if (job === undefined) return undefined
+    if (!this.#running.has(job)) return lateThrow(job, true, exited(call))
+    job.batch.control.exit(job.index)
+    return undefined
   }
 
   #pump(): void {
@@ -379,6 +380,15 @@ function takeOutcomes(batch: RunningBatch): Outcomes {
   batch.results = undefined
   batch.others = []
   return { batch: batch.task.batch, succeeded, results, others }
+}
+
+function lateThrow({ batch, index, attempt }: RunningJob, hasEnded: boolean, error: PlainError): LateThrow {
+  const { traceId } = attempt
+  return { seq: seqAt(batch.task, index), jobType: jobTypeAt(batch.task, index), traceId, hasEnded, error }
+}
+
+function exited(call: string): PlainError {
+  return { name: 'Exited', message: `${call} was called after the job had ended` }
 }
 
 function seqAt({ seqs }: BatchTask, index: number): number {

@@ -132,11 +132,13 @@ export type ThreadMessage =
   | { readonly kind: 'look-into-outbox' }
   /** Something threw where nobody could catch it. What the thread has begun goes on, but nobody knows what was left undone. */
   | ({ readonly kind: 'threw-later' } & LateThrow)
+  /** A job that had ended calls for the end of the thread, which follows. */
+  | ({ readonly kind: 'exits-later' } & LateThrow)
   /** What handlers have left behind while they run; all of it comes again with their ends. */
   | { readonly kind: 'news'; readonly attempts: readonly AttemptNews[] }
   | ({ readonly kind: 'log-failed' } & LogFailure)
 
-/** Something that a handler had begun threw where nobody could catch it. */
+/** Something that a handler had begun threw where nobody could catch it, or called for the end of its thread. */
 export interface LateThrow {
   readonly seq: number
   readonly jobType: string

@@ -82,7 +82,7 @@ async function greet(task: GreetTask): Promise<GreetReply> {
       },
     )
     greeted = { tellsMemory: task.tellsMemory, port, runner, actors }
-    putDownEnds(runner, (late) => post({ kind: 'threw-later', ...late }))
+    putDownEnds(runner, post)
     port.on('message', (notice: ThreadNotice) => heed(notice))
     return { kind: 'ready', jobTypes: [...handlers.keys()] }
   } catch (error) {

@@ -12,7 +12,7 @@ export interface PoolListener {
   onOutcomes(thread: PoolThread, outcomes: Outcomes): void
   /** The thread has run the batch to its end; its last outcomes. */
   onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
-  /** Something threw where nobody could catch it. The thread gets nothing new, and is ended when it has nothing left. */
+  /** Something threw where nobody could catch it: the thread is about to end, or gets nothing new until it is ended. */
   onLateThrow(late: LateThrow): void
   /** What handlers have left behind while they run. */
   onNews(attempts: readonly AttemptNews[]): void
@@ -44,6 +44,8 @@ export class PoolThread {
   isRetired = false
   /** It was ended by force: how it died says nothing. */
   isEnded = false
+  /** Who is the cause, should it end by itself. */
+  blame: Blame = 'running'
   jobsRun = 0
 
   constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {

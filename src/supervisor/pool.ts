@@ -255,6 +255,10 @@ export class Pool {
         this.retire(thread)
         this.#listener.onLateThrow(message)
         return
+      case 'exits-later':
+        thread.blame = 'none'
+        this.#listener.onLateThrow(message)
+        return
       case 'news':
         this.#listener.onNews(message.attempts)
         return
@@ -303,7 +307,6 @@ export class Pool {
     if (thread.state === 'dead' || this.#closing) return
     const { state, isEnded } = thread
     if (state !== 'greeting') this.drain(thread)
-    const blame = isEnded ? 'none' : 'running'
     this.#forget(thread)
     // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
     void this.end(thread)
@@ -321,7 +324,7 @@ export class Pool {
     this.#listener.onDied(thread, {
       cause: isEnded ? 'THREAD_DIED' : deathCause(cause),
       error: cause,
-      blame,
+      blame: isEnded ? 'none' : thread.blame,
     })
     const threads = this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
     for (let missing = this.#settings.threads - threads; missing > 0; missing--) this.#addThread()

@@ -7,7 +7,7 @@
  * | `job-retried` | an attempt failed and another will follow | warn |
  * | `job-failed` | a job ended as FAILED | error |
  * | `job-unresponsive` | a handler did not give way within its grace after its signal fired; its thread is ended for it | warn |
- * | `job-threw-late` | something that a job had begun threw after the job had ended; its outcome stays, its thread is replaced | error |
+ * | `job-threw-late` | something that a job had begun threw, or called `process.exit`, after the job had ended; its outcome stays, its thread is replaced | error |
  * | `job-progress` | a handler told how far it has come; about ten a second from each thread | debug |
  * | `job-log-failed` | the log of a job, or the output of its program, cannot be written; the job goes on; once for each job | warn |
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |

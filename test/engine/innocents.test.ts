@@ -24,3 +24,24 @@ test('nobody is charged for a handler that gives way while its thread is being e
   await innocent.result()
   expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', failures: 0, failedAttempts: [] })
 })
+
+test('an exit that a finished job has left behind is told of that job, and charged to nobody', async () => {
+  const engine = await openEnding(engines)
+  const late = new Promise((resolve) => engine.events.once('job-threw-late', resolve))
+  const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
+  const culprit = await engine.enqueue('LEAVES_EXIT', { gate: 'exit' })
+  expect(await culprit.result()).toBe('left')
+  const innocent = await engine.enqueue('WAITS', { gate: 'g' })
+  await engines.stage.waits('g')
+  engines.stage.open('exit')
+  expect(await late).toMatchObject({
+    jobId: culprit.id,
+    jobType: 'LEAVES_EXIT',
+    error: { name: 'Exited', message: 'process.exit(3) was called after the job had ended' },
+  })
+  expect(await died).toMatchObject({ cause: 'EXITED', suspects: [] })
+  engines.stage.open('g')
+  await innocent.result()
+  expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', attempt: 2, failedAttempts: [] })
+  expect(await engine.get(culprit.id)).toMatchObject({ state: 'DONE', attempt: 1 })
+})
