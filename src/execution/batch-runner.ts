@@ -22,21 +22,9 @@ import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
 import { type AnyEnd, failed, spanEndOf, withLeavings } from './attempt-ends.ts'
-import { ControlBlock } from './control-block.ts'
-import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
+import type { BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
-
-interface RunningBatch {
-  readonly task: BatchTask
-  readonly payloads: readonly string[]
-  readonly control: ControlBlock
-  readonly settle: (rest: Outcomes) => void
-  next: number
-  running: number
-  succeeded: number[]
-  results: (string | undefined)[] | undefined
-  others: AttemptEnd[]
-}
+import { hasOutcomes, jobTypeAt, type RunningBatch, seqAt, takeOutcomes, toRun } from './running-batch.ts'
 
 /** A job type that this thread serves. */
 interface ServedType {
@@ -50,7 +38,7 @@ interface ServedType {
 /**
  * A type whose handlers have returned at once this often runs without a context of its own, which would cost each of
  * them 0.4 microseconds, as much as all else that the thread does for such a job. Should one of them leave something
- * behind after all, and that throw, then its thread dies of it, and the next thread finds out whose it is.
+ * behind after all, and that throw, then its thread dies of it, nobody is charged, and from then on no type is trusted.
  */
 const quietRunsOfTrust = 256
 
@@ -81,6 +69,9 @@ export class BatchRunner {
   #isUnannounced = false
   #isPumping = false
   readonly #types = new Map<string, ServedType>()
+  #trusts: boolean
+  /** Whether a handler without a context has run in this thread: what nobody owns may be of such a job. */
+  #hasTrusted = false
   /** The job whose handler is being called, up to where it first waits. */
   #calling: RunningJob | undefined
 
@@ -95,7 +86,9 @@ export class BatchRunner {
       /** Calls back once the thread has nothing to do but wait. */
       readonly whenWaiting: (run: () => void) => void
     },
+    trusts = true,
   ) {
+    this.#trusts = trusts
     this.#surroundings = surroundings
     for (const [name, definition] of surroundings.handlers)
       this.#types.set(name, { definition, isProgram: isProgram(definition), quietRuns: 0 })
@@ -108,17 +101,7 @@ export class BatchRunner {
   /** Resolves when every job of the batch has ended or was taken back, with the outcomes not sent before. */
   run(task: BatchTask): Promise<Outcomes> {
     return new Promise((settle) => {
-      this.#batches.push({
-        task,
-        payloads: typeof task.payloads === 'string' ? task.payloads.split('\n') : task.payloads,
-        control: new ControlBlock(task.control),
-        settle,
-        next: 0,
-        running: 0,
-        succeeded: [],
-        results: undefined,
-        others: [],
-      })
+      this.#batches.push(toRun(task, settle))
       this.#pump()
     })
   }
@@ -143,6 +126,15 @@ export class BatchRunner {
     return lateThrow(job, hasEnded, toPlainError(thrown))
   }
 
+  /** Whether a thread that ends of what nobody owns may end of a job that is not there any more. */
+  get isUnclear(): boolean {
+    return this.#hasTrusted
+  }
+
+  trustNobody(): void {
+    this.#trusts = false
+  }
+
   /** The attempt on whose behalf the thread runs at the moment; it may have ended. */
   current(): Attempt | undefined {
     return (this.#calling ?? currentJob.getStore())?.attempt
@@ -150,15 +142,15 @@ export class BatchRunner {
 
   /**
    * The thread is about to end because something calls for it: a job that runs is marked as the one that did. What is
-   * given back is to be told: a job that has ended did.
+   * given back is to be told: a job that has ended did. Undefined: nobody knows.
    */
-  exits(call: string): LateThrow | undefined {
+  exits(call: string): LateThrow | 'running' | undefined {
     this.#surroundings.desk.flush()
     const job = this.#calling ?? currentJob.getStore()
     if (job === undefined) return undefined
     if (!this.#running.has(job)) return lateThrow(job, true, exited(call))
     job.batch.control.exit(job.index)
-    return undefined
+    return 'running'
   }
 
   #pump(): void {
@@ -262,8 +254,10 @@ export class BatchRunner {
     const { definition } = type
     this.#calling = job
     try {
-      if (type.quietRuns >= quietRunsOfTrust && attempt.span === undefined)
+      if (this.#trusts && type.quietRuns >= quietRunsOfTrust && attempt.span === undefined) {
+        this.#hasTrusted = true
         return definition.run(payload, attempt)
+      }
       const { span } = attempt
       if (span !== undefined)
         return currentJob.run(job, () => span.run(() => definition.run(payload, attempt)))
@@ -370,18 +364,6 @@ export class BatchRunner {
   }
 }
 
-function hasOutcomes(batch: RunningBatch): boolean {
-  return batch.succeeded.length + batch.others.length > 0
-}
-
-function takeOutcomes(batch: RunningBatch): Outcomes {
-  const { succeeded, results, others } = batch
-  batch.succeeded = []
-  batch.results = undefined
-  batch.others = []
-  return { batch: batch.task.batch, succeeded, results, others }
-}
-
 function lateThrow({ batch, index, attempt }: RunningJob, hasEnded: boolean, error: PlainError): LateThrow {
   const { traceId } = attempt
   return { seq: seqAt(batch.task, index), jobType: jobTypeAt(batch.task, index), traceId, hasEnded, error }
@@ -389,14 +371,6 @@ function lateThrow({ batch, index, attempt }: RunningJob, hasEnded: boolean, err
 
 function exited(call: string): PlainError {
   return { name: 'Exited', message: `${call} was called after the job had ended` }
-}
-
-function seqAt({ seqs }: BatchTask, index: number): number {
-  return typeof seqs === 'number' ? seqs + index : (seqs[index] ?? 0)
-}
-
-function jobTypeAt(task: BatchTask, index: number): string {
-  return typeof task.jobTypes === 'string' ? task.jobTypes : (task.jobTypes[index] ?? '')
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

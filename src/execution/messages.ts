@@ -16,6 +16,8 @@ export interface GreetTask {
   readonly setupUrl: string | undefined
   /** Whether each batch is answered with the memory that the thread holds. */
   readonly tellsMemory: boolean
+  /** Whether types whose handlers were quiet for long may run without a context of their own. */
+  readonly trusts: boolean
   /** From the supervisor: `ThreadNotice`; to the supervisor: `ThreadMessage`. */
   readonly port: MessagePort
   /** Where the thread lays down its outcomes. */
@@ -134,6 +136,8 @@ export type ThreadMessage =
   | ({ readonly kind: 'threw-later' } & LateThrow)
   /** A job that had ended calls for the end of the thread, which follows. */
   | ({ readonly kind: 'exits-later' } & LateThrow)
+  /** The thread is about to end, and a job that has ended may be the cause, but nobody can tell. */
+  | { readonly kind: 'ends-unclear' }
   /** What handlers have left behind while they run; all of it comes again with their ends. */
   | { readonly kind: 'news'; readonly attempts: readonly AttemptNews[] }
   | ({ readonly kind: 'log-failed' } & LogFailure)
@@ -198,3 +202,5 @@ export type ThreadNotice =
   /** An actor was restarted: the new way to it. */
   | { readonly kind: 'actor-port'; readonly name: string; readonly port: MessagePort }
   | { readonly kind: 'actor-failed'; readonly name: string; readonly error: PlainError }
+  /** From now on no handler runs without a context of its own. */
+  | { readonly kind: 'trust-nobody' }

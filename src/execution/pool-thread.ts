@@ -80,6 +80,7 @@ async function greet(task: GreetTask): Promise<GreetReply> {
         announce: () => post({ kind: 'look-into-outbox' }),
         whenWaiting: afterThisTurn,
       },
+      task.trusts,
     )
     greeted = { tellsMemory: task.tellsMemory, port, runner, actors }
     putDownEnds(runner, post)
@@ -112,6 +113,9 @@ function heed(notice: ThreadNotice): void {
       return
     case 'actor-failed':
       greeted.actors.get(notice.name)?.fail(fromPlainError(notice.error))
+      return
+    case 'trust-nobody':
+      greeted.runner.trustNobody()
       return
     default:
       unreachable(notice)

@@ -8,14 +8,18 @@ import type { ThreadMessage } from './messages.ts'
 export function putDownEnds(runner: BatchRunner, tell: (message: ThreadMessage) => void): void {
   process.on('uncaughtException', (thrown) => {
     const late = runner.threwLater(thrown)
-    // Nobody's: the thread dies of it, as it would have without us.
-    if (late === undefined) throw thrown
+    if (late === undefined) {
+      // Nobody's: the thread dies of it, as it would have without us.
+      if (runner.isUnclear) tell({ kind: 'ends-unclear' })
+      throw thrown
+    }
     tell({ kind: 'threw-later', ...late })
   })
   const exit = process.exit.bind(process)
   process.exit = (code) => {
     const late = runner.exits(`process.exit(${code ?? ''})`)
-    if (late !== undefined) tell({ kind: 'exits-later', ...late })
+    if (late === undefined && runner.isUnclear) tell({ kind: 'ends-unclear' })
+    else if (late !== undefined && late !== 'running') tell({ kind: 'exits-later', ...late })
     return exit(code)
   }
 }

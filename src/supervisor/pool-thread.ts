@@ -29,8 +29,8 @@ export interface ThreadDeath {
   readonly blame: Blame
 }
 
-/** Who may be the cause of a death: one of the handlers that ran then, or none of them. */
-export type Blame = 'running' | 'none'
+/** Who may be the cause of a death: one of the handlers that ran then, none of them, or any that ever ran there. */
+export type Blame = 'running' | 'none' | 'unclear'
 
 /** One pool thread, from its greeting to its death. */
 export class PoolThread {

@@ -42,6 +42,8 @@ export class Pool {
   #pools: Piscina<PoolTask, PoolReply>[] = []
   #closing = false
   #isStarted = false
+  /** False: some handlers leave behind what throws, and of which nobody knows whose it is. */
+  #trusts = true
   readonly #failures = new RestartHistory(defaultRestartBudget)
   readonly #clock: Clock
   #started: PromiseWithResolvers<void> | undefined
@@ -192,6 +194,7 @@ export class Pool {
       databaseId: this.#settings.databaseId,
       moduleUrls: this.#settings.moduleUrls,
       setupUrl: this.#settings.setupUrl,
+      trusts: this.#trusts,
       tellsMemory: this.#settings.recycleAboveMb > 0,
       port: channel.port2,
       outbox,
@@ -259,6 +262,10 @@ export class Pool {
         thread.blame = 'none'
         this.#listener.onLateThrow(message)
         return
+      case 'ends-unclear':
+        thread.blame = 'unclear'
+        this.#trustNobody()
+        return
       case 'news':
         this.#listener.onNews(message.attempts)
         return
@@ -280,6 +287,12 @@ export class Pool {
     ) {
       this.#heed(thread, entry.message as ThreadMessage)
     }
+  }
+
+  /** The next time it is known who did it. Threads that have trusted before stay unclear, and each of them dies but once. */
+  #trustNobody(): void {
+    this.#trusts = false
+    for (const thread of this.#threads.values()) thread.notify({ kind: 'trust-nobody' })
   }
 
   #forget(thread: PoolThread): void {

@@ -45,3 +45,38 @@ test('an exit that a finished job has left behind is told of that job, and charg
   expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', attempt: 2, failedAttempts: [] })
   expect(await engine.get(culprit.id)).toMatchObject({ state: 'DONE', attempt: 1 })
 })
+
+test.each([
+  ['throws', 'throw', 'THREAD_DIED'],
+  ['calls for an exit', 'exit', 'EXITED'],
+] as const)('nobody is charged for what a trusted type has left behind and %s', async (_, ending, cause) => {
+  const engine = await openEnding(engines)
+  const trusted = { type: 'TRUSTED', payload: {} } as const
+  await engine.enqueueMany(Array.from({ length: 400 }, () => trusted))
+  await engine.idle()
+  await (await engine.enqueue('TRUSTED', { gate: 'first', ending })).result()
+  const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
+  const innocent = await engine.enqueue('WAITS', { gate: 'g' })
+  await engines.stage.waits('g')
+  engines.stage.open('first')
+  // It may have been that one: it runs alone next, and is not charged.
+  expect(await died).toMatchObject({ cause, suspects: [innocent.id] })
+  await engines.stage.waits('g', 2)
+  engines.stage.open('g')
+  await innocent.result()
+  expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', attempt: 2, failedAttempts: [] })
+
+  // From then on it is known whose it is, however many were quiet before.
+  await engine.enqueueMany(Array.from({ length: 400 }, () => trusted))
+  await engine.idle()
+  const late = new Promise((resolve) => engine.events.once('job-threw-late', resolve))
+  const second = await engine.enqueue('TRUSTED', { gate: 'second', ending })
+  await second.result()
+  const other = await engine.enqueue('WAITS', { gate: 'h' })
+  await engines.stage.waits('h')
+  engines.stage.open('second')
+  expect(await late).toMatchObject({ jobId: second.id })
+  engines.stage.open('h')
+  await other.result()
+  expect(await engine.get(other.id)).toMatchObject({ state: 'DONE', failedAttempts: [] })
+})
