@@ -72,6 +72,8 @@ export const limits = {
   batchesAtOnce: 8,
   /** The same, with those of which nothing is left but programs that are waited for, of which 1,000 may run at a time. */
   batchesOfThread: 1_008,
+  /** Threads that only end what they have, beside those that serve; as many as serve, if these are more. */
+  lingeringThreads: 4,
   /** A handler that has run this long holds up what waits behind it; that is taken back. */
   stuckAfterMs: 20,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */

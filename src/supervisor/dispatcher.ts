@@ -99,14 +99,14 @@ export class Dispatcher {
 
   /** Gives the threads that may be given something else now. */
   #dispatchSuspects(threads: readonly PoolThread[]): readonly PoolThread[] {
-    if (this.#runsExclusive(threads)) return []
+    if (this.#runsExclusive()) return []
     for (
       let suspect = this.#claims.peekSuspect();
       suspect !== undefined;
       suspect = this.#claims.peekSuspect()
     ) {
       const isExclusive = suspect.suspicion >= exclusiveSuspicion
-      if (isExclusive && threads.some((thread) => thread.batches.length > 0)) return []
+      if (isExclusive && this.#pool.running().some((thread) => thread.batches.length > 0)) return []
       const thread =
         threads.find((candidate) => candidate.batches.length === 0) ??
         threads.find((candidate) => workOf(candidate).length === 0)
@@ -128,11 +128,13 @@ export class Dispatcher {
     return threads.toSorted((one, other) => rank(one) - rank(other))[0]
   }
 
-  #runsExclusive(threads: readonly PoolThread[]): boolean {
+  #runsExclusive(): boolean {
     if (!this.#claims.hasSuspects(exclusiveSuspicion)) return false
-    return threads.some((thread) =>
-      thread.batches.some((batch) => batch.claims.some((claim) => claim.suspicion >= exclusiveSuspicion)),
-    )
+    return this.#pool
+      .running()
+      .some((thread) =>
+        thread.batches.some((batch) => batch.claims.some((claim) => claim.suspicion >= exclusiveSuspicion)),
+      )
   }
 
   /**
@@ -229,8 +231,7 @@ export class Dispatcher {
     const nowMs = this.#clock.monotonicMs()
     const threads = this.#pool.running()
     for (const thread of threads) {
-      // What it has not begun is not for it any more.
-      let isStuck = thread.state === 'ending'
+      let isStuck = false
       const graceOver: Claim[] = []
       for (const batch of thread.batches) {
         for (const claim of batch.started()) {
@@ -241,8 +242,9 @@ export class Dispatcher {
           if (isGraceOver(batch, claim, nowMs)) graceOver.push(claim)
         }
       }
-      // With its thread its place goes too, so what waits behind it is taken back first.
-      if ((isStuck && threads.length > 1) || graceOver.length > 0) this.#takeBackBehind(thread)
+      // With its thread its place goes too, so what waits behind it is taken back first. One that is ending has lost it.
+      const isEnding = thread.state === 'ending' || graceOver.length > 0
+      if (isEnding || (isStuck && threads.length > 1)) this.#takeBackBehind(thread)
       if (graceOver.length > 0) this.#listener.onGraceOver(thread, graceOver)
     }
   }

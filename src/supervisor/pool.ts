@@ -5,15 +5,15 @@
  * thread only inside a task. Piscina's own queue stays empty: each task is aimed at one thread, which has room for it.
  *
  * A thread may die at any time (a handler called process.exit, ran out of heap, threw where nobody could catch it), and
- * one whose handler does not give way is ended. Piscina then rejects the thread's tasks and starts another thread, unless
- * one ever died before it was ready: then it silently stops doing so for good. So the number of threads is compared with
- * what it should be, and what is missing is started anew.
+ * one whose handler does not give way is ended. Piscina then rejects the thread's tasks, and would start another thread,
+ * unless one ever died before it was ready. So each thread has a Piscina of its own, which is destroyed with it, and what
+ * is missing is started here: one that is written off, or only ends what it has, takes no place from others.
  *
- *   greeting ──loaded──► ready ──end()──► ending ──exit──► dead
- *       └────────────────────┴──────────────┴── or written off: stuck in native code, which nothing can end
+ *   greeting ──loaded──► ready ──end(), or retire()──► ending ──exit──► dead
+ *       └────────────────────┴────────────────────────────┴── or written off: stuck in native code, which nothing can end
  *
- * Each thread has a Piscina of its own: one that is written off takes no other with it, and what Piscina would start in
- * its place, should the native call ever return, never comes.
+ * A thread that is retired is replaced at once, and lingers until the last of its jobs has ended, be it an hour. Only so
+ * many may: beyond that one is replaced when another has ended.
  */
 
 import { fileURLToPath } from 'node:url'
@@ -35,11 +35,14 @@ import { deathCause, notServed } from './thread-errors.ts'
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
 
+type Host = Piscina<PoolTask, PoolReply>
+
 export class Pool {
   readonly #settings: PoolSettings
   readonly #listener: PoolListener
-  readonly #threads = new Map<number, PoolThread>()
-  #pools: Piscina<PoolTask, PoolReply>[] = []
+  readonly #threads = new Set<PoolThread>()
+  /** Also of threads that are given up, until they are gone. */
+  readonly #hosts = new Map<PoolThread, Host>()
   #closing = false
   #isStarted = false
   /** False: some handlers leave behind what throws, and of which nobody knows whose it is. */
@@ -63,27 +66,26 @@ export class Pool {
     this.#started = Promise.withResolvers()
     for (let thread = 0; thread < this.#settings.threads; thread++) this.#addThread()
     await this.#started.promise
-    this.#isStarted = true
   }
 
   /** Threads that take batches, or will. */
   living(): PoolThread[] {
-    return [...this.#threads.values()]
+    return [...this.#threads]
   }
 
   /** Threads that take batches. */
   ready(): PoolThread[] {
-    return [...this.#threads.values()].filter((thread) => thread.state === 'ready')
+    return this.living().filter((thread) => thread.state === 'ready')
   }
 
   /** Threads that may have batches: these, and those that are ending. */
   running(): PoolThread[] {
-    return [...this.#threads.values()].filter(({ state }) => state === 'ready' || state === 'ending')
+    return this.living().filter(({ state }) => state === 'ready' || state === 'ending')
   }
 
   run(thread: PoolThread, batch: DispatchedBatch): void {
     thread.batches.push(batch)
-    this.#submit(thread.threadId, batch.task(), []).then(
+    this.#submit(thread, batch.task(), []).then(
       (reply) => {
         // What the thread sent before the reply may not have been delivered yet: it took another way.
         this.drain(thread)
@@ -104,12 +106,13 @@ export class Pool {
     for (const outcomes of thread.collect()) this.#listener.onOutcomes(thread, outcomes)
   }
 
-  /** Gives a thread nothing new, and ends it when it has nothing left. `onDied` follows. */
+  /** Gives a thread nothing new, and ends it when it has nothing left; another takes its place. `onDied` follows. */
   retire(thread: PoolThread): void {
     if (thread.state !== 'ready') return
     thread.state = 'ending'
     thread.isRetired = true
     if (thread.batches.length === 0) void this.#endRested(thread)
+    this.#fillUp()
   }
 
   async #endRested(thread: PoolThread): Promise<void> {
@@ -117,14 +120,14 @@ export class Pool {
     await this.end(thread)
   }
 
-  #flushOf({ threadId }: PoolThread): Flush {
-    return (isLast) => this.#submit(threadId, { kind: 'flush', isLast }, [])
+  #flushOf(thread: PoolThread): Flush {
+    return (isLast) => this.#submit(thread, { kind: 'flush', isLast }, [])
   }
 
   /** One in which programs are waited for is not: it would have nothing else to do until they end. */
   #isWornOut({ jobsRun, batches }: PoolThread, { memoryMb = 0 }: BatchReply): boolean {
     const { recycleAfterJobs, recycleAboveMb } = this.#settings
-    if (batches.some((batch) => batch.isOnlyPrograms)) return false
+    if (batches.some((batch) => batch.isOnlyPrograms) || this.#lingering >= this.#mayLinger) return false
     return (
       (recycleAfterJobs > 0 && jobsRun >= recycleAfterJobs) ||
       (recycleAboveMb > 0 && memoryMb > recycleAboveMb)
@@ -135,7 +138,7 @@ export class Pool {
   async end(thread: PoolThread): Promise<void> {
     if (thread.state === 'ready') thread.state = 'ending'
     thread.isEnded = true
-    const worker = this.#workerOf(thread.threadId)
+    const worker = this.#hosts.get(thread)?.threads[0]
     if (worker === undefined) return
     const outcome = await withinMs(worker.terminate(), writeOffMs)
     if (outcome === 'timed-out') this.#writeOff(thread, worker)
@@ -143,10 +146,8 @@ export class Pool {
 
   /** The thread is in native code, which nothing can end. It is let go, and ends when the call returns. */
   #writeOff(thread: PoolThread, worker: Worker): void {
-    const pool = this.#poolOf(thread.threadId)
-    this.#pools = this.#pools.filter((one) => one !== pool)
     worker.unref()
-    void pool?.destroy()
+    void this.#hosts.get(thread)?.destroy()
     this.#died(thread, new Error('The thread is stuck in native code, and was written off'))
   }
 
@@ -154,16 +155,31 @@ export class Pool {
   async close(): Promise<void> {
     this.#closing = true
     await Promise.all(this.ready().map((thread) => thread.spans.last(this.#flushOf(thread))))
-    for (const thread of this.#threads.values()) {
+    for (const thread of this.#threads) {
       thread.state = 'dead'
       thread.port.close()
     }
     this.#threads.clear()
-    await withinMs(Promise.all(this.#pools.map((pool) => pool.destroy())), writeOffMs)
+    await withinMs(Promise.all([...this.#hosts.values()].map((host) => host.destroy())), writeOffMs)
+  }
+
+  /** Starts as many threads as are missing. One that only ends what it has is missing, while there are few of those. */
+  #fillUp(): void {
+    if (!this.#isStarted || this.#closing) return
+    const serving = this.#threads.size - Math.min(this.#lingering, this.#mayLinger)
+    for (let missing = this.#settings.threads - serving; missing > 0; missing--) this.#addThread()
+  }
+
+  get #lingering(): number {
+    return this.living().filter((thread) => thread.isRetired).length
+  }
+
+  get #mayLinger(): number {
+    return Math.max(this.#settings.threads, limits.lingeringThreads)
   }
 
   #addThread(): void {
-    const pool = new Piscina<PoolTask, PoolReply>({
+    const host: Host = new Piscina({
       ...threadExecOptions(),
       filename: fileURLToPath(threadEntryUrl('pool-thread')),
       minThreads: 1,
@@ -175,19 +191,26 @@ export class Pool {
       workerHistogram: false,
       resourceLimits: { maxOldGenerationSizeMb: this.#settings.threadMemoryMb },
     })
-    this.#pools.push(pool)
-    pool.on('workerCreate', (worker: { readonly id: number }) => void this.#greet(worker.id))
-    // A thread that died without a task. With one, the task is rejected, in the same turn, with what the thread died of.
-    pool.on('error', (error: Error) => this.#findDead(error))
-    pool.on('workerDestroy', () => afterThisTurn(() => this.#findDead(new Error('The thread ended'))))
-  }
-
-  async #greet(threadId: number): Promise<void> {
-    if (this.#closing) return
     const channel = new MessageChannel()
     const outbox = createOutbox()
-    const thread = new PoolThread(threadId, channel.port1, outbox)
-    this.#threads.set(threadId, thread)
+    const thread = new PoolThread(host.threads[0]?.threadId ?? 0, channel.port1, outbox)
+    this.#threads.add(thread)
+    this.#hosts.set(thread, host)
+    const findDead = (error: Error) => {
+      if (host.threads.length === 0) this.#died(thread, error)
+    }
+    // A thread that died without a task. With one, the task is rejected, in the same turn, with what the thread died of.
+    host.on('error', findDead)
+    host.on('workerDestroy', () => {
+      // Or another thread would come in its place.
+      void host.destroy()
+      this.#hosts.delete(thread)
+      afterThisTurn(() => findDead(new Error('The thread ended')))
+    })
+    void this.#greet(thread, channel.port2, outbox)
+  }
+
+  async #greet(thread: PoolThread, port: MessagePort, outbox: SharedArrayBuffer): Promise<void> {
     const actorPorts = this.#settings.connectActors()
     const task: GreetTask = {
       kind: 'greet',
@@ -196,7 +219,7 @@ export class Pool {
       setupUrl: this.#settings.setupUrl,
       trusts: this.#trusts,
       tellsMemory: this.#settings.recycleAboveMb > 0,
-      port: channel.port2,
+      port,
       outbox,
       actorPorts,
       database: this.#settings.database,
@@ -205,45 +228,43 @@ export class Pool {
     }
     let reply: PoolReply
     try {
-      reply = await this.#submit(threadId, task, [channel.port2, ...Object.values(actorPorts)])
+      reply = await this.#submit(thread, task, [port, ...Object.values(actorPorts)])
     } catch (error) {
       this.#died(thread, error)
       return
     }
     if (this.#closing || !('kind' in reply) || reply.kind === 'flushed') return
     if (reply.kind === 'failed') {
-      this.#forget(thread)
-      this.#greetingFailed(fromPlainError(reply.error))
-      // Piscina starts another one in its place.
-      await this.end(thread)
+      await this.#refuse(thread, fromPlainError(reply.error))
       return
     }
     const unserved = this.#settings.jobTypes.filter((type) => !reply.jobTypes.includes(type))
     if (unserved.length > 0) {
-      this.#forget(thread)
-      this.#greetingFailed(notServed(unserved))
-      await this.end(thread)
+      await this.#refuse(thread, notServed(unserved))
       return
     }
     thread.state = 'ready'
     thread.port.on('message', (message: ThreadMessage) => this.#heed(thread, message))
     thread.port.unref()
-    if (this.ready().length === this.#settings.threads) this.#started?.resolve()
+    if (this.ready().length === this.#settings.threads) {
+      this.#isStarted = true
+      this.#started?.resolve()
+    }
     this.#listener.onReady(thread)
   }
 
-  #submit(threadId: number, task: PoolTask, transferList: readonly MessagePort[]): Promise<PoolReply> {
-    const pool = this.#poolOf(threadId)
-    if (pool === undefined) return Promise.reject(new Error(`Thread ${threadId} is gone`))
-    return pool.run(task, { transferList: [...transferList] })
+  /** A thread that cannot run our jobs. */
+  async #refuse(thread: PoolThread, error: Error): Promise<void> {
+    this.#forget(thread)
+    this.#greetingFailed(error)
+    await this.end(thread)
+    this.#fillUp()
   }
 
-  #poolOf(threadId: number): Piscina<PoolTask, PoolReply> | undefined {
-    return this.#pools.find((pool) => pool.threads.some((worker) => worker.threadId === threadId))
-  }
-
-  #workerOf(threadId: number): Worker | undefined {
-    return this.#pools.flatMap((pool) => pool.threads).find((worker) => worker.threadId === threadId)
+  #submit(thread: PoolThread, task: PoolTask, transferList: readonly MessagePort[]): Promise<PoolReply> {
+    const host = this.#hosts.get(thread)
+    if (host === undefined) return Promise.reject(new Error(`Thread ${thread.threadId} is gone`))
+    return host.run(task, { transferList: [...transferList] })
   }
 
   #heed(thread: PoolThread, message: ThreadMessage): void {
@@ -292,19 +313,13 @@ export class Pool {
   /** The next time it is known who did it. Threads that have trusted before stay unclear, and each of them dies but once. */
   #trustNobody(): void {
     this.#trusts = false
-    for (const thread of this.#threads.values()) thread.notify({ kind: 'trust-nobody' })
+    for (const thread of this.#threads) thread.notify({ kind: 'trust-nobody' })
   }
 
   #forget(thread: PoolThread): void {
     thread.state = 'dead'
     thread.port.close()
-    this.#threads.delete(thread.threadId)
-  }
-
-  #findDead(error: Error): void {
-    for (const thread of this.#threads.values()) {
-      if (this.#workerOf(thread.threadId) === undefined) this.#died(thread, error)
-    }
+    this.#threads.delete(thread)
   }
 
   /** At the start one failure is enough. Later ones are tried again, but not for ever. */
@@ -339,7 +354,6 @@ export class Pool {
       error: cause,
       blame: isEnded ? 'none' : thread.blame,
     })
-    const threads = this.#pools.reduce((sum, pool) => sum + pool.threads.length, 0)
-    for (let missing = this.#settings.threads - threads; missing > 0; missing--) this.#addThread()
+    this.#fillUp()
   }
 }
