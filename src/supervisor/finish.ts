@@ -15,7 +15,11 @@ import type { JobFailure } from './messages.ts'
 /** Deaths alone after which a job is given up as poison. */
 const maxDeaths = 2
 
-/** Ends a claimed job without a result. */
+/**
+ * Ends a claimed job without a result.
+ *
+ * @param startedAt when its handler began; null: it has not, and the attempt is not counted
+ */
 export function finish(
   changes: Changes,
   claim: Claim,
@@ -25,6 +29,7 @@ export function finish(
   failure?: JobFailure,
 ): void {
   const { supersededBy } = claim.fate
+  const countedAttempt = startedAt === null ? claim.attempt - 1 : claim.attempt
   const settled = changes.writer.jobSettle(claim.seq, claim.attempt, claim.queue, {
     state,
     startedAt,
@@ -32,21 +37,25 @@ export function finish(
     result: null,
     failures: claim.failures + (state === 'FAILED' ? 1 : 0),
     supersededBy: state === 'SUPERSEDED' ? supersededBy : null,
-    countedAttempt: claim.attempt,
+    countedAttempt,
   })
   changes.claims.end(claim)
   changes.forgetTimes(claim.seq, claim.policy)
   if (!settled) return
-  changes.reportSettled(claim, () => ({
+  const outcome = {
     state,
     result: undefined,
     failure,
     supersededBy: state === 'SUPERSEDED' ? (supersededBy ?? undefined) : undefined,
-  }))
+  }
+  changes.reportSettled(claim, () => outcome, countedAttempt)
   // Of a failed attempt the event is what is logged.
   if (state === 'FAILED' && failure !== undefined)
     changes.report({ kind: 'job-failed', ...failedAttempt(claim, failure, startedAt, now) })
-  else changes.transitions?.record(claim, 'RUNNING', state, durationMs(startedAt, now))
+  else {
+    const ended = { ...claim, attempt: countedAttempt }
+    changes.transitions?.record(ended, 'RUNNING', state, durationMs(startedAt, now))
+  }
   changes.releaseNext(supersededBy)
 }
 

@@ -15,6 +15,8 @@ test('jobs that wait end at once, claimed or not', async () => {
     'RUNNING',
     'QUEUED',
   ])
+  const told: number[] = []
+  engine.events.on('job-settled', ({ attempt }) => told.push(attempt))
   const results = [claimed, queued].map((job) => rejectionOf(job.result(), 'JOB_CANCELLED'))
   expect(await engine.cancel([claimed.id, queued.id])).toEqual(['cancelled', 'cancelled'])
   await Promise.all(results)
@@ -25,8 +27,10 @@ test('jobs that wait end at once, claimed or not', async () => {
     expect(await engine.get(job.id)).toMatchObject({
       state: 'CANCELLED',
       startedAt: undefined,
+      attempt: 0,
     })
   }
+  expect(told).toEqual([0, 0])
   stage.open('g')
   await engine.idle()
 })
