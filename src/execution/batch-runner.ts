@@ -72,7 +72,7 @@ export class BatchRunner {
   #trusts: boolean
   /** Whether a handler without a context has run in this thread: what nobody owns may be of such a job. */
   #hasTrusted = false
-  /** The job whose handler is being called, up to where it first waits. */
+  /** The job whose handler is being called without a context of its own, up to where it first waits. */
   #calling: RunningJob | undefined
 
   constructor(
@@ -252,19 +252,18 @@ export class BatchRunner {
     job.isValid = true
     const { type, attempt } = job
     const { definition } = type
-    this.#calling = job
-    try {
-      if (this.#trusts && type.quietRuns >= quietRunsOfTrust && attempt.span === undefined) {
-        this.#hasTrusted = true
+    if (this.#trusts && type.quietRuns >= quietRunsOfTrust && attempt.span === undefined) {
+      this.#hasTrusted = true
+      this.#calling = job
+      try {
         return definition.run(payload, attempt)
+      } finally {
+        this.#calling = undefined
       }
-      const { span } = attempt
-      if (span !== undefined)
-        return currentJob.run(job, () => span.run(() => definition.run(payload, attempt)))
-      return currentJob.run(job, () => definition.run(payload, attempt))
-    } finally {
-      this.#calling = undefined
     }
+    const { span } = attempt
+    if (span !== undefined) return currentJob.run(job, () => span.run(() => definition.run(payload, attempt)))
+    return currentJob.run(job, () => definition.run(payload, attempt))
   }
 
   #returned(job: RunningJob, value: unknown): void {
