@@ -43,7 +43,7 @@ test('without a fault the day does what it says', () => {
     '4 SKIPPED_TTL 0',
     '5 SKIPPED_TTL 0',
     '6 SKIPPED_TTL 0',
-    '7 CANCELLED 1',
+    '7 CANCELLED 0',
     '8 DONE 1',
   ])
 })
