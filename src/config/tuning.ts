@@ -23,7 +23,7 @@ export interface Tuning {
   readonly recycleAfterJobs: number
   /** The same for one that holds more MB of heap and buffers after a batch, 0 (never) to 65,536. Default 0. `SEMANTICA_RECYCLE_ABOVE_MB` */
   readonly recycleAboveMb: number
-  /** By how much a pool thread lets others go before it where cores are short (Linux), 0 to 19. Default 5. `SEMANTICA_THREAD_NICENESS` */
+  /** By how much a pool thread whose handlers take long lets others go before it where cores are short (Linux), 0 to 19. Default 5. `SEMANTICA_THREAD_NICENESS` */
   readonly threadNiceness: number
   /** Default `process`. `SEMANTICA_DURABILITY` */
   readonly durability: Durability
@@ -100,7 +100,7 @@ export const tuningOptions = {
     // Enough for the host and the supervisor to be heard at once beside as many busy threads as there are cores.
     fallback: () => 5,
     meaning:
-      'by how much a pool thread lets others go before it where cores are short, so that busy handlers hold up neither your program nor the engine (Linux only)',
+      'by how much a pool thread whose handlers take long (a millisecond and more) lets others go before it where cores are short, so that it holds up neither your program nor the engine (Linux only)',
   },
   durability: {
     kind: 'choice',

@@ -111,6 +111,17 @@ export class ControlBlock {
     return this.#costMs[index] ?? 0
   }
 
+  get jobs(): number {
+    return this.#costMs.length
+  }
+
+  /** What all of its jobs together have cost their thread so far. */
+  totalCostMs(): number {
+    let totalMs = 0
+    for (const costMs of this.#costMs) totalMs += costMs
+    return totalMs
+  }
+
   /** Supervisor side: asks the handler to give way. The first reason stays. */
   abort(index: number, reason: AbortReason): void {
     Atomics.compareExchange(this.#aborts, index, 0, abortReasons.indexOf(reason))

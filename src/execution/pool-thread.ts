@@ -6,25 +6,27 @@
 import { getHeapStatistics } from 'node:v8'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
-import { makeThreadNicer } from '../actor/thread-priority.ts'
 import { afterThisTurn, systemClock } from '../clock.ts'
 import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
 import { preloadApi } from '../telemetry/open-telemetry.ts'
 import { flushSpans, mayHoldSpans } from '../telemetry/thread-spans.ts'
 import { BatchRunner } from './batch-runner.ts'
+import { ControlBlock } from './control-block.ts'
 import { captureConsole } from './job-console.ts'
 import { loadHandlers, loadSetup } from './load.ts'
 import type { GreetReply, GreetTask, PoolReply, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
 import { NewsDesk } from './news-desk.ts'
 import { OutboxWriter } from './outbox.ts'
 import { putDownEnds } from './put-down.ts'
+import { ThreadNiceness } from './thread-niceness.ts'
 
 interface Greeted {
   readonly tellsMemory: boolean
   readonly port: MessagePort
   readonly runner: BatchRunner
   readonly actors: ReadonlyMap<string, ActorClient>
+  readonly niceness: ThreadNiceness
 }
 
 let greeted: Greeted | undefined
@@ -38,6 +40,7 @@ export async function runTask(task: PoolTask): Promise<PoolReply> {
       assert(greeted !== undefined, 'a thread is greeted before its first batch')
       readNotices(greeted)
       const outcomes = await greeted.runner.run(task)
+      greeted.niceness.ran(new ControlBlock(task.control))
       return {
         ...outcomes,
         memoryMb: greeted.tellsMemory ? memoryMb() : undefined,
@@ -53,7 +56,6 @@ export async function runTask(task: PoolTask): Promise<PoolReply> {
 }
 
 async function greet(task: GreetTask): Promise<GreetReply> {
-  makeThreadNicer(task.niceness)
   try {
     captureConsole(() => greeted?.runner.current()?.log)
     await loadSetup(task.setupUrl)
@@ -82,7 +84,8 @@ async function greet(task: GreetTask): Promise<GreetReply> {
       },
       task.trusts,
     )
-    greeted = { tellsMemory: task.tellsMemory, port, runner, actors }
+    const niceness = new ThreadNiceness(task.niceness)
+    greeted = { tellsMemory: task.tellsMemory, port, runner, actors, niceness }
     putDownEnds(runner, post)
     port.on('message', (notice: ThreadNotice) => heed(notice))
     return { kind: 'ready', jobTypes: [...handlers.keys()] }
