@@ -42,10 +42,10 @@ test('a deadline that is past ends the job at once, and one to come is kept with
 
 test('a handler that has begun goes on', async () => {
   const engine = await engines.open({ threads: 1 })
-  const job = await engine.enqueue('GATE', { gate: 'g' }, { deadline: Date.now() + 300, ttlMs: 300 })
+  const job = await engine.enqueue('GATE', { gate: 'g' }, { deadline: Date.now() + 1_000, ttlMs: 1_000 })
   await engines.stage.waits('g')
   // Later than both, as the clock of the machine has it: this one waits behind the other, and its time comes first.
-  const behind = await engine.enqueue('OK', 1, { deadline: Date.now() + 400 })
+  const behind = await engine.enqueue('OK', 1, { deadline: Date.now() + 1_100 })
   await rejectionOf(behind.result(), 'JOB_SKIPPED')
   engines.stage.open('g')
   await job.result()

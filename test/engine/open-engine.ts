@@ -53,6 +53,8 @@ export function useEngines(): Engines {
   const pathOf = (name: string) => join(folder, name)
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'engine-'))
+    // Before any handler can tell where it is: what nobody listens to is lost.
+    stage = new Stage()
   })
   afterEach(async () => {
     const ended = opened.splice(0)
@@ -86,7 +88,7 @@ export function useEngines(): Engines {
       database.close()
     },
     get stage() {
-      stage ??= new Stage()
+      if (stage === undefined) throw new Error('The stage is there while a test runs')
       return stage
     },
   }

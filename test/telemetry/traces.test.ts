@@ -110,8 +110,9 @@ test('a job that ran when its engine stopped goes on in the same trace at the ne
   context.disable()
   const second = await openTraced()
   await engines.stage.began(job.id, 2)
+  const settled = new Promise((resolve) => second.events.on('job-settled', resolve))
   await second.cancel(job.id)
-  await expect(new Promise((resolve) => second.events.on('job-settled', resolve))).resolves.toMatchObject({
+  await expect(settled).resolves.toMatchObject({
     jobId: job.id,
     traceId: stopped.traceId,
   })
