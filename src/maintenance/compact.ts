@@ -24,16 +24,19 @@ export function wantsCompaction(
 export class Compact implements Duty {
   readonly name = 'compact'
   readonly #surroundings: DutySurroundings
+  readonly #hasBegun: () => boolean
   #isWanted: boolean | undefined
   #vacuumedPages = 0
 
-  constructor(surroundings: DutySurroundings) {
+  /** `hasBegun` tells whether an earlier duty gives back already: what it began is brought to its end. */
+  constructor(surroundings: DutySurroundings, hasBegun: () => boolean) {
     this.#surroundings = surroundings
+    this.#hasBegun = hasBegun
   }
 
   async runOnce(): Promise<boolean> {
     const { database, settings, supervisor } = this.#surroundings
-    this.#isWanted ??= wantsCompaction(settings, readSize(database))
+    this.#isWanted ??= this.#hasBegun() || wantsCompaction(settings, readSize(database))
     if (!this.#isWanted) return false
     const { vacuumedPages, freePages } = await supervisor.ask('compact', { pages: pagesPerRequest })
     this.#vacuumedPages += vacuumedPages

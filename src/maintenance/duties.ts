@@ -5,7 +5,9 @@ import { PruneArtifacts } from './prune-artifacts.ts'
 import { PruneJobs } from './prune-jobs.ts'
 
 /** The duties of a run, in their order: what is deleted first is given back to the disk then. */
-export async function makeDuties(surroundings: DutySurroundings): Promise<readonly Duty[]> {
-  const duties = [new PruneJobs(surroundings), new PruneArtifacts(surroundings), new Compact(surroundings)]
+export function makeDuties(surroundings: DutySurroundings): readonly Duty[] {
+  const pruneJobs = new PruneJobs(surroundings)
+  const compact = new Compact(surroundings, () => pruneJobs.compacts)
+  const duties = [pruneJobs, new PruneArtifacts(surroundings), compact]
   return surroundings.checksIntegrity ? [...duties, new CheckIntegrity(surroundings)] : duties
 }

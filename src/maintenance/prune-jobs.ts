@@ -63,6 +63,11 @@ export class PruneJobs implements Duty {
     this.#compacts = wantsCompaction(settings, readSize(database)) || this.#isTooLarge()
   }
 
+  /** Whether free pages are given back along with what is deleted. */
+  get compacts(): boolean {
+    return this.#compacts
+  }
+
   async runOnce(): Promise<boolean> {
     if (this.#pass === 'files') return await this.#files.runOnce()
     const first = this.#walk.next(this.#cursor)

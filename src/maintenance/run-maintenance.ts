@@ -31,7 +31,7 @@ export async function runMaintenance(thread: ThreadStart): Promise<void> {
       name: 'The supervisor',
     })
     const tell = (notice: MaintenanceNotice) => supervisor.tell(notice)
-    const duties = await makeDuties({
+    const duties = makeDuties({
       database,
       databaseId: toDatabaseId(databaseId),
       settings,

@@ -23,6 +23,8 @@ function semantica(...commandLine: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...commandLine], {
     cwd: engines.folder,
     encoding: 'utf8',
+    // Long lists are a megabyte, at which what is not told ends the program.
+    maxBuffer: 16_000_000,
   })
   return { status, stdout, stderr }
 }

@@ -101,11 +101,12 @@ test('at whatever moment the engine is killed, no process is left and every job 
   const rounds = isFull ? 30 : 4
   const jobs: string[] = []
   for (let round = 0; round < rounds; round++) {
+    const ran = voice.lines.length
     await using host = begin(database)
     await host.line('ready')
     for (let count = 0; count < 12; count++)
       jobs.push(await host.enqueue('SHELL', { args: [script], env: { VOICE: voice.path } }))
-    await voice.said('ran', voice.lines.length + 1 + Math.floor(random() * 10))
+    await voice.said('ran', ran + 1 + Math.floor(random() * 10))
     await host.kill()
   }
   await using last = begin(database)
