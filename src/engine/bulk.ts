@@ -2,7 +2,8 @@ import { limits } from '../config.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
 import type { PayloadOf } from '../job/definition.ts'
 import type { EnqueueOptions } from '../job/spec.ts'
-import type { CheckedJob, Enqueuer } from './enqueuer.ts'
+import type { CheckedJob } from './enqueue-pack.ts'
+import type { Enqueuer } from './enqueuer.ts'
 import type { Job } from './job.ts'
 
 /** One job of `enqueueMany`. */

@@ -3,7 +3,7 @@ import type { AnyJobDefinition } from '../job/definition.ts'
 import { encodePayload } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { checkEnqueueOptions, copyOptions, type EnqueueOptions } from '../job/spec.ts'
-import type { CheckedJob } from './enqueuer.ts'
+import type { CheckedJob } from './enqueue-pack.ts'
 
 /**
  * Checks a job and encodes its payload. What is stored is the validator's input; the thread that runs the job validates

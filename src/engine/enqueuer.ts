@@ -5,34 +5,13 @@
  * enqueue is refused at once, so that memory stays flat however fast the producer is; `ready` resolves when there is
  * room again, with a margin, so that the producer does not run against the limit with each job.
  */
-import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
-import type { EnqueueOptions } from '../job/spec.ts'
 import type { EnqueueReply, EnqueueRequest } from '../supervisor/messages.ts'
 import { beginEnqueueSpan } from '../telemetry/enqueue-span.ts'
-import { Job, type JobSurroundings } from './job.ts'
+import { AddedJobs } from './added-jobs.ts'
+import { type CheckedJob, EnqueuePack, isPlain } from './enqueue-pack.ts'
+import type { Job, JobSurroundings } from './job.ts'
 import type { RefusedRequest } from './refusals.ts'
-
-/** A job that is checked and encoded. */
-export interface CheckedJob {
-  readonly jobType: string
-  readonly payload: string
-  readonly options: EnqueueOptions | undefined
-}
-
-/** The jobs of one message, as columns. */
-interface Pack {
-  readonly jobTypes: string[]
-  readonly payloads: string[]
-  /** Undefined while no job has any. */
-  options: (EnqueueOptions | undefined)[] | undefined
-  /** Likewise. */
-  traceparents: (string | undefined)[] | undefined
-  readonly resolves: ((job: Job) => void)[]
-  readonly rejects: ((error: unknown) => void)[]
-  characters: number
-  isMixed: boolean
-}
 
 interface ReadyWaiter extends PromiseWithResolvers<void> {
   readonly jobs: readonly CheckedJob[]
@@ -47,7 +26,7 @@ export class Enqueuer {
   readonly #maxJobs: number
   readonly #maxCharacters: number
   readonly #onRefused: (error: unknown, about: RefusedRequest) => void
-  #pack: Pack | undefined
+  #pack: EnqueuePack | undefined
   #pendingJobs = 0
   #pendingCharacters = 0
   #readyWaiters: ReadyWaiter[] = []
@@ -80,22 +59,10 @@ export class Enqueuer {
     }
     this.#pendingJobs++
     this.#pendingCharacters += job.payload.length
-    return new Promise((resolve, reject) => {
-      const pack = this.#openPack()
-      const { jobTypes, payloads } = pack
-      pack.isMixed ||= jobTypes.length > 0 && jobTypes[0] !== job.jobType
-      jobTypes.push(job.jobType)
-      payloads.push(job.payload)
-      if (!isPlain(job)) pack.options ??= new Array(payloads.length - 1).fill(undefined)
-      pack.options?.push(job.options)
-      if (traceparent !== undefined) pack.traceparents ??= new Array(payloads.length - 1).fill(undefined)
-      pack.traceparents?.push(traceparent)
-      pack.characters += job.payload.length
-      pack.resolves.push(resolve)
-      pack.rejects.push(reject)
-      if (payloads.length >= limits.jobsPerMessage || pack.characters >= limits.charactersPerMessage)
-        this.flush()
-    })
+    const pack = this.#openPack(job.jobType)
+    const added = pack.add(job, traceparent)
+    if (pack.isFull) this.flush()
+    return added
   }
 
   /** Adds jobs in one message, and so in one transaction: all of them or none. */
@@ -123,10 +90,12 @@ export class Enqueuer {
         options: jobs.every(isPlain) ? undefined : jobs.map((job) => job.options),
         traceparents: traceparent,
       })
-      return this.#handlesOf(
+      const added = new AddedJobs(
+        this.#handles,
         reply,
         jobs.map((job) => job.jobType),
       )
+      return jobs.map(() => added.next())
     } finally {
       this.#release(jobs.length, characters)
     }
@@ -137,23 +106,15 @@ export class Enqueuer {
     const pack = this.#pack
     if (pack === undefined) return
     this.#pack = undefined
-    const { jobTypes, payloads, characters, options, traceparents } = pack
-    this.#send({
-      jobs: payloads.length,
-      jobTypes: pack.isMixed ? jobTypes : (jobTypes[0] ?? ''),
-      payloads: JSON.stringify(payloads),
-      options,
-      traceparents,
-    }).then(
+    this.#send(pack.toRequest()).then(
       (reply) => {
-        this.#release(payloads.length, characters)
-        const jobs = this.#handlesOf(reply, jobTypes)
-        for (const [index, job] of jobs.entries()) pack.resolves[index]?.(job)
+        this.#release(pack.jobs, pack.characters)
+        pack.added(this.#handles, reply)
       },
       (error: unknown) => {
-        this.#release(payloads.length, characters)
-        this.#onRefused(error, { requests: payloads.length, jobType: pack.isMixed ? undefined : jobTypes[0] })
-        for (const reject of pack.rejects) reject(error)
+        this.#release(pack.jobs, pack.characters)
+        this.#onRefused(error, { requests: pack.jobs, jobType: pack.jobType })
+        pack.refused(error)
       },
     )
   }
@@ -183,18 +144,9 @@ export class Enqueuer {
     this.#readyWaiters = []
   }
 
-  #openPack(): Pack {
+  #openPack(jobType: string): EnqueuePack {
     if (this.#pack === undefined) {
-      this.#pack = {
-        jobTypes: [],
-        payloads: [],
-        options: undefined,
-        traceparents: undefined,
-        resolves: [],
-        rejects: [],
-        characters: 0,
-        isMixed: false,
-      }
+      this.#pack = new EnqueuePack(jobType)
       queueMicrotask(() => this.flush())
     }
     return this.#pack
@@ -214,18 +166,6 @@ export class Enqueuer {
     })
   }
 
-  /** A job that stands for one that was not added may be of another type. */
-  #handlesOf(reply: EnqueueReply, jobTypes: readonly string[]): Job[] {
-    const handles = this.#handles
-    if (reply.kind === 'run')
-      return jobTypes.map((jobType, index) => new Job(handles, reply.firstSeq + index, jobType, true))
-    const existing = new Map(reply.existing.map(({ index, jobType }) => [index, jobType]))
-    return reply.seqs.map((seq, index) => {
-      const jobType = existing.get(index) ?? jobTypes[index] ?? ''
-      return new Job(handles, seq, jobType, !existing.has(index))
-    })
-  }
-
   #release(jobs: number, characters: number): void {
     this.#pendingJobs -= jobs
     this.#pendingCharacters -= characters
@@ -236,11 +176,6 @@ export class Enqueuer {
       else this.#readyWaiters.push(waiter)
     }
   }
-}
-
-/** Whether many like it can be written by one statement. */
-function isPlain({ options, payload }: CheckedJob): boolean {
-  return options === undefined && payload.length <= limits.longPayloadCharacters
 }
 
 function charactersOf(jobs: readonly CheckedJob[]): number {

@@ -1,7 +1,8 @@
 /** How the jobs of one turn are packed into messages; the supervisor is played by the test. */
 import { expect, test } from 'vitest'
 import { limits } from '../../src/config.ts'
-import { type CheckedJob, Enqueuer } from '../../src/engine/enqueuer.ts'
+import type { CheckedJob } from '../../src/engine/enqueue-pack.ts'
+import { Enqueuer } from '../../src/engine/enqueuer.ts'
 import type { EnqueueReply, EnqueueRequest } from '../../src/supervisor/messages.ts'
 
 interface Sent {
