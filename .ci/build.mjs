@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { bundle } from './bundle.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 rmSync(join(root, 'dist'), { recursive: true, force: true })
@@ -10,6 +11,7 @@ execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '
   cwd: root,
   stdio: 'inherit',
 })
+await bundle(root, join(root, 'dist'))
 cpSync(join(root, 'migrations'), join(root, 'dist/migrations'), { recursive: true })
 
 const command = join(root, 'dist/src/cli/semantica.js')

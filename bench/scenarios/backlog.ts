@@ -27,7 +27,14 @@ export const backlog: Scenario = {
       const work = { durability, threads: availableParallelism(), jobs: isSmoke ? 500 : 150_000 }
       const path = join(folder, 'jobs.db')
       await fill(settings, path, sizes)
-      const runs = await measureRuns(settings, path, sizes, claims, work, isSmoke ? undefined : build(folder))
+      const runs = await measureRuns(
+        settings,
+        path,
+        sizes,
+        claims,
+        work,
+        isSmoke ? undefined : await build(folder),
+      )
       return {
         series: {
           claim_cost: {

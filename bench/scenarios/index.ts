@@ -31,7 +31,7 @@ export const index: Scenario = {
       tell(`${tree.paths.length} files, ${megabytes(tree.bytes)} MB: ${JSON.stringify(tree.contents)}`)
       const command = isSmoke
         ? join(repository, 'src/cli/semantica.ts')
-        : join(build(folder), 'src/cli/semantica.js')
+        : join(await build(folder), 'src/cli/semantica.js')
       const runs = await measureRuns(settings, tree, command)
       const rate = (elapsedMs: number) => rateOf({ units: tree.bytes / 1e6, elapsedMs })
       return {

@@ -1,0 +1,2 @@
+/** @see bundle.mjs */
+export function bundle(root: string, output: string, more?: readonly string[]): Promise<void>
