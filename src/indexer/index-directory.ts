@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, relative } from 'node:path'
-import { systemClock } from '../clock.ts'
+import { afterThisTurn, systemClock } from '../clock.ts'
 import { maxStopGraceMs, type SourceOptions, type Tuning } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
@@ -119,6 +119,8 @@ class IndexRun {
     const needsEngine = isLeftOpen || !existsSync(this.#paths.index)
     // Listing goes on while threads start: they take longer. A failure of either is reported once both have settled.
     const starting = needsEngine ? this.#startWith(await loadEngine()) : undefined
+    // What the start has to think over before its first thread is done by then.
+    if (needsEngine) await new Promise<void>(afterThisTurn)
     const listing = discoverFiles(this.#directory, this.#paths.folder, this.#options.signal)
     const [listed, started] = await Promise.allSettled([listing, starting])
     if (started.status === 'rejected') throw started.reason
@@ -155,7 +157,7 @@ class IndexRun {
     return this.#engine ?? this.#startWith(await loadEngine())
   }
 
-  /** Its first thread has been started when this returns. */
+  /** Its first thread is started within this turn of the event loop, unless a configuration file is to be read. */
   #startWith({ EngineClass, jobs, indexWriter }: Awaited<ReturnType<typeof loadEngine>>): Promise<Engine> {
     const { threads, logLevel, logFormat, logTransitions, logTo, setup, config, overrides } = this.#options
     this.#engine = EngineClass.start({

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { ThreadHost } from './boot-thread.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
 
 export interface PoolSettings {
@@ -20,12 +21,14 @@ export interface PoolSettings {
   readonly database: string
   /** Size of a job's log, from which it goes on in a new file. */
   readonly jobLogBytes: number
+  /** Threads that are on their way already; they are taken out as they are put to use. */
+  readonly booted: ThreadHost[]
   /** Fresh ports to the actors, for one thread. */
   connectActors(): Readonly<Record<string, MessagePort>>
 }
 
 export function poolSettings(
-  { start, database, databaseId }: SupervisorSurroundings,
+  { start, database, databaseId, booted }: SupervisorSurroundings,
   connectActors: PoolSettings['connectActors'],
 ): PoolSettings {
   return {
@@ -40,6 +43,7 @@ export function poolSettings(
     threadNiceness: start.threadNiceness,
     database: database.name,
     jobLogBytes: start.jobLogBytes,
+    booted,
     connectActors,
   }
 }

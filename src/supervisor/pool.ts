@@ -1,5 +1,5 @@
 /**
- * The pool threads: the only place that knows Piscina.
+ * The pool threads. Each is a Piscina of its own.
  *
  * A thread is greeted before it is given batches: it loads the job modules and gets its ports, which reach an idle
  * thread only inside a task. Piscina's own queue stays empty: each task is aimed at one thread, which has room for it.
@@ -16,17 +16,15 @@
  * many may: beyond that one is replaced when another has ended.
  */
 
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { Piscina } from 'piscina'
 import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
-import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
 import { afterThisTurn, type Clock, withinMs } from '../clock.ts'
 import { limits } from '../config.ts'
 import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
 import type { BatchReply, GreetTask, PoolReply, PoolTask, ThreadMessage } from '../execution/messages.ts'
 import { createOutbox } from '../execution/outbox.ts'
 import type { DispatchedBatch } from './batch.ts'
+import { bootThread, type ThreadHost } from './boot-thread.ts'
 import type { PoolSettings } from './pool-settings.ts'
 import { type PoolListener, PoolThread } from './pool-thread.ts'
 import type { Flush } from './span-flush.ts'
@@ -35,14 +33,12 @@ import { deathCause, notServed } from './thread-errors.ts'
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
 
-type Host = Piscina<PoolTask, PoolReply>
-
 export class Pool {
   readonly #settings: PoolSettings
   readonly #listener: PoolListener
   readonly #threads = new Set<PoolThread>()
   /** Also of threads that are given up, until they are gone. */
-  readonly #hosts = new Map<PoolThread, Host>()
+  readonly #hosts = new Map<PoolThread, ThreadHost>()
   #closing = false
   #isStarted = false
   /** False: some handlers leave behind what throws, and of which nobody knows whose it is. */
@@ -179,18 +175,7 @@ export class Pool {
   }
 
   #addThread(): void {
-    const host: Host = new Piscina({
-      ...threadExecOptions(),
-      filename: fileURLToPath(threadEntryUrl('pool-thread')),
-      minThreads: 1,
-      maxThreads: 1,
-      // Beside batches, two that flush.
-      concurrentTasksPerWorker: limits.batchesOfThread + 2,
-      maxQueue: 0,
-      recordTiming: false,
-      workerHistogram: false,
-      resourceLimits: { maxOldGenerationSizeMb: this.#settings.threadMemoryMb },
-    })
+    const host = this.#settings.booted.pop() ?? bootThread(this.#settings.threadMemoryMb)
     const channel = new MessageChannel()
     const outbox = createOutbox()
     const thread = new PoolThread(host.threads[0]?.threadId ?? 0, channel.port1, outbox)

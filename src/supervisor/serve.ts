@@ -10,6 +10,7 @@ import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
+import { bootThread } from './boot-thread.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
 import { requestCancel } from './cancel-matching.ts'
 import { applyEnqueue } from './enqueue.ts'
@@ -30,6 +31,8 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
   let lock: DatabaseLock | undefined
   let database: Database | undefined
   let supervisor: Supervisor | undefined
+  // They take as long as the database takes to open, and do nothing before they are greeted.
+  const booted = Array.from({ length: start.threads }, () => bootThread(start.threadMemoryMb))
   const metering = start.isMetered ? new Metering(systemClock) : undefined
   try {
     lock = DatabaseLock.acquire(start.database, start.program)
@@ -52,6 +55,7 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
       database,
       databaseId: facts.databaseId,
       clock: systemClock,
+      booted,
       metering,
       tell: (notice, transfer) => port.tell(notice, transfer),
     })
@@ -83,6 +87,7 @@ export async function runSupervisor(thread: ThreadStart): Promise<void> {
   } catch (error) {
     metering?.stop()
     await supervisor?.abandon()
+    await Promise.all(booted.map((host) => host.destroy()))
     if (database !== undefined) closeWriter(database)
     lock?.release()
     thread.failed(isSchemaError(error) ? schemaDamaged(error, start.database) : error)

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
 import type { Database } from '../store/open.ts'
+import type { ThreadHost } from './boot-thread.ts'
 import type { SupervisorNotice, SupervisorStart } from './messages.ts'
 import type { Metering } from './metering.ts'
 
@@ -10,6 +11,8 @@ export interface SupervisorSurroundings {
   readonly database: Database
   readonly databaseId: string
   readonly clock: Clock
+  /** Pool threads that are on their way already. */
+  readonly booted: ThreadHost[]
   /** Undefined: metrics are off. */
   readonly metering: Metering | undefined
   tell(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void

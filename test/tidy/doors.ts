@@ -14,7 +14,7 @@ const packageDoors: readonly Door[] = [
     allowed: ['src/store/', 'src/indexer/'],
     instead: 'src/store, the only place that opens databases',
   },
-  { what: /^piscina$/, allowed: ['src/supervisor/pool.ts'], instead: 'src/supervisor/pool.ts' },
+  { what: /^piscina$/, allowed: ['src/supervisor/boot-thread.ts'], instead: 'src/supervisor/boot-thread.ts' },
   {
     what: /^(?:pino|prom-client|@opentelemetry\/.*)$/,
     allowed: ['src/telemetry/'],

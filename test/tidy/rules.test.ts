@@ -108,7 +108,7 @@ describe('doors', () => {
 
   test.each([
     ['src/store/open.ts', "import Database from 'better-sqlite3'"],
-    ['src/supervisor/pool.ts', "import { Piscina } from 'piscina'"],
+    ['src/supervisor/boot-thread.ts', "import { Piscina } from 'piscina'"],
     ['src/actor/thread.ts', "new Worker('x')"],
     ['src/actor/thread-start.ts', 'process.exit()'],
     ['src/config.ts', 'process.env.HOME'],

@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { threadEntryUrl, threadExecOptions } from '../actor/thread.ts'
+import { limits } from '../config.ts'
+import type { PoolReply, PoolTask } from '../execution/messages.ts'
+
+/** A Piscina of one thread: when that dies, it is destroyed with it. */
+export type ThreadHost = Piscina<PoolTask, PoolReply>
+
+/**
+ * Begins to start a pool thread. It loads what is the engine's, and nothing of the user's before it is greeted. Whoever
+ * boots one listens to its `error` before this turn of the event loop ends, or destroys it.
+ */
+export function bootThread(threadMemoryMb: number): ThreadHost {
+  return new Piscina({
+    ...threadExecOptions(),
+    filename: fileURLToPath(threadEntryUrl('pool-thread')),
+    minThreads: 1,
+    maxThreads: 1,
+    // Beside batches, two that flush.
+    concurrentTasksPerWorker: limits.batchesOfThread + 2,
+    maxQueue: 0,
+    recordTiming: false,
+    workerHistogram: false,
+    resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb },
+  })
+}
