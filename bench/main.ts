@@ -15,6 +15,7 @@ import { index } from './scenarios/index.ts'
 import { latency } from './scenarios/latency.ts'
 import { logs } from './scenarios/logs.ts'
 import { maintenance } from './scenarios/maintenance.ts'
+import { soak } from './scenarios/soak.ts'
 import { supersede } from './scenarios/supersede.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
@@ -33,6 +34,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   maintenance,
   index,
   logs,
+  soak,
 }
 const durabilities: readonly Durability[] = ['process', 'power']
 

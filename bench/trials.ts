@@ -36,6 +36,7 @@ export const trials = {
   'engine-latency': () => import('./trials/engine-latency.ts'),
   'engine-maintenance': () => import('./trials/engine-maintenance.ts'),
   'engine-no-op': () => import('./trials/engine-no-op.ts'),
+  'engine-soak': () => import('./trials/engine-soak.ts'),
   'engine-supersede': () => import('./trials/engine-supersede.ts'),
   'parse-only': () => import('./trials/parse-only.ts'),
   'piscina-hash': () => import('./trials/piscina-hash.ts'),

@@ -71,6 +71,16 @@ describe('scenarios', () => {
         file_mb: figure('MB'),
       },
     ],
+    [
+      'soak',
+      {
+        acknowledged_p50_ms: figure('ms'),
+        acknowledged_p99_ms: figure('ms'),
+        wal_mb: figure('MB'),
+        rss_mb: figure('MB'),
+        handles: figure(''),
+      },
+    ],
     ['index', { cold_mb_per_s: figure('MB/s'), unchanged_ms: figure('ms') }],
   ])('%s', async (scenario, figures) => {
     const { code, stdout, stderr } = await bench(scenario, '--smoke', '--json', '--durability', 'power')

@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os'
+import { inFolder, median, round, type Scenario } from '../scenario.ts'
+import type { SoakMinute } from '../trials/engine-soak.ts'
+import { runTrial } from '../trials.ts'
+
+/** Minutes that the last ones are compared with: by then all is warm, and as much is deleted as comes. */
+const earlyFrom = 5
+const comparedMinutes = 5
+
+export const soak: Scenario = {
+  summary:
+    'an hour of 5,000 jobs/s, kept for a minute, maintenance every minute: are the last minutes as the first',
+  pairs: 1,
+  async run(settings) {
+    const { isSmoke, durability, pairs, tell } = settings
+    const minutes = isSmoke ? 2 * comparedMinutes : 60
+    const parameters = {
+      durability,
+      threads: availableParallelism(),
+      jobsPerSecond: isSmoke ? 1_000 : 5_000,
+      minuteMs: isSmoke ? 240 : 60_000,
+      minutes,
+    }
+    const runs: (readonly SoakMinute[])[] = []
+    for (let run = 0; run < pairs; run++) {
+      const { minutes: readings } = await inFolder(settings, (folder) =>
+        runTrial('engine-soak', { ...parameters, folder }),
+      )
+      runs.push(readings)
+      tell(`run ${run + 1} of ${pairs}: ${readings.length} minutes`)
+    }
+    const from = isSmoke ? 0 : earlyFrom
+    const compare = (unit: string, read: (minute: SoakMinute) => number, atMost: number) => ({
+      unit,
+      values: runs.map((run) => median(run.slice(-comparedMinutes).map(read))),
+      references: runs.map((run) => median(run.slice(from, from + comparedMinutes).map(read))),
+      bar: { atMost },
+    })
+    return {
+      series: {
+        acknowledged_p50_ms: compare('ms', ({ p50Ms }) => p50Ms, 1.05),
+        acknowledged_p99_ms: compare('ms', ({ p99Ms }) => p99Ms, 1.05),
+        wal_mb: compare('MB', ({ walMb }) => walMb, 1.05),
+        rss_mb: compare('MB', ({ rssMb }) => rssMb, 1.1),
+        handles: compare('', ({ handles }) => handles, 1),
+      },
+      parameters: {
+        ...parameters,
+        compared: `minutes ${from + 1} to ${from + comparedMinutes} with the last ${comparedMinutes}`,
+        file_mb: runs.map((run) => run.map(({ fileMb }) => round(fileMb))),
+        done_jobs: runs.map((run) => run.map(({ doneJobs }) => doneJobs)),
+      },
+    }
+  },
+}
