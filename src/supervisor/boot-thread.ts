@@ -8,6 +8,12 @@ import type { PoolReply, PoolTask } from '../execution/messages.ts'
 export type ThreadHost = Piscina<PoolTask, PoolReply>
 
 /**
+ * Half of what V8 takes by itself: what is new then stays within the caches of the core. Of a cold index 2.6 % of the time,
+ * and 70 MB.
+ */
+const maxYoungGenerationSizeMb = 24
+
+/**
  * Begins to start a pool thread. It loads what is the engine's, and nothing of the user's before it is greeted. Whoever
  * boots one listens to its `error` before this turn of the event loop ends, or destroys it.
  */
@@ -22,6 +28,6 @@ export function bootThread(threadMemoryMb: number): ThreadHost {
     maxQueue: 0,
     recordTiming: false,
     workerHistogram: false,
-    resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb },
+    resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb, maxYoungGenerationSizeMb },
   })
 }
