@@ -76,6 +76,11 @@ export const limits = {
   lingeringThreads: 4,
   /** A handler that has run this long holds up what waits behind it; that is taken back. */
   stuckAfterMs: 20,
+  /** Looks at which a thread neither begins nor ends what it has: then others get that. */
+  stillLooks: 4,
+  /** The same, and how long, until it is taken for hung, and ended. */
+  hungLooks: 50,
+  hungAfterMs: 5_000,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */
   watchEveryMs: 40,
   /** Rows that one page of a list examines at most. */

@@ -131,6 +131,11 @@ export class DispatchedBatch {
     return this.hasPrograms ? started.filter((claim) => !claim.jobType.isProgram) : started
   }
 
+  /** How many of its handlers have ended. */
+  ended(): number {
+    return this.claims.filter(({ index }) => this.control.endedAtMs(index) > 0).length
+  }
+
   /** Whether a handler has been running for so long that what waits behind it is better off elsewhere. */
   isStuck(nowMs: number): boolean {
     return this.startedWork().some(

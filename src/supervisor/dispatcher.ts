@@ -16,6 +16,7 @@ import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { DispatchedBatch } from './batch.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
+import { HungThreads } from './hung-threads.ts'
 import type { Pool } from './pool.ts'
 import type { PoolThread } from './pool-thread.ts'
 
@@ -29,6 +30,8 @@ export interface DispatchListener {
   onLook(): void
   /** The handlers did not give way within their grace: their thread is to be ended. */
   onGraceOver(thread: PoolThread, claims: readonly Claim[]): void
+  /** What a handler has left behind keeps the thread for itself: it is to be ended. */
+  onHung(thread: PoolThread): void
 }
 
 export class Dispatcher {
@@ -36,6 +39,7 @@ export class Dispatcher {
   readonly #pool: Pool
   readonly #clock: Clock
   readonly #listener: DispatchListener
+  readonly #hung = new HungThreads()
   #lastBatch = 0
   #watch: Timer | undefined
   /** When the next look comes, by the monotonic clock, while a watch is kept. */
@@ -52,7 +56,7 @@ export class Dispatcher {
   /** Gives out what can be given out now. */
   dispatch(): void {
     if (this.#closed) return
-    const threads = this.#pool.ready()
+    const threads = this.#pool.ready().filter((thread) => !this.#hung.isStill(thread))
     const takers = this.#dispatchSuspects(threads)
     if (takers.length > 0) this.#feedAwake(takers)
     for (let busy = 0; busy < limits.batchesAtOnce && takers.length > 0; busy++) this.#fill(takers, busy)
@@ -230,6 +234,7 @@ export class Dispatcher {
   #watchRunning(): void {
     const nowMs = this.#clock.monotonicMs()
     const threads = this.#pool.running()
+    const hung = this.#hung.look(threads, nowMs)
     for (const thread of threads) {
       let isStuck = false
       const graceOver: Claim[] = []
@@ -243,9 +248,11 @@ export class Dispatcher {
         }
       }
       // With its thread its place goes too, so what waits behind it is taken back first. One that is ending has lost it.
-      const isEnding = thread.state === 'ending' || graceOver.length > 0
+      const isEnding = thread.state === 'ending' || graceOver.length > 0 || hung.includes(thread)
+      isStuck ||= this.#hung.isStill(thread)
       if (isEnding || (isStuck && threads.length > 1)) this.#takeBackBehind(thread)
       if (graceOver.length > 0) this.#listener.onGraceOver(thread, graceOver)
+      else if (hung.includes(thread)) this.#listener.onHung(thread)
     }
   }
 

@@ -44,6 +44,8 @@ export class PoolThread {
   isRetired = false
   /** It was ended by force: how it died says nothing. */
   isEnded = false
+  /** Why it was ended, where it was not for a handler that runs. */
+  endedFor: Error | undefined
   /** Who is the cause, should it end by itself. */
   blame: Blame = 'running'
   jobsRun = 0

@@ -106,6 +106,7 @@ export class Supervisor {
     this.#dispatcher = new Dispatcher(this.#claims, this.#pool, clock, {
       onLook: () => this.#waiting > 0 && this.wake(),
       onGraceOver: (thread, claims) => this.#ends.graceOver(thread, claims),
+      onHung: (thread) => this.#ends.hung(thread),
     })
     this.#changes = new Changes({
       writer,

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
 import { toPlainError } from '../errors.ts'
 import type { LateThrow } from '../execution/messages.ts'
 import { traceIdOf } from '../job/traceparent.ts'
@@ -46,6 +47,15 @@ export class ThreadEnds {
     this.#surroundings.end(thread)
   }
 
+  /** Nobody that runs is to blame: what was left behind is of a job that has ended. */
+  hung(thread: PoolThread): void {
+    const heldMs = limits.hungAfterMs.toLocaleString('en')
+    thread.endedFor = new Error(
+      `What a job had left behind when it ended kept the thread from going on for ${heldMs} ms`,
+    )
+    this.#surroundings.end(thread)
+  }
+
   /** A job that still runs is told of with its outcome. */
   threwLater({ seq, jobType, traceId, hasEnded, error }: LateThrow): void {
     if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, traceId, error })
@@ -55,7 +65,7 @@ export class ThreadEnds {
     const batches = [...thread.batches]
     this.#claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
     if (!this.#surroundings.judges()) return
-    const error = toPlainError(thrown)
+    const error = toPlainError(thread.endedFor ?? thrown)
     const condemned = batches.flatMap((batch) =>
       batch.claims.filter((claim) => claim.isCondemned && batch.holds(claim)),
     )

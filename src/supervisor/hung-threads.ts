@@ -1,0 +1,61 @@
+/**
+ * Finds threads that go on with nothing although they have something to go on with: a handler has returned, and has left
+ * behind what keeps the thread for itself, such as a promise that nobody awaits and that loops. No time limit is exceeded
+ * then, since nothing has begun, and no batch is answered.
+ *
+ *   moving ──nothing begins or ends for a while──► still ──for some seconds──► hung
+ *      ▲───────────something begins or ends──────────┘
+ *
+ * Looks are counted too, not time alone: after the machine has slept, everybody is late.
+ */
+import { limits } from '../config.ts'
+import type { DispatchedBatch } from './batch.ts'
+import type { PoolThread } from './pool-thread.ts'
+
+interface Standstill {
+  /** What the thread had at the first look, and how many jobs of that had ended: while that is so, it stands still. */
+  readonly batches: readonly DispatchedBatch[]
+  readonly ended: number
+  readonly sinceMs: number
+  looks: number
+}
+
+export class HungThreads {
+  readonly #standstills = new Map<PoolThread, Standstill>()
+
+  /** Whether it should be given nothing for now, and what waits there be taken back. */
+  isStill(thread: PoolThread): boolean {
+    return (this.#standstills.get(thread)?.looks ?? 0) >= limits.stillLooks
+  }
+
+  /** Comes with each look at the threads. Gives those that are hung; each is told once. */
+  look(threads: readonly PoolThread[], nowMs: number): readonly PoolThread[] {
+    for (const thread of this.#standstills.keys())
+      if (!threads.includes(thread)) this.#standstills.delete(thread)
+    return threads.filter((thread) => this.#isHung(thread, nowMs))
+  }
+
+  #isHung(thread: PoolThread, nowMs: number): boolean {
+    const batches = thread.batches.filter((batch) => !batch.isOnlyPrograms)
+    if (thread.isEnded || batches.length === 0 || batches.some((batch) => batch.startedWork().length > 0)) {
+      this.#standstills.delete(thread)
+      return false
+    }
+    const known = this.#standstills.get(thread)
+    // One that was given more meanwhile stands still all the same; one that has answered does not.
+    if (
+      known === undefined ||
+      !known.batches.every((batch) => batches.includes(batch)) ||
+      endedOf(known.batches) > known.ended
+    ) {
+      this.#standstills.set(thread, { batches, ended: endedOf(batches), sinceMs: nowMs, looks: 0 })
+      return false
+    }
+    known.looks++
+    return known.looks >= limits.hungLooks && nowMs - known.sinceMs >= limits.hungAfterMs
+  }
+}
+
+function endedOf(batches: readonly DispatchedBatch[]): number {
+  return batches.reduce((sum, batch) => sum + batch.ended(), 0)
+}
