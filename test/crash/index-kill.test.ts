@@ -16,7 +16,7 @@ import { isFull, randomFrom, seed } from './effort.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const command = join(root, 'src/cli/semantica.ts')
-const kills = isFull ? 20 : 3
+const kills = isFull ? 20 : 2
 const packages = isFull ? ['*', '@*/*'] : ['zod']
 const minFiles = isFull ? 2_000 : 300
 
