@@ -4,6 +4,8 @@ import { type Definition, walkDefinitions } from './definition-walk.ts'
 import { forgetRuntime, loadGrammar } from './grammar.ts'
 import type { Language } from './language.ts'
 
+export { prepareRuntime } from './grammar.ts'
+
 /** Files above this look at `isCancelled` while they are parsed; below, the look costs more than the parse takes. */
 const cancellableCharacters = 200_000
 

@@ -62,6 +62,14 @@ async function load(language: Language): Promise<LoadedGrammar> {
   }
 }
 
+/** Begins to load what all grammars run in. What goes wrong is told by the grammar that is loaded next. */
+export function prepareRuntime(): void {
+  if (runtime !== undefined) return
+  const prepared = loadRuntime()
+  runtime = prepared
+  prepared.catch(() => forgetRuntime(prepared))
+}
+
 /**
  * Forgets a runtime that a parse has broken, and its grammars: once its memory is used up, every later call fails as
  * well. The next file loads a fresh one. False: it was forgotten before.
