@@ -12,12 +12,14 @@ import {
   type ProgramDefinition,
 } from '../job/definition.ts'
 import {
+  envValuesOf,
   type ProgramEnd,
   type ProgramPayload,
   type ProgramResult,
   type StartReply,
   type SubprocessMessage,
   subprocessesName,
+  withoutCutValue,
 } from '../job/program.ts'
 
 /** What such a handler is given beside what every handler gets. */
@@ -93,10 +95,12 @@ function refuseForGood(error: unknown): never {
 }
 
 function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
-  const { exitCode, signal, wasSignalled, stdoutTail, stderrTail } = end
+  const { exitCode, signal, wasSignalled, stdoutTail } = end
   if (exitCode !== 0 || wasSignalled) {
     const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`
     const why = wasSignalled ? ', after it was asked to give way' : ''
+    // The log conceals the values of the environment in what the error says, but only whole ones.
+    const stderrTail = withoutCutValue(end.stderrTail, envValuesOf(program))
     const last = stderrTail.trim().split('\n').at(-1) ?? ''
     throw engineError('SUBPROCESS_FAILED', {
       found: `${program.command} ended ${how}${why}${last === '' ? '' : `; its last words: ${last}`}`,
@@ -110,7 +114,7 @@ function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
     exitCode,
     ...(text === undefined ? {} : { result: parseResult(program, text) }),
     stdoutTail,
-    stderrTail,
+    stderrTail: end.stderrTail,
   }
 }
 

@@ -39,6 +39,25 @@ export function envValuesOf(payload: unknown): string[] {
   return Object.values(env).filter((value) => typeof value === 'string')
 }
 
+/** How much of the end of a program's output is told. */
+export const outputTailCharacters = 4_000
+/** Fewer are no secret by themselves. */
+const cutValueCharacters = 4
+
+/**
+ * The end of a program's output without what it begins with, if that may be the rest of a value that was cut: nobody who
+ * looks for the whole value would find it.
+ */
+export function withoutCutValue(tail: string, values: Iterable<string>): string {
+  if (tail.length < outputTailCharacters) return tail
+  let cut = 0
+  for (const value of values) {
+    for (let length = value.length - 1; length >= Math.max(cut, cutValueCharacters); length--)
+      if (tail.startsWith(value.slice(-length))) cut = length
+  }
+  return tail.slice(cut)
+}
+
 /** What a program's job results in. */
 export interface ProgramResult {
   readonly exitCode: 0

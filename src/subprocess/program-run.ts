@@ -12,7 +12,12 @@ import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { type Clock, type Timer, withinMs } from '../clock.ts'
 import { toPlainError } from '../errors.ts'
-import type { ProgramEnd, ProgramRequest, StartReply } from '../job/program.ts'
+import {
+  outputTailCharacters,
+  type ProgramEnd,
+  type ProgramRequest,
+  type StartReply,
+} from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
 import { cleanUp } from './clean-up.ts'
 import { findCommand, findFolder, startFailed } from './find-program.ts'
@@ -36,7 +41,6 @@ export interface RunSurroundings {
   readonly outputBytes: number
 }
 
-const tailCharacters = 4_000
 /** How long an output may stay open after all its writers that can be found are gone. */
 const outputCloseMs = 1_000
 
@@ -184,8 +188,8 @@ export class ProgramRun {
       exitCode,
       signal,
       wasSignalled,
-      stdoutTail: outputs.stdout.tail(tailCharacters),
-      stderrTail: outputs.stderr.tail(tailCharacters),
+      stdoutTail: outputs.stdout.tail(outputTailCharacters),
+      stderrTail: outputs.stderr.tail(outputTailCharacters),
       ...readResult(result),
       lineResult: isJsonObject(lastLine) ? lastLine : undefined,
       logFailure: logFailure === undefined ? undefined : toPlainError(logFailure),

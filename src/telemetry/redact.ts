@@ -6,27 +6,81 @@
 const concealed = '[REDACTED]'
 
 const secretName =
-  /token|secret|passw|passphrase|authorization|api[-_]?key|private[-_]?key|access[-_]?key|credential|cookie/i
+  /token|secret|passw|passphrase|authorization|api[-_]?key|private[-_]?key|access[-_]?key|credential|cookie|^(?:pwd|pass|auth)$/i
 const environmentName = /^env$|^environment$/i
 
 /** Shorter values are words of everyday texts, such as `1` or `on`. */
 const minimumSecretCharacters = 4
 
-/** Bounded repetitions only: a text may come from anywhere. */
+/** The names, within a text, of what is secret. */
+const names = 'token|secret|passw(?:or)?d|passphrase|(?:api|access|private)[-_]?key|credential'
+/** What follows such a name where the text speaks about the secret, or about its type, and does not tell it. */
+const plainWords =
+  'and|or|is|are|was|has|must|should|cannot|to|for|from|in|with|not|no|none|null|undefined|true|false|' +
+  'string|number|boolean|unknown|expected|required|missing|invalid|expired|empty'
+const noPlainWord = `(?!["']?(?:${plainWords})(?:[\\s.,:;|"')\\]}]|$))`
+/** In quotes, which may be escaped or, in a text that was cut, not be closed; or else up to what ends a word. */
+const value = [
+  /\\"(?!\\?")[^"\n]*"?/,
+  /"(?!")[^"\\\n]*(?:\\.[^"\\\n]*)*"?/,
+  /'(?!')[^'\\\n]*(?:\\.[^'\\\n]*)*'?/,
+  /[^\s,;&"'(){}[\]]+/,
+]
+  .map(({ source }) => source)
+  .join('|')
+/** Of a parser: "Unexpected token: }"; and numbers of tokens. */
+const noSecret =
+  String.raw`(?!(?<=expected )token: (?:[^\w\s]{1,5}(?:\s|$)|(?:punc|name|keyword|operator|string|num|eof) ))` +
+  String.raw`(?![\w-]{0,40}tokens["']?\s{0,4}[:=]\s{0,4}\d)`
+
+/**
+ * A text may come from anywhere: what is repeated is bounded, or cannot fail after it. The order matters: what holds
+ * others comes first.
+ */
 const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
-  [/\b(Bearer\s{1,4})[\w+/=.~-]{8,2000}/gi, `$1${concealed}`],
   [
-    /\b(Authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:[A-Za-z]{1,20}\s{1,4})?)[\w+/=.~-]{4,2000}/gi,
+    /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----))*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?/g,
+    concealed,
+  ],
+  [/\b(Bearer\s{1,4})[\w+/=.~-]{8,}/gi, `$1${concealed}`],
+  [/\b(Authorization["']?\s{0,4}[:=]\s{0,4}["']?)Digest\s[^\r\n]+/gi, `$1${concealed}`],
+  [
+    /\b(Authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:[A-Za-z]{1,20}\s{1,4})?)[\w+/=.~-]{4,}/gi,
     `$1${concealed}`,
   ],
-  // Not "Unexpected token: }", which is no secret.
+  [/\b(Cookie["']?\s{0,4}[:=]\s{0,4}["']?)[\w.-]{1,100}=[^\r\n"']*/gi, `$1${concealed}`],
   [
-    /(?<!unexpected |expected |invalid |missing )(\b[\w-]{0,40}(?:token|secret|passw(?:or)?d|passphrase|api[-_]?key|access[-_]?key)[\w-]{0,10}["']?\s{0,4}[:=]\s{0,4})(?:"[^"\n]{1,2000}"|'[^'\n]{1,2000}'|[^\s,;&"'(){}[\]]{1,2000})/gi,
+    RegExp(
+      String.raw`\b${noSecret}([\w-]{0,40}(?:${names})[\w-]{0,10}(?:\\?["'])?\s{0,4}[:=]\s{0,4})${noPlainWord}(?:${value})`,
+      'gi',
+    ),
     `$1${concealed}`,
   ],
-  [/(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s:@/]{0,200}:)[^\s@/]{1,500}(?=@)/gi, `$1${concealed}`],
+  // PWD is the name of the folder in which a program runs, too.
   [
-    /\b(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abprs]-[\w-]{10,255}|sk-[\w-]{20,255}|npm_\w{30,255}|AKIA[0-9A-Z]{16}|eyJ[\w-]{8,2000}\.[\w-]{2,4000}\.[\w-]{0,2000})/g,
+    RegExp(
+      String.raw`(?<![a-z0-9])(pwd["']?\s{0,4}[:=]\s{0,4})(?!["']?(?:[/~.]|[a-z]:[\\/]))${noPlainWord}(?:${value})`,
+      'gi',
+    ),
+    `$1${concealed}`,
+  ],
+  [
+    RegExp(String.raw`(\s--[\w-]{0,40}(?:${names})\s{1,4})(?!-)${noPlainWord}(?:${value})`, 'gi'),
+    `$1${concealed}`,
+  ],
+  [/([?&](?:key|sig|signature|code|auth|pass)=)[^\s&#"'<>]+/gi, `$1${concealed}`],
+  // Other keys are no secrets: those of a table, of a subject.
+  [
+    /(\b(?:[Kk]ey|KEY)["']?\s{0,4}[:=]\s{0,4}["']?)(?=\w{0,200}[a-z])(?=\w{0,200}[A-Z])(?=\w{0,200}\d)[\w+/=-]{20,}/g,
+    `$1${concealed}`,
+  ],
+  // A password may hold an @, or a slash where no port can be meant.
+  [
+    /(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s:@/]{0,200}:)(?!\d{1,5}[/?#])(?:[^\s/?#"'<>]{1,500}(?=@)|[^\s@"'<>]{1,500}(?=@))/gi,
+    `$1${concealed}`,
+  ],
+  [
+    /\b(?:gh[pousr]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}|xox[abprs]-[\w-]{10,255}|sk-[\w-]{20,255}|[rs]k_(?:live|test)_\w{10,255}|npm_\w{30,255}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{30,255}|eyJ[\w-]{8,2000}\.[\w-]{2,4000}\.[\w-]{0,2000})/g,
     concealed,
   ],
 ]

@@ -79,6 +79,14 @@ test('an exit code other than 0 fails the attempt, with the end of its stderr', 
   expect(readFileSync(logOf(job.id, 'out'), 'utf8')).toBe('out\nout\n')
 })
 
+test('what is told of a long stderr does not begin in the middle of a value of the environment', async () => {
+  const engine = await openPrograms(engines)
+  const args = ['printf "%s%03990d" "$WORD" 0 >&2; exit 3']
+  const job = await engine.enqueue('SHELL', { args, env: { WORD: 'hunter22-hunter22' } })
+  const { cause } = await rejectionOf(job.result(), 'JOB_FAILED')
+  expect(cause).toMatchObject({ details: { stderrTail: '0'.repeat(3_990) } })
+})
+
 test('a program that ends by a signal fails the attempt', async () => {
   const engine = await openPrograms(engines)
   const job = await engine.enqueue('SHELL', { args: ['kill -9 $$'] })
