@@ -1,5 +1,7 @@
 import { withinMs } from '../clock.ts'
+import { maxStopGraceMs } from '../config.ts'
 import { engineError, type SemanticaError } from '../errors.ts'
+import { checkFields, checkNumber } from '../job/definition.ts'
 import type { StopReport } from '../supervisor/messages.ts'
 
 /** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
@@ -12,6 +14,14 @@ export function engineStopped(): SemanticaError {
     found: 'The engine has been stopped',
     action: 'Start it again; jobs that had not ended are kept.',
   })
+}
+
+/** @throws OPTION_INVALID */
+export function checkGrace(options: { readonly graceMs?: number }, defaultMs: number): number {
+  checkFields('options', options)
+  const { graceMs = defaultMs } = options
+  checkNumber('graceMs', graceMs, 0, maxStopGraceMs)
+  return graceMs
 }
 
 /** What the supervisor reports of its end, or that it does not come to it. */

@@ -1,16 +1,10 @@
 import { systemClock } from '../clock.ts'
-import { maxStopGraceMs, type ThrottleOptions, type Tuning } from '../config.ts'
+import type { ThrottleOptions, Tuning } from '../config.ts'
 import { describe, invalidOption, toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
-import {
-  type AnyJobDefinition,
-  checkFields,
-  checkNumber,
-  type PayloadOf,
-  type ResultOf,
-} from '../job/definition.ts'
+import type { AnyJobDefinition, PayloadOf, ResultOf } from '../job/definition.ts'
 import { type DatabaseId, decodeJobId, encodeJobId, toDatabaseId, toJobSeq } from '../job/id.ts'
 import { envValuesOf } from '../job/program.ts'
 import type { BackupReport } from '../store/messages.ts'
@@ -31,7 +25,7 @@ import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } f
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
-import { engineStopped, reportOf } from './engine-stopped.ts'
+import { checkGrace, engineStopped, reportOf } from './engine-stopped.ts'
 import type { CheckedJob } from './enqueue-pack.ts'
 import { Enqueuer } from './enqueuer.ts'
 import { Job, type JobSurroundings } from './job.ts'
@@ -313,7 +307,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * them nothing is left of the backup
    */
   backup(path: string, options: BackupOptions = {}): Promise<BackupReport> {
-    return this.#backups.backUp(path, options)
+    return this.#refusals.watch('backup', {}, () => this.#backups.backUp(path, options))
   }
 
   /** What is over its threshold now; each was told by the event `alert` before. */
@@ -323,7 +317,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference {
-    return this.#actors.get(name)
+    return this.#refusals.watchActor(() => this.#actors.get(name))
   }
 
   /**
@@ -332,11 +326,11 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    * resolves, a little after the grace at the latest. Further calls give the same report.
    */
   stop(options: { readonly graceMs?: number } = {}): Promise<StopReport> {
-    checkFields('options', options)
-    const { graceMs = this.#tuning.stopGraceMs } = options
-    checkNumber('graceMs', graceMs, 0, maxStopGraceMs)
-    this.#stopping ??= this.#stop(graceMs)
-    return this.#stopping
+    return this.#refusals.watch('stop', {}, async () => {
+      const graceMs = checkGrace(options, this.#tuning.stopGraceMs)
+      this.#stopping ??= this.#stop(graceMs)
+      return this.#stopping
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,10 +5,21 @@
 import type { Clock, Timer } from '../clock.ts'
 import { limits } from '../config.ts'
 import { toPlainError } from '../errors.ts'
+import type { ActorReference } from '../job/context.ts'
 import type { EngineEventMap, EngineEvents } from '../telemetry/events.ts'
 
 /** A method of the engine. */
-type RequestName = 'enqueue' | 'enqueueMany' | 'cancel' | 'retry' | 'get' | 'list' | 'readLog'
+type RequestName =
+  | 'enqueue'
+  | 'enqueueMany'
+  | 'cancel'
+  | 'retry'
+  | 'get'
+  | 'list'
+  | 'readLog'
+  | 'backup'
+  | 'actor'
+  | 'stop'
 
 export interface RefusedRequest {
   readonly jobType?: string | undefined
@@ -46,6 +57,17 @@ export class Refusals {
       return await ask()
     } catch (error) {
       this.refused(request, error, about)
+      throw error
+    }
+  }
+
+  /** The actor that `find` finds; tells of the error if it finds none, and if it is asked and rejects. */
+  watchActor(find: () => ActorReference): ActorReference {
+    try {
+      const actor = find()
+      return { ask: (message) => this.watch('actor', {}, () => actor.ask(message)) }
+    } catch (error) {
+      this.refused('actor', error, {})
       throw error
     }
   }

@@ -125,6 +125,19 @@ describe('refused requests', () => {
     ])
   })
 
+  test('whatever was asked', async () => {
+    const log = gather()
+    const engine = await engines.open({ logTo: log.logTo, logLevel: 'warn' })
+    await rejectionOf(engine.backup(''), 'PATH_INVALID')
+    await rejectionOf(engine.stop({ graceMs: -1 }), 'OPTION_INVALID')
+    expect(() => engine.actor('nobody')).toThrow('There is no actor "nobody"')
+    expect(log.lines.map(({ fields }) => [fields.request, fields.code])).toEqual([
+      ['backup', 'PATH_INVALID'],
+      ['stop', 'OPTION_INVALID'],
+      ['actor', 'ACTOR_UNKNOWN'],
+    ])
+  })
+
   test('after the end of the engine', async () => {
     const log = gather()
     const engine = await engines.open({ logTo: log.logTo, logLevel: 'warn' })
