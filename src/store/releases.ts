@@ -20,7 +20,7 @@ export class Releases {
   }
 
   /** One that waited for an older run of its subject. */
-  release({ seq, queue, jobType }: Omit<ReleasedRow, 'attempt'>): void {
+  release({ seq, queue, jobType }: Pick<ReleasedRow, 'seq' | 'queue' | 'jobType'>): void {
     if (this.#lanes.enter(jobType) === 'program') {
       this.#sql.jobReleaseProgram.run(seq)
       return
@@ -62,8 +62,10 @@ export class Releases {
   }
 
   /** Has those wait with all others that wait as programs, and are of none of these types: they are programs no more. */
-  releaseFromPrograms(programTypes: readonly string[]): void {
-    for (const { queue } of this.#sql.programsRelease.iterate(JSON.stringify(programTypes)))
-      this.#counters.move(queue, 'SCHEDULED', 'QUEUED')
+  releaseFromPrograms(programTypes: readonly string[], onReleased: (row: ReleasedRow) => void): void {
+    for (const row of this.#sql.programsRelease.iterate(JSON.stringify(programTypes))) {
+      this.#counters.move(row.queue, 'SCHEDULED', 'QUEUED')
+      onReleased(row)
+    }
   }
 }

@@ -80,11 +80,11 @@ export interface WaitingRow {
   readonly subjectKey: string | null
   /** Number of its latest attempt; 0: none yet. */
   readonly attempt: number
-  readonly traceId: string | null
+  readonly traceparent: string | null
 }
 
 /** A job that need not wait any more. */
-export type ReleasedRow = Pick<WaitingRow, 'seq' | 'queue' | 'jobType' | 'attempt'>
+export type ReleasedRow = Pick<WaitingRow, 'seq' | 'queue' | 'jobType' | 'attempt' | 'traceparent'>
 
 /** A subject: its latest generation, and the older job that may still run. */
 export interface SubjectRow {

@@ -38,7 +38,10 @@ const labels = ', user_tag AS userTag, chain_group_id AS chainGroupId'
 
 /** What a cancel by criteria reads of each job that it looks at. */
 const examined = `SELECT seq, waits_for AS waitsFor, run_at AS runAt, suspicion, priority, job_type AS jobType, queue,
-  subject_key AS subjectKey, attempt, trace_id AS traceId${labels} FROM jobs`
+  subject_key AS subjectKey, attempt, traceparent${labels} FROM jobs`
+
+/** What is read of each job that need not wait any more. */
+const released = 'seq, queue, job_type AS jobType, attempt, traceparent'
 
 export const writeSql = {
   begin: 'BEGIN IMMEDIATE',
@@ -108,7 +111,7 @@ export const writeSql = {
       WHERE seq = @seq AND state = 'RUNNING' AND attempt = @claimedAttempt`,
   jobPark: `UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
       WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`,
-  parkedList: `SELECT seq, queue, job_type AS jobType, attempt FROM jobs
+  parkedList: `SELECT ${released} FROM jobs
       WHERE waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
   parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'handler'",
   deathCount:
@@ -126,8 +129,8 @@ export const writeSql = {
   jobReleaseProgram:
     "UPDATE jobs SET run_at = NULL, waits_for = 'program', suspicion = 0 WHERE seq = ? AND state = 'SCHEDULED'",
   programsRelease: `UPDATE jobs SET state = 'QUEUED', waits_for = 'turn'
-    WHERE waits_for = 'program' AND job_type NOT IN (SELECT value FROM json_each(?)) RETURNING queue`,
-  dueList: `SELECT seq, queue, job_type AS jobType, attempt FROM jobs
+    WHERE waits_for = 'program' AND job_type NOT IN (SELECT value FROM json_each(?)) RETURNING ${released}`,
+  dueList: `SELECT ${released} FROM jobs
   WHERE waits_for = 'time' AND run_at <= ? ORDER BY run_at LIMIT ?`,
   dueNext: `SELECT MIN(run_at) AS runAt FROM jobs WHERE waits_for = 'time'`,
   expirationInsert: 'INSERT INTO expirations (expires_at, seq, kind) VALUES (?, ?, ?)',
@@ -237,7 +240,7 @@ export function prepareWrites(database: Database) {
     jobRequestCancel: prepare<[number, JobSeq]>(writeSql.jobRequestCancel),
     jobRelease: prepare<[JobSeq]>(writeSql.jobRelease),
     jobReleaseProgram: prepare<[JobSeq]>(writeSql.jobReleaseProgram),
-    programsRelease: prepare<[string], { queue: string }>(writeSql.programsRelease),
+    programsRelease: prepare<[string], ReleasedRow>(writeSql.programsRelease),
     dueList: prepare<[number, number], ReleasedRow>(writeSql.dueList),
     dueNext: prepare<[], { runAt: number | null }>(writeSql.dueNext),
     expirationInsert: prepare<[number, JobSeq, ExpirationRow['kind']]>(writeSql.expirationInsert),

@@ -12,7 +12,6 @@ import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
 import { type JobCriteria, matchesCriteria } from '../job/criteria.ts'
 import type { WaitsFor } from '../job/state.ts'
-import { traceIdOf } from '../job/traceparent.ts'
 import type { ExaminedRow, WalkCursor } from '../store/cancel-writer.ts'
 import type { Lane } from '../store/lanes.ts'
 import { decodeRanges } from '../store/ranges.ts'
@@ -132,7 +131,7 @@ export class SkippedRows {
       queue,
       subjectKey,
       attempt: row.attempt - 1,
-      traceId: traceIdOf(row.traceparent) ?? null,
+      traceparent: row.traceparent,
     })
     return true
   }

@@ -241,11 +241,11 @@ export class Changes {
   /** Tells who waits for it that a job was cancelled that waited. */
   reportCancelled(row: WaitingRow): void {
     const { listener } = this.#surroundings
-    const { seq, jobType, queue, subjectKey, attempt, traceId } = row
+    const { seq, jobType, queue, subjectKey, attempt, traceparent } = row
     this.transitions?.record(row, row.waitsFor === 'turn' ? 'QUEUED' : 'SCHEDULED', 'CANCELLED')
     if (!listener.wants(seq)) return
     const facts = { result: undefined, failure: undefined, supersededBy: undefined }
-    const about = { jobType, queue, subjectKey, attempt, traceId: traceId ?? undefined }
+    const about = { jobType, queue, subjectKey, attempt, traceId: traceIdOf(traceparent) }
     const job: SettledJob = { seq, state: 'CANCELLED', ...facts, ...about }
     this.afterCommit(() => listener.onSettled(job))
   }

@@ -26,7 +26,9 @@ const processDied: JobFailure = {
 
 export function recover(changes: Changes): void {
   const now = changes.clock.wallMs()
-  changes.writer.releases.releaseFromPrograms(changes.jobTypes.programs())
+  changes.writer.releases.releaseFromPrograms(changes.jobTypes.programs(), (row) =>
+    changes.transitions?.record(row, 'SCHEDULED', 'QUEUED'),
+  )
   const interrupted = changes.writer.interruptedJobs()
   let poisoned = 0
   for (const row of interrupted) if (recoverJob(changes, row, now)) poisoned++
