@@ -18,7 +18,7 @@ export const alertKinds = ['disk-use', 'failure-rate', 'queue-stalled', 'mainten
  * |---|---|
  * | `disk-use` | how full the disk is that the database is on, in percent |
  * | `failure-rate` | jobs that ended as FAILED, of those that did so or as DONE lately, in percent |
- * | `queue-stalled` | for how long the queue has begun none of its jobs, in milliseconds |
+ * | `queue-stalled` | for how long the queue has begun none of its queued jobs, but for throttled times, in milliseconds |
  * | `maintenance-failed` | runs of the maintenance that failed since one was completed |
  */
 export type AlertKind = (typeof alertKinds)[number]
@@ -58,8 +58,10 @@ export interface AlertState {
   readonly active: readonly Alert[]
   /** What had ended by when, the oldest first; the first is from before the window, or from its beginning. */
   readonly endings: readonly Ending[]
-  /** By queue: since when it has not begun any of the jobs that wait in it. */
+  /** By queue: for how long it has not begun any of the jobs that wait in it. */
   readonly standstills: ReadonlyMap<string, Standstill>
+  /** When this was found. */
+  readonly lookedAtMs: number
 }
 
 interface Ending {
@@ -70,10 +72,11 @@ interface Ending {
 
 interface Standstill {
   readonly began: number
-  readonly sinceMs: number
+  /** Without the time in which jobs were held back. */
+  readonly forMs: number
 }
 
-export const noAlerts: AlertState = { active: [], endings: [], standstills: new Map() }
+export const noAlerts: AlertState = { active: [], endings: [], standstills: new Map(), lookedAtMs: 0 }
 
 /** How far below its threshold a percentage has to come, in points; half of the threshold at the most. */
 const returnPercent = 5
@@ -102,12 +105,12 @@ export function evaluateAlerts(
   settings: AlertSettings,
 ): Evaluation {
   const endings = nextEndings(before.endings, facts, now.monotonicMs, settings.failureWindowMs)
-  const standstills = nextStandstills(before.standstills, facts, now.monotonicMs)
+  const standstills = nextStandstills(before, facts, now.monotonicMs)
   const readings = [
     readDisk(facts, settings),
     readFailures(endings, facts, settings),
     readMaintenance(facts),
-    ...facts.queues.map(({ queue }) => readQueue(queue, standstills.get(queue), now.monotonicMs, settings)),
+    ...facts.queues.map(({ queue }) => readQueue(queue, standstills.get(queue), settings)),
   ]
   const raised: Alert[] = []
   const resolved: (Alert & { readonly activeForMs: number })[] = []
@@ -123,7 +126,8 @@ export function evaluateAlerts(
     if (verdict !== 'over' || active.some((alert) => isSame(alert, facts))) continue
     raised.push({ ...facts, since: new Date(now.wallMs) })
   }
-  return { state: { active: [...active, ...raised], endings, standstills }, raised, resolved }
+  const lookedAtMs = now.monotonicMs
+  return { state: { active: [...active, ...raised], endings, standstills, lookedAtMs }, raised, resolved }
 }
 
 function isSame(one: Pick<Alert, 'kind' | 'queue'>, other: Pick<Alert, 'kind' | 'queue'>): boolean {
@@ -184,17 +188,18 @@ function readMaintenance({ failedMaintenanceRuns }: AlertFacts): Reading {
   return { kind: 'maintenance-failed', queue: undefined, found: failedMaintenanceRuns, threshold: 0, verdict }
 }
 
+/** While jobs are held back, a standstill grows no longer; one that is known stays known, since it may be of others. */
 function nextStandstills(
-  before: AlertState['standstills'],
+  before: AlertState,
   { queues, isThrottled }: AlertFacts,
   nowMs: number,
 ): AlertState['standstills'] {
   const standstills = new Map<string, Standstill>()
-  if (isThrottled) return standstills
+  const passedMs = isThrottled ? 0 : nowMs - before.lookedAtMs
   for (const { queue, queued, began } of queues) {
     if (queued === 0) continue
-    const known = before.get(queue)
-    standstills.set(queue, known?.began === began ? known : { began, sinceMs: nowMs })
+    const known = before.standstills.get(queue)
+    standstills.set(queue, { began, forMs: known?.began === began ? known.forMs + passedMs : 0 })
   }
   return standstills
 }
@@ -202,10 +207,9 @@ function nextStandstills(
 function readQueue(
   queue: string,
   standstill: Standstill | undefined,
-  nowMs: number,
   { stalledAfterMs }: AlertSettings,
 ): Reading {
-  const found = standstill === undefined ? 0 : nowMs - standstill.sinceMs
+  const found = standstill?.forMs ?? 0
   const isStalled = stalledAfterMs > 0 && found > stalledAfterMs
   const verdict = isStalled ? 'over' : 'below'
   return { kind: 'queue-stalled', queue, found: Math.round(found), threshold: stalledAfterMs, verdict }

@@ -135,14 +135,31 @@ test.each<[string, readonly Partial<AlertFacts>[], Partial<AlertSettings>, strin
     '---------',
   ],
   [
-    'after the throttle it begins anew',
+    'one that is known outlasts the throttle',
     [
-      ...Array.from({ length: 4 }, () => queue(3, 7)),
-      { ...queue(3, 7), isThrottled: true },
       ...Array.from({ length: 5 }, () => queue(3, 7)),
+      ...Array.from({ length: 3 }, () => ({ ...queue(3, 7), isThrottled: true })),
+      queue(3, 7),
+      queue(3, 8),
     ],
     {},
-    '---------!',
+    '----!----.',
+  ],
+  [
+    'one that begins while others are throttled resolves it',
+    [...Array.from({ length: 5 }, () => queue(3, 7)), { ...queue(3, 8), isThrottled: true }],
+    {},
+    '----!.',
+  ],
+  [
+    'throttled time does not count, and what was before it does',
+    [
+      ...Array.from({ length: 4 }, () => queue(3, 7)),
+      ...Array.from({ length: 4 }, () => ({ ...queue(3, 7), isThrottled: true })),
+      ...Array.from({ length: 2 }, () => queue(3, 7)),
+    ],
+    {},
+    '--------!-',
   ],
   [
     'looks that are far apart see nothing that was not',
