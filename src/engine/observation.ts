@@ -43,7 +43,7 @@ export interface EngineMetrics {
 export class Observation {
   readonly #settings: ObservationSettings
   readonly #server: MetricsServer | undefined
-  #observed: (Observed & { readonly tally: EventTally }) | undefined
+  #observed: (Observed & Pick<MetricFacts, 'startedAtMs'> & { readonly tally: EventTally }) | undefined
   #watch: AlertWatch | undefined
   #closeMeters: (() => void) | undefined
 
@@ -81,7 +81,8 @@ export class Observation {
   }
 
   async #beginMetrics(observed: Observed): Promise<void> {
-    this.#observed = { ...observed, tally: new EventTally(observed.events) }
+    const startedAtMs = systemClock.wallMs()
+    this.#observed = { ...observed, startedAtMs, tally: new EventTally(observed.events) }
     const { registerMeters } = await import('../telemetry/meters.ts')
     this.#closeMeters = await registerMeters(observed.databaseId, () => this.#read())
     this.#server?.serve(() => this.metrics.text())
@@ -122,8 +123,8 @@ export class Observation {
         action: 'Start the engine with `metrics: true`, or with a port to serve them on.',
       })
     }
-    const { path, tally } = this.#observed
+    const { path, tally, startedAtMs } = this.#observed
     const [engine, disk] = await Promise.all([this.#observed.readEngine(), readDiskFacts(path)])
-    return { engine, disk, tally, activeAlerts: this.activeAlerts }
+    return { engine, disk, tally, startedAtMs, activeAlerts: this.activeAlerts }
   }
 }

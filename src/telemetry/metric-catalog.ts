@@ -13,6 +13,8 @@ import { durationBounds, type HistogramFacts, sizeBounds } from './histogram.ts'
 export interface MetricFacts {
   readonly engine: EngineFacts
   readonly tally: Pick<EventTally, 'crashes' | 'retries' | 'maintenance'>
+  /** When the engine was started, as wall time. */
+  readonly startedAtMs: number
   /** Of the disk that the database is on; undefined: it does not tell. */
   readonly disk: DiskFacts | undefined
   readonly activeAlerts: readonly { readonly kind: AlertKind }[]
@@ -160,6 +162,13 @@ const engineMetrics: readonly Metric[] = [
     kind: 'gauge',
     help: 'Jobs that were given to a thread, or are about to be.',
     read: ({ engine }) => one(engine.claims),
+  },
+  {
+    name: 'semantica.start_time',
+    unit: 's',
+    kind: 'gauge',
+    help: 'When the engine was started, in seconds since 1970.',
+    read: ({ startedAtMs }) => one(startedAtMs / 1_000),
   },
   {
     name: 'semantica.threads.ready',
