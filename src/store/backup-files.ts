@@ -59,6 +59,23 @@ export async function copyJobFiles(
   return total
 }
 
+/** What a copy of the folder would take; less where the disk copies by reference. */
+export async function measureJobFiles(database: string, endedBy: () => Error | undefined): Promise<number> {
+  let bytes = 0
+  const measure = async (folder: string, isTop: boolean): Promise<void> => {
+    for await (const entry of (await openIfThere(folder)) ?? []) {
+      const ended = endedBy()
+      if (ended !== undefined) throw ended
+      if (isTop && entry.name === leftOut) continue
+      const one = join(folder, entry.name)
+      if (entry.isDirectory()) await measure(one, false)
+      else if (entry.isFile()) bytes += lstatSync(one, { throwIfNoEntry: false })?.size ?? 0
+    }
+  }
+  await measure(`${database}-files`, true)
+  return bytes
+}
+
 async function openIfThere(folder: string): Promise<AsyncIterable<Dirent> | undefined> {
   try {
     return await opendir(folder)

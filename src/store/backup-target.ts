@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import {
   closeSync,
   fsyncSync,
+  linkSync,
   lstatSync,
   openSync,
   realpathSync,
@@ -15,7 +16,8 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { engineError } from '../errors.ts'
+import { engineError, toPlainError } from '../errors.ts'
+import { leaveNote, ownMaker, removeLeavings, removeNote } from './backup-leavings.ts'
 
 /** What lies, or may come to lie, beside a database under a name of its own; '' is the database itself. */
 const databaseEndings = [
@@ -38,7 +40,12 @@ export interface BackupTarget {
   readonly partial: string
 }
 
+/** Room that the engine has to have beside the copy: what its WAL may take until it is cleared, twice. */
+const reserveBytes = 64_000_000
+
 /**
+ * Removes too what a backup to the same name has left whose process was killed.
+ *
  * @param database real path of the database
  * @param filesWanted whether the files of its jobs go along, to `<path>-files`
  * @throws PATH_INVALID, BACKUP_TARGET_EXISTS
@@ -49,22 +56,24 @@ export function locateTarget(database: string, path: string, filesWanted: boolea
   const own = databaseEndings.find((ending) => target === `${database}${ending}`)
   if (own !== undefined || target.startsWith(`${database}-files${sep}`) || target === `${database}-files`)
     throw invalid(target, own === '' ? 'is the database itself' : 'belongs to the database itself')
+  removeLeavings(target)
   for (const ending of ['', ...strayEndings, ...(filesWanted ? ['-files'] : [])])
     refuseExisting(`${target}${ending}`)
-  return { path: target, partial: `${target}.partial-${process.pid}-${randomUUID().slice(0, 8)}` }
+  return { path: target, partial: `${target}.partial-${ownMaker()}-${randomUUID().slice(0, 8)}` }
 }
 
 /**
  * @param bytes what the copy will take
  * @throws DISK_FULL: a copy that fills the disk of the database would stop its engine
  */
-export function assertRoom({ path }: BackupTarget, bytes: number): void {
+export function assertRoom({ path }: BackupTarget, database: string, bytes: number): void {
   const { bavail, bsize } = statfsSync(dirname(path))
-  if (bavail * bsize >= bytes) return
-  throw noRoom(
-    path,
-    `it takes ${bytes.toLocaleString('en')} bytes, and ${(bavail * bsize).toLocaleString('en')} are free`,
-  )
+  const isSameDisk = statSync(dirname(path)).dev === statSync(dirname(database)).dev
+  const reserve = isSameDisk ? reserveBytes : 0
+  if (bavail * bsize >= bytes + reserve) return
+  const beside = isSameDisk ? `, beside ${reserve.toLocaleString('en')} for the engine` : ''
+  const free = (bavail * bsize).toLocaleString('en')
+  throw noRoom(path, `it takes ${bytes.toLocaleString('en')} bytes${beside}, and ${free} are free`)
 }
 
 export function noRoom(path: string, why: string): Error {
@@ -75,10 +84,42 @@ export function noRoom(path: string, why: string): Error {
   })
 }
 
-/** Gives a file or folder its final name, durably. @throws BACKUP_TARGET_EXISTS when that was taken meanwhile */
-export function moveIntoPlace(from: string, to: string): void {
-  refuseExisting(to)
-  renameSync(from, to)
+/**
+ * Gives the copy its final names, durably: the files of the jobs first, since a copy of the database that can be seen is
+ * to have them.
+ *
+ * @throws BACKUP_TARGET_EXISTS when one was taken meanwhile; then neither is there
+ */
+export function moveIntoPlace({ path, partial }: BackupTarget, hasFiles: boolean): void {
+  if (!hasFiles) {
+    moveFile(partial, path)
+    return
+  }
+  const [files, partialFiles] = [`${path}-files`, `${partial}-files`]
+  leaveNote(partialFiles)
+  refuseExisting(files)
+  renameSync(partialFiles, files)
+  try {
+    moveFile(partial, path)
+  } catch (error) {
+    renameSync(files, partialFiles)
+    throw error
+  }
+  removeNote(files)
+}
+
+/** By a second name, which unlike a move cannot replace what has come to be there. */
+function moveFile(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    const { code = '' } = toPlainError(error)
+    refuseExisting(to)
+    // Some file systems have one name for each file.
+    if (!/^(?:EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS)$/.test(code)) throw error
+    renameSync(from, to)
+  }
+  rmSync(from, { force: true })
   syncPlace(dirname(to))
 }
 

@@ -10,7 +10,7 @@
 import { closeSync, fdatasyncSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { type Clock, systemClock } from '../clock.ts'
 import { engineError, SemanticaError, toPlainError } from '../errors.ts'
-import { copyJobFiles } from './backup-files.ts'
+import { copyJobFiles, measureJobFiles } from './backup-files.ts'
 import {
   assertRoom,
   type BackupTarget,
@@ -63,7 +63,8 @@ export async function backUp(
   try {
     target = locateTarget(reader.name, request.target, request.files)
     const databaseBytes = readNumber(reader, 'PRAGMA page_count') * pageBytes
-    assertRoom(target, databaseBytes)
+    const filesBytes = request.files ? await measureJobFiles(reader.name, endedBy) : 0
+    assertRoom(target, reader.name, databaseBytes + filesBytes)
     const mostWalBytes = maxWalBytes ?? Math.max(usualMaxWalBytes, databaseBytes)
     await copyPages(reader, target.partial, (fraction) => {
       const ended = endedBy()
@@ -75,9 +76,7 @@ export async function backUp(
     const copied = request.files
       ? await copyJobFiles(reader.name, `${target.partial}-files`, endedBy)
       : { files: 0, bytes: 0 }
-    // The files first: a copy of the database that can be seen has them.
-    if (copied.files > 0) moveIntoPlace(`${target.partial}-files`, `${target.path}-files`)
-    moveIntoPlace(target.partial, target.path)
+    moveIntoPlace(target, copied.files > 0)
     return {
       path: target.path,
       bytes,

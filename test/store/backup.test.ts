@@ -3,10 +3,20 @@
  * disk in processes of their own.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { backUp } from '../../src/store/backup.ts'
+import { ownMaker } from '../../src/store/backup-leavings.ts'
 import { checkpointPassive, readWalBytes } from '../../src/store/checkpoint.ts'
 import { type Database, openReader, openWriter } from '../../src/store/open.ts'
 import { rejectionOf } from '../engine/open-engine.ts'
@@ -121,13 +131,65 @@ test('a name that is taken meanwhile is not overwritten', async () => {
   expect([left(), statSync(place.pathOf('copy.db')).size]).toEqual([['copy.db'], 4])
 })
 
-test('the death of the process leaves nothing under the final name, and the database whole', () => {
+test('the death of the process leaves nothing under the final name, and the database whole', async () => {
   const writer = makeWriter()
   const run = spawnSync(process.execPath, [program, place.pathOf('tasks.db'), place.pathOf('copy.db'), 'die'])
   expect([run.signal, existsSync(place.pathOf('copy.db'))]).toEqual(['SIGKILL', false])
-  for (const name of left()) expect(name).toMatch(/^copy\.db\.partial-\d+-\w{8}(-journal)?$/)
+  expect(left()).not.toEqual([])
+  for (const name of left()) expect(name).toMatch(/^copy\.db\.partial-\w{8}-\d+-\w{8}(-journal)?$/)
   fill(writer, 1)
   expect(writer.pragma('integrity_check', { simple: true })).toBe('ok')
+  // What was left beside it is removed by the next backup to the same name.
+  const names = () => readdirSync(place.folder).filter((name) => name.includes('partial'))
+  await backUp(place.pathOf('tasks.db'), ask('other.db'))
+  expect(names()).not.toEqual([])
+  await backUp(place.pathOf('tasks.db'), ask('copy.db'))
+  expect(names()).toEqual([])
+})
+
+/** A process that has ended. */
+const endedPid = () => spawnSync('true').pid
+
+function makeJobFiles(folder: string): void {
+  mkdirSync(place.pathOf(folder))
+  writeFileSync(place.pathOf(`${folder}/log`), 'said')
+}
+
+test('a name that is taken before the last move leaves no files either, and is free again without it', async () => {
+  makeWriter()
+  makeJobFiles('tasks.db-files')
+  const onProgress = () => writeFileSync(place.pathOf('copy.db'), 'mine')
+  const refused = backUp(place.pathOf('tasks.db'), ask('copy.db', true), { onProgress })
+  await rejectionOf(refused, 'BACKUP_TARGET_EXISTS')
+  expect(left()).toEqual(['copy.db'])
+  rmSync(place.pathOf('copy.db'))
+  expect(await backUp(place.pathOf('tasks.db'), ask('copy.db', true))).toMatchObject({ files: 1 })
+  expect(readdirSync(place.pathOf('copy.db-files'))).toEqual(['log'])
+})
+
+test('files whose backup died before its last move make room for the next, and no others do', async () => {
+  makeWriter()
+  makeJobFiles('copy.db-files')
+  const note = place.pathOf('copy.db-files/unfinished-backup')
+  const host = ownMaker().slice(0, 8)
+  for (const maker of ['', 'x', ownMaker(), `${host}-${process.ppid}`, `00000000-${endedPid()}`]) {
+    writeFileSync(note, maker)
+    await rejectionOf(backUp(place.pathOf('tasks.db'), ask('copy.db', true)), 'BACKUP_TARGET_EXISTS')
+  }
+  writeFileSync(note, `${host}-${endedPid()}`)
+  await backUp(place.pathOf('tasks.db'), ask('copy.db', true))
+  expect(existsSync(place.pathOf('copy.db-files'))).toBe(false)
+})
+
+test('what was left by a process of the same number is older than this one', async () => {
+  makeWriter()
+  const partial = (id: string) => place.pathOf(`copy.db.partial-${ownMaker()}-${id}`)
+  for (const id of ['0000000a', '0000000b', 'mine']) writeFileSync(partial(id), '')
+  utimesSync(partial('0000000a'), 1, 1)
+  utimesSync(partial('mine'), 1, 1)
+  await backUp(place.pathOf('tasks.db'), ask('copy.db'))
+  expect([existsSync(partial('0000000a')), existsSync(partial('0000000b'))]).toEqual([false, true])
+  expect(existsSync(partial('mine'))).toBe(true)
 })
 
 /** Runs the program with a small disk of its own at the folder `disk`. */
