@@ -53,6 +53,8 @@ export function changeSchema(
   change: SchemaChange,
   tell: (step: SchemaStep) => void = () => {},
 ): SchemaReport {
+  // Before the lock, which leaves a file beside whatever the path names.
+  openAnySchema(path).close()
   const lock = DatabaseLock.acquire(path, `semantica migrate ${change.direction}`)
   let database: Database | undefined
   try {

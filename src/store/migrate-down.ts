@@ -1,7 +1,7 @@
 /**
  * The way back to an older schema, for whoever must go back to an older version of the engine. What a step drops is read
- * from its own SQL: `DROP TABLE t` and `ALTER TABLE t DROP COLUMN c`, one statement each. A line `-- keeps t` in it says
- * that the content of the table has been put elsewhere before. A test holds the words against what really goes.
+ * from its own SQL: `DROP TABLE t` and `ALTER TABLE t DROP COLUMN c`, one statement each. A line `-- keeps t`, or
+ * `-- keeps t.c`, in it says that the content is elsewhere too, or was put there before. A test holds the words against what really goes.
  */
 import type { Database } from 'better-sqlite3'
 import { engineError } from '../errors.ts'
@@ -45,11 +45,13 @@ function appliedAbove(database: Database, migrations: readonly Migration[], to: 
 
 /** What the text of a step drops, of which nothing is kept elsewhere. */
 export function droppedBy({ version, down }: Migration): readonly Omit<Loss, 'rows'>[] {
-  const kept = new Set([...down.matchAll(/^-- keeps (\w+)$/gm)].map(([, table]) => table))
+  const kept = new Set([...down.matchAll(/^-- keeps (\w+(?:\.\w+)?)$/gm)].map(([, place]) => place))
   const drops = down.matchAll(/^\s*(?:DROP TABLE (\w+)|ALTER TABLE (\w+) DROP COLUMN (\w+));/gm)
   return [...drops].flatMap(([, whole, part, column]) => {
     const table = whole ?? part
-    return table === undefined || kept.has(table) ? [] : [{ version, table, column }]
+    return table === undefined || kept.has(column === undefined ? table : `${table}.${column}`)
+      ? []
+      : [{ version, table, column }]
   })
 }
 

@@ -250,6 +250,7 @@ test.each([
   foreign.close()
   const { status, stdout, stderr } = migrate(words)
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  expect(readdirSync(folder).toSorted()).toEqual(['empty.db', 'foreign.db'])
   expect(stderr).toMatch(/^semantica: /)
   expect(stderr).toContain(message)
   expect(stderr).not.toMatch(/^\s+at /m)
