@@ -122,6 +122,8 @@ class IndexRun {
     const needsEngine = isLeftOpen || !existsSync(this.#paths.index)
     // Listing goes on while threads start: they take longer. A failure of either is reported once both have settled.
     const starting = needsEngine ? this.#startWith(await loadEngine()) : undefined
+    // It may fail before anybody waits for it.
+    starting?.catch(() => {})
     // What the start has to think over before its first thread is done by then.
     if (needsEngine) await new Promise<void>(afterThisTurn)
     const listing = discoverFiles(this.#directory, this.#paths.folder, this.#options.signal)
