@@ -2,13 +2,12 @@
 import { allOptions } from './all-options.ts'
 import { configVariable } from './config-file.ts'
 import { nearestName } from './nearest-name.ts'
-import { allowedText, type Option, type Origin, placeOf } from './option.ts'
+import { allowedText, type Origin, placeOf } from './option.ts'
 import { type Environment, readSetting, type Sources } from './setting.ts'
 
 export interface EffectiveSetting {
   /** As in code and in the configuration file; those of a group are named `group.option`. */
   readonly name: string
-  /** Secrets are shown as `[redacted]`. */
   readonly value: unknown
   readonly origin: Origin['kind']
   /** Where to change it: `default`, `code`, the path of the file, or the name of the variable or flag. */
@@ -25,16 +24,13 @@ export interface EffectiveSetting {
  *
  * @throws OPTION_INVALID
  */
-export function listSettings(
-  sources: Sources,
-  options: ReadonlyMap<string, Option> = allOptions,
-): readonly EffectiveSetting[] {
-  return [...options].map(([name, option]) => {
+export function listSettings(sources: Sources): readonly EffectiveSetting[] {
+  return [...allOptions].map(([name, option]) => {
     const { value, origin } = readSetting<unknown>(name, option, sources)
-    const { variable, flag, fallback, meaning, isSecret = false } = option
+    const { variable, flag, fallback, meaning } = option
     return {
       name,
-      value: isSecret && value !== undefined ? '[redacted]' : value,
+      value,
       origin: origin.kind,
       source: placeOf(origin),
       variable,

@@ -14,8 +14,6 @@ interface OptionFacts<Value> {
   readonly fallback: () => Value
   /** How README.md names the default, where it is not the same everywhere or says little as a number. */
   readonly fallbackText?: string
-  /** Its value is never shown. */
-  readonly isSecret?: true
 }
 
 export interface NumberOption extends OptionFacts<number> {
@@ -180,9 +178,8 @@ export function isOptions(value: unknown): value is Readonly<Record<string, unkn
 }
 
 function notAllowed(name: string, option: Option, value: unknown, origin: Origin): Error {
-  const found = option.isSecret ? 'not allowed' : describe(value)
   return engineError('OPTION_INVALID', {
-    found: `${nameAt(name, origin)} is ${found}`,
+    found: `${nameAt(name, origin)} is ${describe(value)}`,
     allowed: allowedText(option),
     action: 'Correct it.',
     details: { option: name, source: placeOf(origin) },

@@ -85,7 +85,7 @@ export class GroupCommit {
     return undefined
   }
 
-  /** Applies one command or throws; nothing of a failure is left, and nothing else is committed. For the start. */
+  /** Applies one command or throws; nothing of a failure is left, and nothing else is committed. */
   runOnly(apply: () => void): void {
     const mark = this.#mark()
     try {

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { findUnknownVariables } from '../../src/config/listing.ts'
 import { nearestName } from '../../src/config/nearest-name.ts'
-import type { Option } from '../../src/config/option.ts'
 import { listSettings, readTuning } from '../../src/config.ts'
 import { thrownBy } from '../store/folder.ts'
 
@@ -76,27 +75,6 @@ test('the path in a file is relative to the file, others are as given', () => {
   expect(of({ database: '/data/tasks.db' }, { SEMANTICA_DATABASE: 'a.db' })).toBe('a.db')
   for (const database of ['', ':memory:', 'file:a?mode=memory', 5])
     expect(thrownBy(() => of({ database }), 'OPTION_INVALID').message).toContain('the path of a file')
-})
-
-test('a secret is shown neither in the list nor in an error', () => {
-  const token: Option = {
-    kind: 'number',
-    variable: 'SEMANTICA_TOKEN',
-    minimum: 0,
-    maximum: 9,
-    fallback: () => 0,
-    meaning: 'what nobody may see',
-    isSecret: true,
-  }
-  const options = new Map([['token', token]])
-  const [shown] = listSettings({ environment: { SEMANTICA_TOKEN: '7' } }, options)
-  expect(shown).toMatchObject({ value: '[redacted]', source: 'SEMANTICA_TOKEN' })
-  const error = thrownBy(
-    () => listSettings({ environment: { SEMANTICA_TOKEN: 'hunter2' } }, options),
-    'OPTION_INVALID',
-  )
-  expect(error.message).toContain('SEMANTICA_TOKEN')
-  expect(error.message).not.toContain('hunter2')
 })
 
 test('variables that only look like ours are found, with the one that was meant', () => {
