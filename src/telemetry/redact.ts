@@ -30,8 +30,8 @@ const value = [
   .join('|')
 /** Of a parser: "Unexpected token: }"; and numbers of tokens. */
 const noSecret =
-  String.raw`(?!(?<=expected )token: (?:[^\w\s]{1,5}(?:\s|$)|(?:punc|name|keyword|operator|string|num|eof) ))` +
-  String.raw`(?![\w-]{0,40}tokens["']?\s{0,4}[:=]\s{0,4}\d)`
+  String.raw`(?!(?<=expected token: )(?:[^\w\s]{1,5}(?:\s|$)|(?:punc|name|keyword|operator|string|num|eof) ))` +
+  String.raw`(?!(?<=tokens["']?\s{0,4}[:=]\s{0,4})\d)`
 
 /**
  * A text may come from anywhere: what is repeated is bounded, or cannot fail after it. The order matters: what holds
@@ -51,7 +51,7 @@ const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
   [/\b(Cookie["']?\s{0,4}[:=]\s{0,4}["']?)[\w.-]{1,100}=[^\r\n"']*/gi, `$1${concealed}`],
   [
     RegExp(
-      String.raw`\b${noSecret}([\w-]{0,40}(?:${names})[\w-]{0,10}(?:\\?["'])?\s{0,4}[:=]\s{0,4})${noPlainWord}(?:${value})`,
+      String.raw`\b([\w-]{0,40}(?:${names})[\w-]{0,10}(?:\\?["'])?\s{0,4}[:=]\s{0,4})${noSecret}${noPlainWord}(?:${value})`,
       'gi',
     ),
     `$1${concealed}`,
