@@ -78,6 +78,8 @@ export class Maintenance {
   readonly #work: MaintenanceWork
   #lastRun: LastRun | undefined
   #run: Run | undefined
+  /** They came when the run under way had passed what they ask for. There are never two runs: both would ask one worker. */
+  readonly #nextAskers: Asker[] = []
   #timer: Timer | undefined
   #nextRunAt: number | undefined
   #nextLookAtMs = 0
@@ -117,10 +119,11 @@ export class Maintenance {
     else if (this.#settings.isScheduled) this.#lookAtSize()
   }
 
-  /** Begins a run, or joins the one that is under way. */
+  /** Begins a run, or joins the one that is under way; one that has done all but the end is followed by another. */
   runNow(asker: Asker): void {
     if (this.#isStopped) asker.refuse(stopping())
-    else if (this.#run === undefined || this.#run.isEnding) void this.#begin('asked', asker)
+    else if (this.#run === undefined) void this.#begin('asked', [asker])
+    else if (this.#run.isEnding) this.#nextAskers.push(asker)
     else this.#run.askers.push(asker)
   }
 
@@ -139,6 +142,7 @@ export class Maintenance {
     this.#state = 'stopped'
     this.#timer?.cancel()
     this.#work.stop(stopping())
+    for (const asker of this.#nextAskers.splice(0)) asker.refuse(stopping())
     const run = this.#run
     if (run === undefined) return
     for (const asker of run.askers.splice(0)) asker.refuse(stopping())
@@ -170,14 +174,14 @@ export class Maintenance {
 
   // ---- a run
 
-  async #begin(reason: MaintenanceReason, asker?: Asker): Promise<void> {
+  async #begin(reason: MaintenanceReason, askers: readonly Asker[] = []): Promise<void> {
     const run: Run = {
       reason,
       startedAt: this.#clock.wallMs(),
       startMs: this.#clock.monotonicMs(),
       checksIntegrity: checksIntegrity(reason, this.#lastRun),
       abort: new AbortController(),
-      askers: asker === undefined ? [] : [asker],
+      askers: [...askers],
       thread: undefined,
       threadEnded: Promise.resolve(),
       progress: undefined,
@@ -243,7 +247,7 @@ export class Maintenance {
       (message) => this.#heed(run, message as MaintenanceNotice, finished.resolve),
     )
     thread.exited.then((exit) => {
-      this.#work.stop(stopping())
+      if (this.#run === run) this.#work.stop(stopping())
       finished.reject(exit.kind === 'died' ? exit.error : stopping())
     })
     try {
@@ -295,6 +299,7 @@ export class Maintenance {
       if (failure === undefined) asker.reply(report)
       else asker.refuse(fromPlainError(failure))
     }
+    if (this.#nextAskers.length > 0) void this.#begin('asked', this.#nextAskers.splice(0))
   }
 
   #store(lastRun: LastRun): void {
