@@ -1,5 +1,5 @@
 /** Goal: what is past retention goes, with all that hangs on it, while the engine runs; and nothing else. */
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { EngineEventMap } from '../../src/telemetry/events.ts'
 import { readTable, rejectionOf, useEngines } from './open-engine.ts'
@@ -42,7 +42,8 @@ test('a run deletes finished jobs with all that hangs on them, and leaves those 
   await Promise.all([done.result(), long.result()])
   await engine.idle()
   const report = await engine.maintenance.runNow()
-  expect(report).toMatchObject({ reason: 'asked', deletedJobs: 2, elapsedMs: expect.any(Number) })
+  const amounts = { deletedJobs: 2, deletedArtifacts: 1, elapsedMs: expect.any(Number) }
+  expect(report).toMatchObject({ reason: 'asked', ...amounts })
   expect(report.duties.map(({ duty }) => duty)).toEqual(expect.arrayContaining(['prune-jobs', 'compact']))
   expect(await engine.get(done.id)).toBeUndefined()
   expect(await engine.readLog(done.id)).toBeUndefined()
@@ -240,6 +241,10 @@ test('files of strangers and links are left alone', async () => {
   writeFileSync(`${elsewhere}/${job.id}.log`, 'not in our folder')
   symlinkSync(elsewhere, `${files}/logs`)
   symlinkSync(elsewhere, `${files}/artifacts/${job.id}`)
+  await rejectionOf(engine.maintenance.runNow(), 'ARTIFACTS_NOT_PRUNED')
+  expect(await engine.get(job.id)).toBeUndefined()
+  expect(readdirSync(`${files}/artifacts`).sort()).toEqual(['job_00000000_1', job.id, 'notes.txt'].sort())
+  rmSync(`${files}/logs`)
   await engine.maintenance.runNow()
   expect(readdirSync(`${files}/artifacts`).sort()).toEqual(['job_00000000_1', 'notes.txt'])
   expect(existsSync(`${elsewhere}/${job.id}.log`)).toBe(true)
