@@ -28,6 +28,9 @@ export interface MaintenanceTotals {
   readonly elapsedMs: number
 }
 
+/** `failed`: a duty failed, and the others were done all the same; or the run was ended by what it failed with. */
+export type MaintenanceOutcome = 'completed' | 'failed'
+
 /** What a run has done. */
 export interface MaintenanceReport extends MaintenanceTotals {
   readonly reason: MaintenanceReason

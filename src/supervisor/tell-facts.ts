@@ -32,6 +32,7 @@ function readFacts(supervisor: Supervisor, database: Database, metering: Meterin
     ...readFileBytes(database),
     walBytes: readWalBytes(database),
     isThrottled: throttled !== undefined,
+    failedMaintenanceRuns: supervisor.maintenance.failedRuns,
     measured: metering?.facts(),
   }
 }

@@ -22,7 +22,7 @@
  * | `request-refused` | an enqueue, a cancel or another request was rejected | warn |
  * | `maintenance-started` | a run of maintenance has begun, and why | info |
  * | `maintenance-progress` | what the duty that is under way has done so far; about once a second | debug |
- * | `maintenance-completed` | a run has come to its end; what was deleted, and given back to the disk | info |
+ * | `maintenance-completed` | a run has come to its end, also one of which something failed; what was deleted, and given back to the disk | info; warn when something failed |
  * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
  * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
  * | `alert-resolved` | it no longer is | info |
@@ -104,7 +104,11 @@ export interface EngineEventMap {
     /** Rows, files or pages that were looked at. */
     readonly examined: number
   }
-  'maintenance-completed': MaintenanceAmounts & { readonly elapsedMs: number }
+  'maintenance-completed': MaintenanceAmounts & {
+    /** `failed`: there was a `maintenance-failed` before; what was done all the same is told here. */
+    readonly outcome: 'completed' | 'failed'
+    readonly elapsedMs: number
+  }
   'maintenance-failed': {
     /** The others are done all the same; undefined: the whole run failed. */
     readonly duty: MaintenanceDuty | undefined
@@ -144,7 +148,7 @@ interface JobFailureEvent extends JobEvent {
 
 export type EngineEventName = keyof EngineEventMap
 
-/** The level at which an event is logged. */
+/** The level at which an event is logged; of some the highest, see `levelOf`. */
 export const eventLevels = {
   'job-settled': 'none',
   'job-retried': 'warn',
@@ -165,12 +169,20 @@ export const eventLevels = {
   'request-refused': 'warn',
   'maintenance-started': 'info',
   'maintenance-progress': 'debug',
-  'maintenance-completed': 'info',
+  'maintenance-completed': 'warn',
   'maintenance-failed': 'error',
   alert: 'warn',
   'alert-resolved': 'info',
   'engine-failed': 'error',
-} as const satisfies Record<EngineEventName, 'none' | 'debug' | 'info' | 'warn' | 'error'>
+} as const satisfies Record<EngineEventName, EventLevel>
+
+export type EventLevel = 'none' | 'debug' | 'info' | 'warn' | 'error'
+
+/** The level of one event. */
+export function levelOf<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): EventLevel {
+  if (name === 'maintenance-completed' && 'outcome' in event && event.outcome === 'completed') return 'info'
+  return eventLevels[name]
+}
 
 type Listener<Name extends EngineEventName> = (event: EngineEventMap[Name]) => void
 

@@ -17,6 +17,8 @@ export interface EngineFacts {
   readonly walBytes: number
   /** Whether jobs of low priority are held back. */
   readonly isThrottled: boolean
+  /** Runs of maintenance that failed since one did not. */
+  readonly failedMaintenanceRuns: number
   /** Undefined: metrics are off, and nothing was measured. */
   readonly measured: MeasuredFacts | undefined
 }

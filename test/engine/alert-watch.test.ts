@@ -14,6 +14,7 @@ const calm: EngineFacts = {
   freeBytes: 0,
   walBytes: 0,
   isThrottled: false,
+  failedMaintenanceRuns: 0,
   measured: undefined,
 }
 

@@ -46,6 +46,10 @@ test('maintenance runs, and events that have no wording', () => {
     fields: { deleted_jobs: 5, deleted_artifacts: 2, reclaimed_mb: 12.35 },
     message: 'Maintenance completed',
   })
+  expect(lineOfAny('maintenance-completed', { ...report, outcome: 'failed' })).toMatchObject({
+    fields: { deleted_jobs: 5, outcome: 'failed' },
+    message: 'Maintenance ended; something of it failed',
+  })
   expect(lineOfAny('disk-nearly-full', { usedPercent: 81 })).toEqual({
     traceId: '',
     target: 'semantica.engine',
