@@ -333,6 +333,7 @@ export type EngineEvent =
       readonly willRestart: boolean
     }
   | { readonly kind: 'checkpointer-died'; readonly error: PlainError; readonly willRestart: boolean }
+  | { readonly kind: 'checkpoint-failed'; readonly error: PlainError; readonly walBytes: number }
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
   | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
   | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }

@@ -50,6 +50,10 @@ const wordings: Readonly<Record<string, Wording>> = {
   'thread-died': { target: pool, message: 'Pool thread died; it is replaced' },
   'actor-died': { target: 'semantica.actor', message: 'Actor died' },
   'checkpointer-died': { target: 'semantica.checkpointer', message: 'Checkpointer died' },
+  'checkpoint-failed': {
+    target: 'semantica.checkpointer',
+    message: 'Checkpoint failed; the WAL grows until one succeeds',
+  },
   'commit-failed': { target: supervisor, message: 'Commit failed; it is tried again' },
   throttled: { target: supervisor, message: 'Throttled: jobs of low priority are held back' },
   resumed: { target: supervisor, message: 'Resumed: jobs of low priority are begun again' },

@@ -16,6 +16,7 @@
  * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way or what one had left behind; it is replaced | error |
  * | `actor-died` | an actor's thread ended by itself | error |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
+ * | `checkpoint-failed` | the WAL cannot be moved to the database file, and grows meanwhile; told once until it can | error |
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
@@ -77,6 +78,11 @@ export interface EngineEventMap {
   }
   'actor-died': { readonly name: string; readonly error: PlainError; readonly willRestart: boolean }
   'checkpointer-died': { readonly error: PlainError; readonly willRestart: boolean }
+  'checkpoint-failed': {
+    readonly error: PlainError
+    /** How much of the WAL was in use when that was looked at last. */
+    readonly walBytes: number
+  }
   'commit-failed': { readonly error: PlainError; readonly retryInMs: number }
   throttled: {
     readonly reason: 'cpu' | 'memory'
@@ -163,6 +169,7 @@ export const eventLevels = {
   'thread-died': 'error',
   'actor-died': 'error',
   'checkpointer-died': 'error',
+  'checkpoint-failed': 'error',
   'commit-failed': 'error',
   throttled: 'warn',
   resumed: 'info',
