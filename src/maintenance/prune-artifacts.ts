@@ -96,6 +96,7 @@ export class PruneArtifacts implements Duty {
     return {
       duty: this.name,
       deletedJobs: 0,
+      deletedEarly: 0,
       deletedArtifacts: this.#deleted,
       reclaimedBytes: this.#deletedBytes,
       examined: this.#examined,

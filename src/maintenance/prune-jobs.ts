@@ -48,7 +48,7 @@ export class PruneJobs implements Duty {
   /** Jobs that still have to go in a pass by count or size. */
   #excess = Number.POSITIVE_INFINITY
   #compacts: boolean
-  #deletedJobs = 0
+  readonly #deletedJobs: Record<Pass, number> = { age: 0, count: 0, size: 0 }
   #vacuumedPages = 0
   #examined = 0
 
@@ -75,12 +75,19 @@ export class PruneJobs implements Duty {
   }
 
   report(): DutyReport {
+    const { age, count, size } = this.#deletedJobs
+    const reasons = [
+      ...(count > 0 ? [`${count} for maxFinishedJobs`] : []),
+      ...(size > 0 ? [`${size} for maxDatabaseMb`] : []),
+    ]
     return {
       duty: this.name,
-      deletedJobs: this.#deletedJobs,
+      deletedJobs: age + count + size,
+      deletedEarly: count + size,
       deletedArtifacts: 0,
       reclaimedBytes: this.#vacuumedPages * pageBytes,
       examined: this.#examined,
+      details: reasons.length > 0 ? `deleted within their retention: ${reasons.join(', ')}` : undefined,
     }
   }
 
@@ -160,7 +167,7 @@ export class PruneJobs implements Duty {
   async #delete(items: readonly PruneItem[]): Promise<number> {
     const { supervisor, settings } = this.#surroundings
     const reply = await supervisor.ask('prune-jobs', { items, compacts: this.#compacts })
-    this.#deletedJobs += reply.deletedJobs
+    this.#deletedJobs[this.#pass] += reply.deletedJobs
     this.#vacuumedPages += reply.vacuumedPages
     this.#compacts ||= wantsCompaction(settings, reply)
     if (this.#pass === 'count') this.#excess -= reply.deletedJobs

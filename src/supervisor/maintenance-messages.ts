@@ -13,6 +13,8 @@ export type MaintenanceReason = 'scheduled' | 'overdue' | 'size' | 'asked'
 export interface DutyReport {
   readonly duty: DutyName
   readonly deletedJobs: number
+  /** Those of them whose retention was not over: for `maxFinishedJobs` or `maxDatabaseMb`. */
+  readonly deletedEarly: number
   readonly deletedArtifacts: number
   /** Given back to the disk: by the database file, or by files that were deleted. */
   readonly reclaimedBytes: number
@@ -23,6 +25,8 @@ export interface DutyReport {
 
 export interface MaintenanceTotals {
   readonly deletedJobs: number
+  /** Those of them whose retention was not over: for `maxFinishedJobs` or `maxDatabaseMb`. */
+  readonly deletedEarly: number
   readonly deletedArtifacts: number
   readonly reclaimedBytes: number
   readonly elapsedMs: number

@@ -73,6 +73,7 @@ export function decodeLastRun(text: string | undefined): LastRun | undefined {
       startedAt: number(run.startedAt),
       checkedAt: number(run.checkedAt),
       deletedJobs: number(run.deletedJobs),
+      deletedEarly: number(run.deletedEarly),
       deletedArtifacts: number(run.deletedArtifacts),
       reclaimedBytes: number(run.reclaimedBytes),
       elapsedMs: number(run.elapsedMs),

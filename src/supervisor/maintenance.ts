@@ -292,6 +292,7 @@ export class Maintenance {
     const duties = [...run.reports.values()]
     const totals: MaintenanceTotals = {
       deletedJobs: sum(duties, 'deletedJobs'),
+      deletedEarly: sum(duties, 'deletedEarly'),
       deletedArtifacts: sum(duties, 'deletedArtifacts'),
       reclaimedBytes: sum(duties, 'reclaimedBytes'),
       elapsedMs: Math.round(this.#clock.monotonicMs() - run.startMs),
@@ -323,13 +324,14 @@ export class Maintenance {
 
 function sum(
   duties: readonly DutyReport[],
-  name: 'deletedJobs' | 'deletedArtifacts' | 'reclaimedBytes',
+  name: 'deletedJobs' | 'deletedEarly' | 'deletedArtifacts' | 'reclaimedBytes',
 ): number {
   return duties.reduce((total, duty) => total + duty[name], 0)
 }
 
-function totalsOf({ deletedJobs, deletedArtifacts, reclaimedBytes, elapsedMs }: LastRun): MaintenanceTotals {
-  return { deletedJobs, deletedArtifacts, reclaimedBytes, elapsedMs }
+function totalsOf(run: LastRun): MaintenanceTotals {
+  const { deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes, elapsedMs } = run
+  return { deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes, elapsedMs }
 }
 
 function stopping(): Error {

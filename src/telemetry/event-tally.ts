@@ -21,7 +21,14 @@ export interface RetryCount {
 export class EventTally {
   readonly crashes = new Map<CrashCause, number>(crashCauses.map((cause) => [cause, 0]))
   readonly retries = new Map<string, RetryCount>()
-  readonly maintenance = { completed: 0, failed: 0, deletedJobs: 0, deletedArtifacts: 0, reclaimedBytes: 0 }
+  readonly maintenance = {
+    completed: 0,
+    failed: 0,
+    deletedJobs: 0,
+    deletedEarly: 0,
+    deletedArtifacts: 0,
+    reclaimedBytes: 0,
+  }
 
   constructor(events: EngineEvents) {
     events.on('job-retried', ({ jobType, cause }) => this.#retried(jobType, cause))
@@ -29,12 +36,16 @@ export class EventTally {
     events.on('actor-died', () => this.#crashed('ACTOR_DIED'))
     events.on('checkpointer-died', () => this.#crashed('CHECKPOINTER_DIED'))
     events.on('recovered', () => this.#crashed('PROCESS_DIED'))
-    events.on('maintenance-completed', ({ outcome, deletedJobs, deletedArtifacts, reclaimedBytes }) => {
-      this.maintenance[outcome]++
-      this.maintenance.deletedJobs += deletedJobs
-      this.maintenance.deletedArtifacts += deletedArtifacts
-      this.maintenance.reclaimedBytes += reclaimedBytes
-    })
+    events.on(
+      'maintenance-completed',
+      ({ outcome, deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes }) => {
+        this.maintenance[outcome]++
+        this.maintenance.deletedJobs += deletedJobs
+        this.maintenance.deletedEarly += deletedEarly
+        this.maintenance.deletedArtifacts += deletedArtifacts
+        this.maintenance.reclaimedBytes += reclaimedBytes
+      },
+    )
   }
 
   #crashed(cause: CrashCause): void {

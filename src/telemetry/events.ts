@@ -23,7 +23,7 @@
  * | `request-refused` | an enqueue, a cancel or another request was rejected | warn |
  * | `maintenance-started` | a run of maintenance has begun, and why | info |
  * | `maintenance-progress` | what the duty that is under way has done so far; about once a second | debug |
- * | `maintenance-completed` | a run has come to its end, also one of which something failed; what was deleted, and given back to the disk | info; warn when something failed |
+ * | `maintenance-completed` | a run has come to its end, also one of which something failed; what was deleted, and given back to the disk | info; warn when something failed, or jobs were deleted within their retention |
  * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
  * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
  * | `alert-resolved` | it no longer is | info |
@@ -129,6 +129,8 @@ type MaintenanceDuty = 'prune-jobs' | 'prune-artifacts' | 'compact' | 'check-int
 
 interface MaintenanceAmounts {
   readonly deletedJobs: number
+  /** Those of them whose retention was not over: for `maxFinishedJobs` or `maxDatabaseMb`. */
+  readonly deletedEarly: number
   readonly deletedArtifacts: number
   /** Given back to the disk. */
   readonly reclaimedBytes: number
@@ -187,8 +189,8 @@ export type EventLevel = 'none' | 'debug' | 'info' | 'warn' | 'error'
 
 /** The level of one event. */
 export function levelOf<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): EventLevel {
-  if (name === 'maintenance-completed' && 'outcome' in event && event.outcome === 'completed') return 'info'
-  return eventLevels[name]
+  if (name !== 'maintenance-completed' || !('outcome' in event)) return eventLevels[name]
+  return event.outcome === 'completed' && event.deletedEarly === 0 ? 'info' : 'warn'
 }
 
 type Listener<Name extends EngineEventName> = (event: EngineEventMap[Name]) => void

@@ -42,7 +42,7 @@ test('a run deletes finished jobs with all that hangs on them, and leaves those 
   await Promise.all([done.result(), long.result()])
   await engine.idle()
   const report = await engine.maintenance.runNow()
-  const amounts = { deletedJobs: 2, deletedArtifacts: 1, elapsedMs: expect.any(Number) }
+  const amounts = { deletedJobs: 2, deletedEarly: 0, deletedArtifacts: 1, elapsedMs: expect.any(Number) }
   expect(report).toMatchObject({ reason: 'asked', ...amounts })
   expect(report.duties.map(({ duty }) => duty)).toEqual(expect.arrayContaining(['prune-jobs', 'compact']))
   expect(await engine.get(done.id)).toBeUndefined()
@@ -126,7 +126,11 @@ test('of too many finished jobs the oldest go, but none that finished a moment a
   await first.stop()
   engines.change('UPDATE jobs SET finished_at = finished_at - 3600000 WHERE seq <= 8')
   const engine = await engines.open({ maintenance: { maxFinishedJobs: 7 } })
-  expect(await engine.maintenance.runNow()).toMatchObject({ deletedJobs: 3 })
+  const early = await engine.maintenance.runNow()
+  expect(early).toMatchObject({ deletedJobs: 3, deletedEarly: 3 })
+  expect(early.duties[0]).toMatchObject({
+    details: 'deleted within their retention: 3 for maxFinishedJobs',
+  })
   const left = await Promise.all(jobs.map(async (job) => (await engine.get(job.id)) !== undefined))
   expect(left).toEqual([...Array(3).fill(false), ...Array(7).fill(true)])
   await engine.stop()
@@ -145,7 +149,8 @@ test('a database over its size loses its oldest finished jobs, and the file shri
   const before = statSync(path()).size
   expect(before).toBeGreaterThan(4_000_000)
   const engine = await engines.open({ maintenance: { maxDatabaseMb: 4 } })
-  const { deletedJobs, reclaimedBytes } = await engine.maintenance.runNow()
+  const { deletedJobs, deletedEarly, reclaimedBytes } = await engine.maintenance.runNow()
+  expect(deletedEarly).toBe(deletedJobs)
   const { DONE } = (await engine.stats()).jobs
   expect(DONE).toBe(400 - deletedJobs)
   expect(DONE).toBeGreaterThan(50)

@@ -142,7 +142,7 @@ test('an engine whose supervisor has died says so in place of its metrics', asyn
 
 test('runs of the maintenance are counted, and what they gave back', async () => {
   const engine = await engines.open({ metrics: true })
-  const report = { deletedJobs: 5, deletedArtifacts: 2, reclaimedBytes: 8_192, elapsedMs: 1 }
+  const report = { deletedJobs: 5, deletedEarly: 1, deletedArtifacts: 2, reclaimedBytes: 8_192, elapsedMs: 1 }
   for (const outcome of ['completed', 'failed', 'completed'] as const)
     engine.events.emit('maintenance-completed', { outcome, ...report })
   const values = await valuesOf(engine)
@@ -150,6 +150,7 @@ test('runs of the maintenance are counted, and what they gave back', async () =>
   expect(values.get('semantica_maintenance_runs_total{outcome="failed"}')).toBe(1)
   expect(values.get('semantica_maintenance_reclaimed_bytes_total')).toBe(24_576)
   expect(values.get('semantica_maintenance_deleted_jobs_total')).toBe(15)
+  expect(values.get('semantica_maintenance_deleted_early_total')).toBe(3)
   expect(values.get('semantica_maintenance_deleted_artifacts_total')).toBe(6)
 })
 

@@ -68,6 +68,7 @@ test.each([
   expect(report).toEqual({
     duty: 'check-integrity',
     deletedJobs: 0,
+    deletedEarly: 0,
     deletedArtifacts: 0,
     reclaimedBytes: 0,
     examined: expect.any(Number),

@@ -90,6 +90,7 @@ test('artifacts go three days after the end of their job, logs with it, and thos
   expect(duty.report()).toEqual({
     duty: 'prune-artifacts',
     deletedJobs: 0,
+    deletedEarly: 0,
     deletedArtifacts: 9,
     // Logs are no artifacts, but take space too.
     reclaimedBytes: 3 * (3 + 4 + 3) + (3 + 5),

@@ -16,6 +16,7 @@ const lastRun = {
   startedAt: now - 10 * hour,
   checkedAt: now - 10 * hour,
   deletedJobs: 3,
+  deletedEarly: 1,
   deletedArtifacts: 2,
   reclaimedBytes: 8_192,
   elapsedMs: 12,
