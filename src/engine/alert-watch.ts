@@ -59,17 +59,15 @@ export class AlertWatch {
 }
 
 function alertFacts(engine: EngineFacts, disk: DiskFacts | undefined): AlertFacts {
-  let done = 0
-  let failed = 0
-  const queues = Object.entries(engine.queues).map(([queue, { jobs, entered }]) => {
-    done += entered.DONE
-    failed += entered.FAILED
-    return { queue, queued: jobs.QUEUED, began: entered.RUNNING }
-  })
+  const queues = Object.entries(engine.queues).map(([queue, { jobs, entered }]) => ({
+    queue,
+    queued: jobs.QUEUED,
+    began: entered.RUNNING,
+  }))
   return {
     diskUsedPercent: disk?.usedPercent,
-    done,
-    failed,
+    done: engine.entered.DONE,
+    failed: engine.entered.FAILED,
     queues,
     isThrottled: engine.isThrottled,
     failedMaintenanceRuns: engine.failedMaintenanceRuns,

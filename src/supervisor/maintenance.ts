@@ -315,7 +315,10 @@ export class Maintenance {
 
   #store(lastRun: LastRun): void {
     try {
-      this.#hooks.runAlone(() => this.#writer.lastRunSet(encodeLastRun(lastRun)))
+      this.#hooks.runAlone(() => {
+        this.#writer.lastRunSet(encodeLastRun(lastRun))
+        this.#writer.emptyQueuesForget()
+      })
     } catch {
       // On a full disk: a restart repeats the run, which does no harm.
     }

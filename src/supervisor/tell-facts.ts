@@ -25,6 +25,7 @@ function readFacts(supervisor: Supervisor, database: Database, metering: Meterin
   const { threads, claims, mailbox, commits, throttled } = supervisor.stats()
   return {
     queues: readQueues(supervisor),
+    entered: supervisor.changes.writer.counters.entered,
     threads,
     claims,
     mailbox,
