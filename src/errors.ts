@@ -146,7 +146,7 @@ export const errorRegistry = {
     kind: 'system',
     retryable: true,
     meaning:
-      'Artifacts whose time is over could not be deleted: a folder is a link, or may not be read or written.',
+      'Logs and artifacts whose time is over could not be deleted: a folder is a link, or may not be read or written.',
   },
   SUBPROCESS_INVALID: {
     kind: 'validation',

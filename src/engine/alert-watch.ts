@@ -2,7 +2,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { AlertSettings } from '../config.ts'
 import { type Alert, type AlertFacts, evaluateAlerts, noAlerts } from '../telemetry/alerts.ts'
-import { onMaintenanceRunFailed } from '../telemetry/event-tally.ts'
 import type { EngineEvents } from '../telemetry/events.ts'
 import type { EngineFacts } from '../telemetry/facts.ts'
 import type { DiskFacts } from '../telemetry/metric-catalog.ts'
@@ -19,17 +18,10 @@ export class AlertWatch {
   readonly #surroundings: Surroundings
   #state = noAlerts
   #timer: Timer | undefined
-  #failedMaintenanceRuns = 0
   #isStopped = false
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings
-    onMaintenanceRunFailed(surroundings.events, () => {
-      this.#failedMaintenanceRuns++
-    })
-    surroundings.events.on('maintenance-completed', () => {
-      this.#failedMaintenanceRuns = 0
-    })
     this.#plan()
   }
 
@@ -53,7 +45,7 @@ export class AlertWatch {
     try {
       const [engine, disk] = await Promise.all([readEngine(), readDisk()])
       if (this.#isStopped) return
-      const facts = alertFacts(engine, disk, this.#failedMaintenanceRuns)
+      const facts = alertFacts(engine, disk)
       const now = { wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() }
       const { state, raised, resolved } = evaluateAlerts(this.#state, facts, now, settings)
       this.#state = state
@@ -66,24 +58,18 @@ export class AlertWatch {
   }
 }
 
-function alertFacts(
-  engine: EngineFacts,
-  disk: DiskFacts | undefined,
-  failedMaintenanceRuns: number,
-): AlertFacts {
-  let done = 0
-  let failed = 0
-  const queues = Object.entries(engine.queues).map(([queue, { jobs, entered }]) => {
-    done += entered.DONE
-    failed += entered.FAILED
-    return { queue, queued: jobs.QUEUED, began: entered.RUNNING }
-  })
+function alertFacts(engine: EngineFacts, disk: DiskFacts | undefined): AlertFacts {
+  const queues = Object.entries(engine.queues).map(([queue, { jobs, entered }]) => ({
+    queue,
+    queued: jobs.QUEUED,
+    began: entered.RUNNING,
+  }))
   return {
     diskUsedPercent: disk?.usedPercent,
-    done,
-    failed,
+    done: engine.entered.DONE,
+    failed: engine.entered.FAILED,
     queues,
     isThrottled: engine.isThrottled,
-    failedMaintenanceRuns,
+    failedMaintenanceRuns: engine.failedMaintenanceRuns,
   }
 }

@@ -66,6 +66,9 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'checkpointer-died':
       emitDeath(events, idOf, event)
       return
+    case 'checkpoint-failed':
+      events.emit(event.kind, { error: event.error, walBytes: event.walBytes })
+      return
     case 'commit-failed':
       events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
       return

@@ -12,7 +12,7 @@ export class EngineMaintenance {
   /**
    * Begins a run, or joins the one that is under way, and resolves to what it has done. Jobs go on meanwhile.
    *
-   * @throws what a duty failed with, after the others have been done: DISK_FULL, PATH_INVALID, …; ENGINE_STOPPED
+   * @throws what a duty failed with, after the others have been done, with their report in `details.report`: DISK_FULL, ARTIFACTS_NOT_PRUNED, DATABASE_CORRUPT, …; ENGINE_STOPPED
    * @example const { deletedJobs, reclaimedBytes } = await engine.maintenance.runNow()
    */
   runNow(): Promise<MaintenanceReport> {

@@ -15,19 +15,15 @@ export interface JobFiles {
   readonly partial: string
 }
 
-/** The folders in which the files of jobs lie, each under a name that begins with the job's id. */
-export function jobFileFolders(database: string): string[] {
-  return ['logs', 'artifacts', 'partial'].map((name) => join(`${database}-files`, name))
+/** The folders in which the files of jobs lie, each under a name that begins with the job's id, and the one around them. */
+export function jobFileFolders(database: string) {
+  const all = `${database}-files`
+  return { all, logs: join(all, 'logs'), artifacts: join(all, 'artifacts'), partial: join(all, 'partial') }
 }
 
 /** @param database real path of the database */
 export function jobFilesOf(database: string, jobId: string): JobFiles {
-  const folder = `${database}-files`
-  const log = join(folder, 'logs', `${jobId}.log`)
-  return {
-    log,
-    olderLog: `${log}.1`,
-    artifacts: join(folder, 'artifacts', jobId),
-    partial: join(folder, 'partial', jobId),
-  }
+  const { logs, artifacts, partial } = jobFileFolders(database)
+  const log = join(logs, `${jobId}.log`)
+  return { log, olderLog: `${log}.1`, artifacts: join(artifacts, jobId), partial: join(partial, jobId) }
 }

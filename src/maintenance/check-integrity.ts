@@ -56,6 +56,7 @@ export class CheckIntegrity implements Duty {
     return {
       duty: this.name,
       deletedJobs: 0,
+      deletedEarly: 0,
       deletedArtifacts: 0,
       reclaimedBytes: 0,
       examined: this.#examined,

@@ -47,6 +47,7 @@ export class Compact implements Duty {
     return {
       duty: this.name,
       deletedJobs: 0,
+      deletedEarly: 0,
       deletedArtifacts: 0,
       reclaimedBytes: this.#vacuumedPages * pageBytes,
       examined: this.#vacuumedPages,

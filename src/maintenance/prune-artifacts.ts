@@ -1,9 +1,9 @@
 /**
- * Deletes the artifacts of jobs that finished longer ago than those are kept, those of jobs that are not there any more,
- * and what of an artifact was written when its thread or the process died. The job keeps its list of them; whoever looks
- * at it is told that they are gone.
+ * Deletes the artifacts of jobs that finished longer ago than those are kept, the artifacts and logs of jobs that are not
+ * there any more, and what of an artifact was written when its thread or the process died. The job keeps its list of them;
+ * whoever looks at it is told that they are gone. It looks at the files, and not at the jobs: most jobs have none.
  *
- * Nothing outside of the two folders is ever deleted: they have to be folders and no links, as has the one that they lie
+ * Nothing outside of the three folders is ever deleted: they have to be folders and no links, as has the one that they lie
  * in; in them only what bears the id of a job of this database is touched; of a link the link is deleted, and not what it
  * leads to. No file is opened.
  *
@@ -19,9 +19,9 @@ import {
   rmdirSync,
   unlinkSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { engineError, hasCode, toPlainError } from '../errors.ts'
-import { jobFilesOf } from '../execution/job-files.ts'
+import { jobFileFolders } from '../execution/job-files.ts'
 import { decodeJobId } from '../job/id.ts'
 import type { Duty, DutyReport, DutySurroundings } from './duty.ts'
 
@@ -29,16 +29,29 @@ import type { Duty, DutyReport, DutySurroundings } from './duty.ts'
 const namesPerSlice = 200
 const filesPerSlice = 200
 
-/** Of these jobs, those whose artifacts are to stay. */
+/** Of these jobs, those whose files are to stay. */
 export const keptJobsSql = `SELECT seq FROM json_each(?) JOIN jobs ON jobs.seq = json_each.value
   WHERE finished_at IS NULL OR finished_at > ?`
+
+/** No job finished by then: of those that are there all files stay. */
+const beforeAllJobs = -1
+
+/** One of the folders. */
+interface Files {
+  readonly folder: string
+  /** Those of jobs that finished by then go. */
+  readonly finishedBy: number
+  /** The part of a name that is the job's id. */
+  idOf(name: string): string
+  /** Whether they are artifacts, which are counted and may be a folder for each job. */
+  readonly areArtifacts: boolean
+}
 
 export class PruneArtifacts implements Duty {
   readonly name = 'prune-artifacts'
   readonly #surroundings: Pick<DutySurroundings, 'database' | 'databaseId'>
   readonly #keptJobs: { all(wanted: string, finishedBy: number): number[] }
-  /** Whose job finished by then goes. */
-  readonly #finishedBy: number
+  readonly #files: readonly Files[]
   readonly #slices: Generator<void>
   #examined = 0
   #deleted = 0
@@ -57,7 +70,19 @@ export class PruneArtifacts implements Duty {
   }: Pick<DutySurroundings, 'database' | 'databaseId' | 'clock' | 'settings'>) {
     this.#surroundings = { database, databaseId }
     this.#keptJobs = database.prepare<[string, number], number>(keptJobsSql).pluck()
-    this.#finishedBy = clock.wallMs() - settings.artifactRetentionMs
+    const { logs, artifacts, partial } = jobFileFolders(database.name)
+    const finishedBy = clock.wallMs() - settings.artifactRetentionMs
+    const whole = (name: string): string => name
+    this.#files = [
+      {
+        folder: logs,
+        finishedBy: beforeAllJobs,
+        idOf: (name) => name.split('.', 1).join(),
+        areArtifacts: false,
+      },
+      { folder: artifacts, finishedBy, idOf: whole, areArtifacts: true },
+      { folder: partial, finishedBy, idOf: whole, areArtifacts: true },
+    ]
     this.#slices = this.#run()
   }
 
@@ -71,6 +96,7 @@ export class PruneArtifacts implements Duty {
     return {
       duty: this.name,
       deletedJobs: 0,
+      deletedEarly: 0,
       deletedArtifacts: this.#deleted,
       reclaimedBytes: this.#deletedBytes,
       examined: this.#examined,
@@ -83,12 +109,10 @@ export class PruneArtifacts implements Duty {
   }
 
   *#run(): Generator<void> {
-    const { artifacts, partial } = jobFilesOf(this.#surroundings.database.name, 'any')
-    const folders = [dirname(artifacts), dirname(partial)]
-    this.#isMissing = !isFolder(dirname(dirname(artifacts)))
+    this.#isMissing = !isFolder(jobFileFolders(this.#surroundings.database.name).all)
     // All of them first: where one is a link, nobody knows what the others are.
-    const there = folders.filter((folder) => !this.#isMissing && isFolder(folder))
-    for (const folder of there) yield* this.#prune(folder)
+    const there = this.#files.filter(({ folder }) => !this.#isMissing && isFolder(folder))
+    for (const files of there) yield* this.#prune(files)
     if (this.#failure === undefined) return
     const { path, error } = this.#failure
     throw notPruned(
@@ -98,7 +122,8 @@ export class PruneArtifacts implements Duty {
     )
   }
 
-  *#prune(folder: string): Generator<void> {
+  *#prune(files: Files): Generator<void> {
+    const { folder } = files
     let opened: ReturnType<typeof opendirSync>
     try {
       opened = opendirSync(folder)
@@ -109,7 +134,7 @@ export class PruneArtifacts implements Duty {
     try {
       for (let names = readNames(opened); names.length > 0; names = readNames(opened)) {
         this.#examined += names.length
-        for (const name of this.#dueOf(names)) yield* this.#delete(folder, name)
+        for (const name of this.#dueOf(names, files)) yield* this.#delete(files, name)
         yield
       }
     } finally {
@@ -118,29 +143,33 @@ export class PruneArtifacts implements Duty {
   }
 
   /** Those names whose jobs are past their time, or are not there. */
-  #dueOf(names: readonly string[]): string[] {
+  #dueOf(names: readonly string[], { idOf, finishedBy }: Files): string[] {
     const { databaseId } = this.#surroundings
     const seqs = new Map<string, number>()
     for (const name of names) {
       try {
-        seqs.set(name, decodeJobId(databaseId, name))
+        seqs.set(name, decodeJobId(databaseId, idOf(name)))
       } catch (error) {
         if (!hasCode(error, 'JOB_ID_INVALID')) throw error
         this.#strange++
       }
     }
-    const kept = new Set(this.#keptJobs.all(JSON.stringify([...seqs.values()]), this.#finishedBy))
+    const kept = new Set(this.#keptJobs.all(JSON.stringify([...seqs.values()]), finishedBy))
     return [...seqs].flatMap(([name, seq]) => (kept.has(seq) ? [] : [name]))
   }
 
-  /** An artifact under way, or the folder of a job's artifacts. */
-  *#delete(folder: string, name: string): Generator<void> {
+  /** A log, an artifact under way, or the folder of a job's artifacts. */
+  *#delete({ folder, areArtifacts }: Files, name: string): Generator<void> {
     const path = join(folder, name)
     try {
       const found = lookAt(path)
       if (found === undefined) return
       if (!found.isDirectory()) {
-        this.#deleteFile(path, found)
+        this.#deleteFile(path, found, areArtifacts)
+        return
+      }
+      if (!areArtifacts) {
+        this.#strange++
         return
       }
       // Looked at once more, with all that leads to it: someone may have put a link there meanwhile.
@@ -164,7 +193,7 @@ export class PruneArtifacts implements Duty {
       if (found === undefined) return true
       // No job makes folders among its artifacts.
       if (found.isDirectory()) this.#strange++
-      else this.#deleteFile(path, found)
+      else this.#deleteFile(path, found, true)
       return !found.isDirectory()
     } catch (error) {
       this.#failed(path, error)
@@ -172,9 +201,9 @@ export class PruneArtifacts implements Duty {
     }
   }
 
-  #deleteFile(path: string, found: BigIntStats): void {
+  #deleteFile(path: string, found: BigIntStats, isArtifact: boolean): void {
     unlinkSync(path)
-    this.#deleted++
+    if (isArtifact) this.#deleted++
     if (found.isFile() && found.nlink === 1n) this.#deletedBytes += Number(found.size)
   }
 

@@ -15,7 +15,6 @@ import type { PruneItem, PruneReply } from '../supervisor/messages.ts'
 import { wantsCompaction } from './compact.ts'
 import { PruneItems } from './due-jobs.ts'
 import type { Duty, DutyReport, DutySurroundings } from './duty.ts'
-import { JobFilesSweep } from './job-files-sweep.ts'
 import { readSize } from './read-size.ts'
 
 /** Numbers of one read, and jobs and items of one request. */
@@ -33,13 +32,12 @@ const youngMs = 60_000
 const keptShare = 0.9
 
 /** Why jobs go, one after the other. */
-type Pass = 'age' | 'count' | 'size' | 'files'
+type Pass = 'age' | 'count' | 'size'
 
 export class PruneJobs implements Duty {
   readonly name = 'prune-jobs'
   readonly #surroundings: DutySurroundings
   readonly #walk: JobWalk
-  readonly #files: JobFilesSweep
   readonly #now: number
   readonly #items = new PruneItems()
   #pass: Pass = 'age'
@@ -50,7 +48,7 @@ export class PruneJobs implements Duty {
   /** Jobs that still have to go in a pass by count or size. */
   #excess = Number.POSITIVE_INFINITY
   #compacts: boolean
-  #deletedJobs = 0
+  readonly #deletedJobs: Record<Pass, number> = { age: 0, count: 0, size: 0 }
   #vacuumedPages = 0
   #examined = 0
 
@@ -58,7 +56,6 @@ export class PruneJobs implements Duty {
     const { database, clock, settings } = surroundings
     this.#surroundings = surroundings
     this.#walk = new JobWalk(database)
-    this.#files = new JobFilesSweep(surroundings)
     this.#now = clock.wallMs()
     this.#compacts = wantsCompaction(settings, readSize(database)) || this.#isTooLarge()
   }
@@ -69,26 +66,28 @@ export class PruneJobs implements Duty {
   }
 
   async runOnce(): Promise<boolean> {
-    if (this.#pass === 'files') return await this.#files.runOnce()
     const first = this.#walk.next(this.#cursor)
-    if (first === undefined) {
-      this.#nextPass()
-      return true
-    }
+    if (first === undefined) return this.#nextPass()
     const finishedBy = this.#guessable(first)
     if (isFinished(first) && finishedBy !== undefined) await this.#deleteGuessed(first, finishedBy)
     else if (this.#gather()) await this.#delete(this.#items.take())
-    if (this.#excess <= 0) this.#nextPass()
-    return true
+    return this.#excess > 0 || this.#nextPass()
   }
 
   report(): DutyReport {
+    const { age, count, size } = this.#deletedJobs
+    const reasons = [
+      ...(count > 0 ? [`${count} for maxFinishedJobs`] : []),
+      ...(size > 0 ? [`${size} for maxDatabaseMb`] : []),
+    ]
     return {
       duty: this.name,
-      deletedJobs: this.#deletedJobs,
+      deletedJobs: age + count + size,
+      deletedEarly: count + size,
       deletedArtifacts: 0,
-      reclaimedBytes: this.#vacuumedPages * pageBytes + this.#files.deletedBytes,
-      examined: this.#examined + this.#files.examined,
+      reclaimedBytes: this.#vacuumedPages * pageBytes,
+      examined: this.#examined,
+      details: reasons.length > 0 ? `deleted within their retention: ${reasons.join(', ')}` : undefined,
     }
   }
 
@@ -168,7 +167,7 @@ export class PruneJobs implements Duty {
   async #delete(items: readonly PruneItem[]): Promise<number> {
     const { supervisor, settings } = this.#surroundings
     const reply = await supervisor.ask('prune-jobs', { items, compacts: this.#compacts })
-    this.#deletedJobs += reply.deletedJobs
+    this.#deletedJobs[this.#pass] += reply.deletedJobs
     this.#vacuumedPages += reply.vacuumedPages
     this.#compacts ||= wantsCompaction(settings, reply)
     if (this.#pass === 'count') this.#excess -= reply.deletedJobs
@@ -176,22 +175,23 @@ export class PruneJobs implements Duty {
     return reply.deletedJobs
   }
 
-  #nextPass(): void {
+  /** False: there is none. */
+  #nextPass(): boolean {
     this.#cursor = 0
     this.#sureUntil = 0
     if (this.#pass === 'age') {
       this.#pass = 'count'
       this.#excess =
         this.#finishedJobs() - (this.#surroundings.settings.maxFinishedJobs ?? Number.POSITIVE_INFINITY)
-      if (this.#excess > 0) return
+      if (this.#excess > 0) return true
     }
     if (this.#pass === 'count') {
       this.#pass = 'size'
       const size = readSize(this.#surroundings.database)
       this.#excess = this.#isTooLarge() ? this.#jobsFor({ ...size, deletedJobs: 0, vacuumedPages: 0 }) : 0
-      if (this.#excess > 0) return
+      if (this.#excess > 0) return true
     }
-    this.#pass = 'files'
+    return false
   }
 
   #finishedJobs(): number {

@@ -46,6 +46,10 @@ export class Counters {
   #totals = noJobs()
   #everQueued = 0
   #transitions = 0
+  /** Of all queues together, those that were forgotten too. */
+  readonly #entered = noJobs()
+  /** Queues that were empty when they were looked at last, with what had been added to them until then. */
+  #emptied = new Map<string, number>()
 
   /** How many times a job came to wait for its turn since the start; never less, not even after a rollback. */
   get everQueued(): number {
@@ -53,7 +57,7 @@ export class Counters {
   }
 
   load(rows: Iterable<{ readonly queue: string; readonly state: JobState; readonly jobs: number }>): void {
-    for (const { queue, state, jobs } of rows) countsOf(this.#committed, queue)[state] += jobs
+    for (const { queue, state, jobs } of rows) if (jobs !== 0) countsOf(this.#committed, queue)[state] += jobs
     this.#recount()
   }
 
@@ -96,6 +100,7 @@ export class Counters {
       for (const state of jobStates) {
         committed[state] += counts[state]
         flow.entered[state] += entered[state]
+        this.#entered[state] += entered[state]
         this.#transitions += entered[state]
       }
     }
@@ -134,6 +139,30 @@ export class Counters {
   /** What the commits since the start have done in a queue. */
   flowOf(queue: string): QueueFlow {
     return changeOf(this.#flows, queue)
+  }
+
+  /**
+   * Forgets queues that have no job, once nothing was added to them since the last call: one for each of many tenants would
+   * be told for ever. Of one that is in use the flow goes on. Nothing is lost: what is not known counts as 0.
+   */
+  forgetEmpty(): void {
+    const emptied = new Map<string, number>()
+    for (const [queue, counts] of this.#committed) {
+      if (this.#changes.has(queue) || jobStates.some((state) => counts[state] !== 0)) continue
+      const { added } = this.flowOf(queue)
+      if (this.#emptied.get(queue) === added) {
+        this.#committed.delete(queue)
+        this.#flows.delete(queue)
+      } else {
+        emptied.set(queue, added)
+      }
+    }
+    this.#emptied = emptied
+  }
+
+  /** How often a job came into each state, in all commits since the start and all queues together. */
+  get entered(): Readonly<QueueCounts> {
+    return this.#entered
   }
 
   /** How often a job came into a state, in all commits since the start. */

@@ -5,43 +5,44 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { JobState } from '../job/state.ts'
 
-/** Rows that one step looks at. */
+/** Rows that one step looks at, and what it reads of them: a row may hold some 10 MB. */
 const rowsPerStep = 5_000
+const charactersPerStep = 4_000_000
 
-/** Rows beside the jobs, by their key; each belongs to a job. */
+/** Rows beside the jobs, by their key; each belongs to a job. With what of them may go on in overflow pages. */
 const sideTables = [
-  ['payloads', 'seq', 'seq'],
-  ['progress', 'seq', 'seq'],
-  ['attempts', 'seq', 'seq'],
-  ['idempotency_keys', 'idempotency_key', 'seq'],
-  ['subjects', 'subject_key', 'latest_seq'],
+  ['payloads', 'seq', 'seq', 'length(payload)'],
+  ['progress', 'seq', 'seq', 'coalesce(length(note), 0)'],
+  ['attempts', 'seq', 'seq', 'coalesce(length(error), 0)'],
+  ['idempotency_keys', 'idempotency_key', 'seq', 'length(idempotency_key)'],
+  ['subjects', 'subject_key', 'latest_seq', 'length(subject_key)'],
 ] as const
 
 export interface StepReply {
   /** Rows that were looked at. */
   readonly rows: number
   /** The key of the last one: where the next step begins; null: there are no more. */
-  readonly last: string | number | null
+  readonly last: Key | null
   /** How many of them are wrong, and the first of those. */
   readonly wrong: number
-  readonly firstWrong: string | number | null
+  readonly firstWrong: Key | null
 }
 
-/** Reads every row of a piece of the jobs whole, to its last overflow page, and looks whether its payload is there. */
-const jobsStep = `SELECT count(*) AS rows, max(seq) AS last, coalesce(sum(isLost), 0) AS wrong,
-  min(CASE WHEN isLost THEN seq END) AS firstWrong FROM (
-  SELECT seq, payload = '' AND NOT EXISTS (SELECT 1 FROM payloads WHERE payloads.seq = jobs.seq) AS isLost,
-    length(payload) + coalesce(length(result), 0) + coalesce(length(artifacts), 0) AS characters
-  FROM jobs WHERE seq > ? ORDER BY seq LIMIT ${rowsPerStep}) WHERE characters >= 0`
+type Key = string | number
+/** Its key, whether it is wrong, and how long it is: a length is known only once the last overflow page was read. */
+type StepRow = readonly [own: Key, isWrong: 0 | 1, characters: number]
 
-const sideStep = (table: string, key: string, seq: string) => `SELECT count(*) AS rows, max(own) AS last,
-  coalesce(sum(isOrphan), 0) AS wrong, min(CASE WHEN isOrphan THEN own END) AS firstWrong FROM (
-  SELECT ${key} AS own, NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = ${table}.${seq}) AS isOrphan
-  FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT ${rowsPerStep})`
+/** Reads a job whole, and looks whether its payload is there. */
+const jobsStep = `SELECT seq, payload = '' AND NOT EXISTS (SELECT 1 FROM payloads WHERE payloads.seq = jobs.seq),
+  length(payload) + coalesce(length(result), 0) + coalesce(length(artifacts), 0) FROM jobs WHERE seq > ? ORDER BY seq`
+
+const sideStep = ([table, key, seq, characters]: (typeof sideTables)[number]) =>
+  `SELECT ${key}, NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.seq = ${table}.${seq}), ${characters}
+  FROM ${table} WHERE ${key} > ? ORDER BY ${key}`
 
 export const integritySql = {
   jobsStep,
-  ...Object.fromEntries(sideTables.map(([table, key, seq]) => [`${table}Step`, sideStep(table, key, seq)])),
+  ...Object.fromEntries(sideTables.map((side) => [`${side[0]}Step`, sideStep(side)])),
   countedJobs: 'SELECT coalesce(sum(jobs), 0) FROM counters',
   highest: `SELECT (SELECT max(seq) FROM jobs) AS seq, (SELECT value FROM meta WHERE name = 'last_seq') AS lastSeq`,
 } as const
@@ -54,11 +55,11 @@ const countersSql = `SELECT queue, state, sum(jobs) AS excess FROM (
 export class IntegrityReader {
   readonly sideTables = sideTables.map(([table]) => table)
   readonly #database: Database
-  readonly #jobsStep: Statement<[number], StepReply>
+  readonly #jobsStep: Statement<[Key], StepRow>
 
   constructor(database: Database) {
     this.#database = database
-    this.#jobsStep = database.prepare<[number], StepReply>(jobsStep)
+    this.#jobsStep = database.prepare<[Key], StepRow>(jobsStep).raw()
   }
 
   /** The tables of the database. */
@@ -79,17 +80,16 @@ export class IntegrityReader {
 
   /** Looks at some jobs. @param after number of the last one that was looked at; 0: from the first */
   jobsStep(after: number): StepReply {
-    return this.#jobsStep.get(after) ?? nothing
+    return readStep(this.#jobsStep, after)
   }
 
   /** Looks at some rows beside the jobs. @param after key of the last one; undefined: from the first */
-  sideStep(table: string, after: string | number | undefined): StepReply {
+  sideStep(table: string, after: Key | undefined): StepReply {
     const found = sideTables.find(([name]) => name === table)
     if (found === undefined) return nothing
-    const [name, key, seq] = found
     // Texts come after all numbers, and an empty one before all others.
-    const from = after ?? (key === 'seq' ? -1 : '')
-    return this.#database.prepare<[string | number], StepReply>(sideStep(name, key, seq)).get(from) ?? nothing
+    const from = after ?? (found[1] === 'seq' ? -1 : '')
+    return readStep(this.#database.prepare<[Key], StepRow>(sideStep(found)).raw(), from)
   }
 
   countedJobs(): number {
@@ -110,6 +110,25 @@ export class IntegrityReader {
       .get() ?? { seq: null, lastSeq: null }
     return seq !== null && lastSeq !== null && seq > lastSeq ? seq : undefined
   }
+}
+
+/** Row by row, so that it ends after a long one too. Rows with the same key are not parted: the next step begins behind it. */
+function readStep(statement: Statement<[Key], StepRow>, after: Key): StepReply {
+  let rows = 0
+  let last: Key | null = null
+  let wrong = 0
+  let firstWrong: Key | null = null
+  let left = charactersPerStep
+  for (const [own, isWrong, characters] of statement.iterate(after)) {
+    if ((rows >= rowsPerStep || left <= 0) && own !== last) break
+    rows++
+    last = own
+    left -= characters
+    if (isWrong === 0) continue
+    wrong++
+    firstWrong ??= own
+  }
+  return { rows, last, wrong, firstWrong }
 }
 
 const nothing: StepReply = { rows: 0, last: null, wrong: 0, firstWrong: null }

@@ -94,6 +94,12 @@ export class PruneWriter {
     this.#sql.metaSet.run(lastRunName, text)
   }
 
+  /** Deletes the counters of queues that have no job, and forgets such queues. */
+  emptyQueuesForget(): void {
+    this.#sql.countersDeleteEmpty.run()
+    this.#counters.forgetEmpty()
+  }
+
   get createdAt(): number {
     return Number(this.#sql.metaGet.get('created_at')?.value ?? 0)
   }
@@ -111,6 +117,7 @@ function preparePruning(database: Database) {
     subjectJobs: prepare<[string], { latestSeq: JobSeq; jobs: number }>(writeSql.subjectJobs),
     subjectDelete: prepare<[string]>(writeSql.subjectDelete),
     subjectForget: prepare<[string]>(writeSql.subjectForget),
+    countersDeleteEmpty: prepare<[]>(writeSql.countersDeleteEmpty),
     metaGet: prepare<[string], { value: unknown }>(writeSql.metaGet),
     metaSet: prepare<[string, unknown]>(writeSql.metaSet),
     pageCount: prepare<[], { page_count: number }>('PRAGMA page_count'),

@@ -54,6 +54,8 @@ export const writeSql = {
   metaSet:
     'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
   countersAll: 'SELECT queue, state, jobs FROM counters',
+  countersDeleteEmpty:
+    'DELETE FROM counters WHERE queue IN (SELECT queue FROM counters GROUP BY queue HAVING max(abs(jobs)) = 0)',
   counterSet:
     'INSERT INTO counters (queue, state, jobs) VALUES (?, ?, ?) ON CONFLICT (queue, state) DO UPDATE SET jobs = excluded.jobs',
   // Many at once, their payloads as JSON of an array of texts: a third of what the same rows cost one by one.

@@ -9,7 +9,7 @@ import { defaultRestartBudget, SupervisedThread } from '../actor/supervision.ts'
 import type { ActorThread } from '../actor/thread.ts'
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
-import { toPlainError } from '../errors.ts'
+import { type PlainError, toPlainError } from '../errors.ts'
 import { CheckpointPolicy, checkpointPassive, readWalBytes } from '../store/checkpoint.ts'
 import type { CheckpointAnswer, CheckpointRequest } from '../store/messages.ts'
 import type { Database } from '../store/open.ts'
@@ -36,6 +36,8 @@ export class Checkpoints {
   #isAsked = false
   #isBulk = false
   #isStopped = false
+  /** Since one failed none has succeeded: it is told once. */
+  #isFailing = false
   #starting: Promise<void> | undefined
   #onReported: (() => void)[] = []
 
@@ -60,7 +62,7 @@ export class Checkpoints {
     this.#thread = new SupervisedThread(() => spec, {
       budget: defaultRestartBudget,
       clock,
-      onStarted: (thread) => thread.port.on('message', (answer: CheckpointAnswer) => this.#reported(answer)),
+      onStarted: (thread) => thread.port.on('message', (answer: CheckpointAnswer) => this.#heed(answer)),
       onDied: (error, willRestart) => {
         this.#report({ kind: 'checkpointer-died', error: toPlainError(error), willRestart })
         if (this.#isAsked) this.#reported({ kind: 'checkpoint-failed', error: toPlainError(error) })
@@ -134,6 +136,12 @@ export class Checkpoints {
     }
   }
 
+  #heed(answer: CheckpointAnswer): void {
+    if (answer.kind === 'checkpoint-failed') this.#failed(answer.error)
+    else if (!answer.busy) this.#isFailing = false
+    this.#reported(answer)
+  }
+
   #reported(answer: CheckpointAnswer): void {
     this.#isAsked = false
     this.#onCaughtUp()
@@ -143,9 +151,15 @@ export class Checkpoints {
 
   #checkpointHere(): void {
     try {
-      checkpointPassive(this.#database)
+      if (!checkpointPassive(this.#database).busy) this.#isFailing = false
     } catch (error) {
-      this.#report({ kind: 'commit-failed', error: toPlainError(error), retryInMs: 0 })
+      this.#failed(toPlainError(error))
     }
+  }
+
+  /** It is tried again with the next 4 MB: a WAL that grows meanwhile loses nothing. */
+  #failed(error: PlainError): void {
+    if (!this.#isFailing) this.#report({ kind: 'checkpoint-failed', error, walBytes: this.#walBytes })
+    this.#isFailing = true
   }
 }

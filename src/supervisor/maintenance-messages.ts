@@ -13,6 +13,8 @@ export type MaintenanceReason = 'scheduled' | 'overdue' | 'size' | 'asked'
 export interface DutyReport {
   readonly duty: DutyName
   readonly deletedJobs: number
+  /** Those of them whose retention was not over: for `maxFinishedJobs` or `maxDatabaseMb`. */
+  readonly deletedEarly: number
   readonly deletedArtifacts: number
   /** Given back to the disk: by the database file, or by files that were deleted. */
   readonly reclaimedBytes: number
@@ -23,10 +25,15 @@ export interface DutyReport {
 
 export interface MaintenanceTotals {
   readonly deletedJobs: number
+  /** Those of them whose retention was not over: for `maxFinishedJobs` or `maxDatabaseMb`. */
+  readonly deletedEarly: number
   readonly deletedArtifacts: number
   readonly reclaimedBytes: number
   readonly elapsedMs: number
 }
+
+/** `failed`: a duty failed, and the others were done all the same; or the run was ended by what it failed with. */
+export type MaintenanceOutcome = 'completed' | 'failed'
 
 /** What a run has done. */
 export interface MaintenanceReport extends MaintenanceTotals {

@@ -10,6 +10,8 @@ export interface LastRun extends MaintenanceTotals {
   readonly checkedAt: number
   /** The first thing that went wrong. */
   readonly failure: PlainError | undefined
+  /** How many failed one after the other, up to this one. */
+  readonly failedRuns: number
   /** Size of the file at its end. */
   readonly pages: number
 }
@@ -18,7 +20,7 @@ export interface LastRun extends MaintenanceTotals {
 const jitter = 0.1
 /** A run of which something failed is tried again after this, or after the interval if that is shorter. */
 const retryAfterMs = 3_600_000
-/** A file that was over its limit at the end of a run has to grow by this part before it is the reason for another. */
+/** A file that a run has left over its limit has to grow by this part before it is the reason for another. */
 const growth = 0.1
 
 /** When the next run is due, in wall time. @param random in [0, 1) */
@@ -35,7 +37,7 @@ export function dueAt(
   return since + waitMs * (1 - jitter * random)
 }
 
-/** Whether the file has passed its limit, since the last run at any rate. */
+/** Whether the file has passed its limit; when the last run had left it there, whether it has grown since. */
 export function isTooLarge(
   { maxDatabaseBytes }: MaintenanceSettings,
   last: LastRun | undefined,
@@ -43,7 +45,8 @@ export function isTooLarge(
   pageBytes: number,
 ): boolean {
   if (maxDatabaseBytes === undefined || pages * pageBytes <= maxDatabaseBytes) return false
-  return last === undefined || pages > last.pages * (1 + growth)
+  const wasTooLarge = last !== undefined && last.pages * pageBytes > maxDatabaseBytes
+  return !wasTooLarge || pages > last.pages * (1 + growth)
 }
 
 /**
@@ -65,15 +68,19 @@ export function decodeLastRun(text: string | undefined): LastRun | undefined {
     // The boundary: nobody else writes it, but a version of the engine may have that comes after this one.
     const run = JSON.parse(text) as Partial<Record<keyof LastRun, unknown>>
     const number = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0)
+    const failure = isPlainError(run.failure) ? run.failure : undefined
     return {
       startedAt: number(run.startedAt),
       checkedAt: number(run.checkedAt),
       deletedJobs: number(run.deletedJobs),
+      deletedEarly: number(run.deletedEarly),
       deletedArtifacts: number(run.deletedArtifacts),
       reclaimedBytes: number(run.reclaimedBytes),
       elapsedMs: number(run.elapsedMs),
       pages: number(run.pages),
-      failure: isPlainError(run.failure) ? run.failure : undefined,
+      failure,
+      // What was stored before they were counted failed at least once.
+      failedRuns: failure === undefined ? 0 : Math.max(1, number(run.failedRuns)),
     }
   } catch {
     return undefined

@@ -117,14 +117,14 @@ export class Slices {
     let item = items[index]
     if (item === undefined) return undefined
     const first = Math.max(item.first, seq)
-    let left = this.#rows.size
+    // Numbers between the items count too: what hangs on the jobs that stay there is read when it is looked for.
+    const end = first + this.#rows.size - 1
     let next = first
     let deletedJobs = 0
-    while (item !== undefined && left > 0) {
+    while (item !== undefined && item.first <= end && next <= end) {
       const start = Math.max(item.first, next)
-      const last = Math.min(item.last, start + left - 1)
+      const last = Math.min(item.last, end)
       deletedJobs += this.#delete(item, start, last)
-      left -= last - start + 1
       next = last + 1
       if (last === item.last) {
         index++

@@ -25,6 +25,7 @@ import {
 } from './maintenance-schedule.ts'
 import { MaintenanceWork, type SliceSurroundings } from './maintenance-work.ts'
 import type {
+  DutyName,
   DutyReport,
   EngineEvent,
   MaintenanceNotice,
@@ -65,6 +66,8 @@ interface Run {
   thread: ActorThread | undefined
   threadEnded: Promise<void>
   progress: MaintenanceProgress | undefined
+  /** What each duty has told last: of the one that was under way too, when the thread ended in its midst. */
+  readonly reports: Map<DutyName, DutyReport>
   failure: PlainError | undefined
   isEnding: boolean
 }
@@ -78,6 +81,8 @@ export class Maintenance {
   readonly #work: MaintenanceWork
   #lastRun: LastRun | undefined
   #run: Run | undefined
+  /** They came when the run under way had passed what they ask for. There are never two runs: both would ask one worker. */
+  readonly #nextAskers: Asker[] = []
   #timer: Timer | undefined
   #nextRunAt: number | undefined
   #nextLookAtMs = 0
@@ -110,6 +115,11 @@ export class Maintenance {
     return this.#run !== undefined
   }
 
+  /** How many runs have failed since one did not, those of engines before this one too. */
+  get failedRuns(): number {
+    return this.#lastRun?.failedRuns ?? 0
+  }
+
   /** To be called after each cycle, outside of a transaction. */
   afterCycle(): void {
     if (this.#state !== 'serving') return
@@ -117,10 +127,11 @@ export class Maintenance {
     else if (this.#settings.isScheduled) this.#lookAtSize()
   }
 
-  /** Begins a run, or joins the one that is under way. */
+  /** Begins a run, or joins the one that is under way; one that has done all but the end is followed by another. */
   runNow(asker: Asker): void {
     if (this.#isStopped) asker.refuse(stopping())
-    else if (this.#run === undefined || this.#run.isEnding) void this.#begin('asked', asker)
+    else if (this.#run === undefined) void this.#begin('asked', [asker])
+    else if (this.#run.isEnding) this.#nextAskers.push(asker)
     else this.#run.askers.push(asker)
   }
 
@@ -139,6 +150,7 @@ export class Maintenance {
     this.#state = 'stopped'
     this.#timer?.cancel()
     this.#work.stop(stopping())
+    for (const asker of this.#nextAskers.splice(0)) asker.refuse(stopping())
     const run = this.#run
     if (run === undefined) return
     for (const asker of run.askers.splice(0)) asker.refuse(stopping())
@@ -170,30 +182,27 @@ export class Maintenance {
 
   // ---- a run
 
-  async #begin(reason: MaintenanceReason, asker?: Asker): Promise<void> {
+  async #begin(reason: MaintenanceReason, askers: readonly Asker[] = []): Promise<void> {
     const run: Run = {
       reason,
       startedAt: this.#clock.wallMs(),
       startMs: this.#clock.monotonicMs(),
       checksIntegrity: checksIntegrity(reason, this.#lastRun),
       abort: new AbortController(),
-      askers: asker === undefined ? [] : [asker],
+      askers: [...askers],
       thread: undefined,
       threadEnded: Promise.resolve(),
       progress: undefined,
+      reports: new Map(),
       failure: undefined,
       isEnding: false,
     }
     this.#run = run
     this.#hooks.emit({ kind: 'maintenance-started', reason })
-    let duties: readonly DutyReport[] = []
     const work = this.#runThread(run)
-    run.threadEnded = work.then(
-      () => {},
-      () => {},
-    )
+    run.threadEnded = work.catch(() => {})
     try {
-      duties = await work
+      await work
     } catch (error) {
       this.#failed(run, undefined, toPlainError(error))
     }
@@ -201,11 +210,11 @@ export class Maintenance {
     run.isEnding = true
     await this.#hooks.moveAll()
     if (this.#isStopped) return
-    this.#end(run, duties)
+    this.#end(run)
   }
 
-  /** Starts the thread, and resolves to what it tells at its end, once it is gone. */
-  async #runThread(run: Run): Promise<readonly DutyReport[]> {
+  /** Starts the thread, and resolves when it has done its work and is gone. */
+  async #runThread(run: Run): Promise<void> {
     const data: MaintenanceStart = { ...this.#start, checksIntegrity: run.checksIntegrity }
     const spec = {
       name: 'maintenance',
@@ -216,7 +225,7 @@ export class Maintenance {
     } as const
     const thread = await ActorThread.start(spec, run.abort.signal)
     run.thread = thread
-    const finished = Promise.withResolvers<readonly DutyReport[]>()
+    const finished = Promise.withResolvers<void>()
     servePort<MaintenanceProtocol>(
       thread.port,
       ({ kind, request, answer }) => {
@@ -243,63 +252,73 @@ export class Maintenance {
       (message) => this.#heed(run, message as MaintenanceNotice, finished.resolve),
     )
     thread.exited.then((exit) => {
-      this.#work.stop(stopping())
+      if (this.#run === run) this.#work.stop(stopping())
       finished.reject(exit.kind === 'died' ? exit.error : stopping())
     })
     try {
-      return await finished.promise
+      await finished.promise
     } finally {
       await thread.stop(1_000)
     }
   }
 
-  #heed(run: Run, notice: MaintenanceNotice, finish: (duties: readonly DutyReport[]) => void): void {
+  #heed(run: Run, notice: MaintenanceNotice, finish: () => void): void {
     switch (notice.kind) {
       case 'progress':
         run.progress = notice.progress
+        run.reports.set(notice.progress.duty, notice.progress)
         this.#hooks.emit({ kind: 'maintenance-progress', ...notice.progress })
         return
       case 'duty-failed':
         this.#failed(run, notice.duty, notice.error)
         return
       case 'finished':
-        finish(notice.duties)
+        for (const report of notice.duties) run.reports.set(report.duty, report)
+        finish()
         return
       default:
         unreachable(notice)
     }
   }
 
-  #failed(run: Run, duty: DutyReport['duty'] | undefined, error: PlainError): void {
+  #failed(run: Run, duty: DutyName | undefined, error: PlainError): void {
     if (this.#isStopped) return
     run.failure ??= error
     this.#hooks.emit({ kind: 'maintenance-failed', duty, error })
   }
 
-  #end(run: Run, duties: readonly DutyReport[]): void {
+  #end(run: Run): void {
     this.#run = undefined
+    const duties = [...run.reports.values()]
     const totals: MaintenanceTotals = {
       deletedJobs: sum(duties, 'deletedJobs'),
+      deletedEarly: sum(duties, 'deletedEarly'),
       deletedArtifacts: sum(duties, 'deletedArtifacts'),
       reclaimedBytes: sum(duties, 'reclaimedBytes'),
       elapsedMs: Math.round(this.#clock.monotonicMs() - run.startMs),
     }
     const { startedAt, failure, reason } = run
     const checkedAt = run.checksIntegrity ? startedAt : (this.#lastRun?.checkedAt ?? this.#writer.createdAt)
-    this.#lastRun = { ...totals, startedAt, checkedAt, failure, pages: this.#writer.pages }
+    const failedRuns = failure === undefined ? 0 : this.failedRuns + 1
+    this.#lastRun = { ...totals, startedAt, checkedAt, failure, failedRuns, pages: this.#writer.pages }
     this.#store(this.#lastRun)
     this.#plan()
-    if (failure === undefined) this.#hooks.emit({ kind: 'maintenance-completed', ...totals })
+    const outcome = failure === undefined ? 'completed' : 'failed'
+    this.#hooks.emit({ kind: 'maintenance-completed', outcome, ...totals })
     const report: MaintenanceReport = { ...totals, reason, startedAt: new Date(startedAt), duties }
     for (const asker of run.askers) {
       if (failure === undefined) asker.reply(report)
-      else asker.refuse(fromPlainError(failure))
+      else asker.refuse(fromPlainError({ ...failure, details: { ...failure.details, report } }))
     }
+    if (this.#nextAskers.length > 0) void this.#begin('asked', this.#nextAskers.splice(0))
   }
 
   #store(lastRun: LastRun): void {
     try {
-      this.#hooks.runAlone(() => this.#writer.lastRunSet(encodeLastRun(lastRun)))
+      this.#hooks.runAlone(() => {
+        this.#writer.lastRunSet(encodeLastRun(lastRun))
+        this.#writer.emptyQueuesForget()
+      })
     } catch {
       // On a full disk: a restart repeats the run, which does no harm.
     }
@@ -308,13 +327,14 @@ export class Maintenance {
 
 function sum(
   duties: readonly DutyReport[],
-  name: 'deletedJobs' | 'deletedArtifacts' | 'reclaimedBytes',
+  name: 'deletedJobs' | 'deletedEarly' | 'deletedArtifacts' | 'reclaimedBytes',
 ): number {
   return duties.reduce((total, duty) => total + duty[name], 0)
 }
 
-function totalsOf({ deletedJobs, deletedArtifacts, reclaimedBytes, elapsedMs }: LastRun): MaintenanceTotals {
-  return { deletedJobs, deletedArtifacts, reclaimedBytes, elapsedMs }
+function totalsOf(run: LastRun): MaintenanceTotals {
+  const { deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes, elapsedMs } = run
+  return { deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes, elapsedMs }
 }
 
 function stopping(): Error {

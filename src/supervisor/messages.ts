@@ -15,6 +15,7 @@ import type { FinalState, JobState } from '../job/state.ts'
 import type { EngineFacts } from '../telemetry/facts.ts'
 import type {
   DutyName,
+  MaintenanceOutcome,
   MaintenanceProgress,
   MaintenanceReason,
   MaintenanceReport,
@@ -332,10 +333,11 @@ export type EngineEvent =
       readonly willRestart: boolean
     }
   | { readonly kind: 'checkpointer-died'; readonly error: PlainError; readonly willRestart: boolean }
+  | { readonly kind: 'checkpoint-failed'; readonly error: PlainError; readonly walBytes: number }
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
   | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
   | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }
   | { readonly kind: 'maintenance-started'; readonly reason: MaintenanceReason }
   | ({ readonly kind: 'maintenance-progress' } & MaintenanceProgress)
-  | ({ readonly kind: 'maintenance-completed' } & MaintenanceTotals)
+  | ({ readonly kind: 'maintenance-completed'; readonly outcome: MaintenanceOutcome } & MaintenanceTotals)
   | { readonly kind: 'maintenance-failed'; readonly duty: DutyName | undefined; readonly error: PlainError }

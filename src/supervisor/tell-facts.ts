@@ -25,6 +25,7 @@ function readFacts(supervisor: Supervisor, database: Database, metering: Meterin
   const { threads, claims, mailbox, commits, throttled } = supervisor.stats()
   return {
     queues: readQueues(supervisor),
+    entered: supervisor.changes.writer.counters.entered,
     threads,
     claims,
     mailbox,
@@ -32,6 +33,7 @@ function readFacts(supervisor: Supervisor, database: Database, metering: Meterin
     ...readFileBytes(database),
     walBytes: readWalBytes(database),
     isThrottled: throttled !== undefined,
+    failedMaintenanceRuns: supervisor.maintenance.failedRuns,
     measured: metering?.facts(),
   }
 }

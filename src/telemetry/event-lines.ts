@@ -13,11 +13,13 @@ export interface LineText {
   readonly message: string
 }
 
+type Facts = Readonly<Record<string, unknown>>
+
 interface Wording {
   readonly target: string
-  readonly message: string
+  readonly message: string | ((event: Facts) => string)
   /** Facts that the event does not tell, since its name does. They stand after the names of the job. */
-  readonly facts?: Readonly<Record<string, unknown>>
+  readonly facts?: Facts
 }
 
 const supervisor = 'semantica.supervisor'
@@ -48,6 +50,10 @@ const wordings: Readonly<Record<string, Wording>> = {
   'thread-died': { target: pool, message: 'Pool thread died; it is replaced' },
   'actor-died': { target: 'semantica.actor', message: 'Actor died' },
   'checkpointer-died': { target: 'semantica.checkpointer', message: 'Checkpointer died' },
+  'checkpoint-failed': {
+    target: 'semantica.checkpointer',
+    message: 'Checkpoint failed; the WAL grows until one succeeds',
+  },
   'commit-failed': { target: supervisor, message: 'Commit failed; it is tried again' },
   throttled: { target: supervisor, message: 'Throttled: jobs of low priority are held back' },
   resumed: { target: supervisor, message: 'Resumed: jobs of low priority are begun again' },
@@ -58,7 +64,11 @@ const wordings: Readonly<Record<string, Wording>> = {
   'request-refused': { target: 'semantica.engine', message: 'Request refused' },
   'maintenance-started': { target: maintenance, message: 'Maintenance started' },
   'maintenance-progress': { target: maintenance, message: 'Maintenance progress' },
-  'maintenance-completed': { target: maintenance, message: 'Maintenance completed' },
+  'maintenance-completed': {
+    target: maintenance,
+    message: ({ outcome }) =>
+      outcome === 'failed' ? 'Maintenance ended; something of it failed' : 'Maintenance completed',
+  },
   'maintenance-failed': { target: maintenance, message: 'Maintenance failed' },
   alert: { target: 'semantica.alerts', message: 'Alert' },
   'alert-resolved': { target: 'semantica.alerts', message: 'Alert resolved' },
@@ -66,13 +76,14 @@ const wordings: Readonly<Record<string, Wording>> = {
 
 export function lineOf<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): LineText {
   const { target, message, facts } = wordings[name] ?? { target: 'semantica.engine', message: wordsOf(name) }
-  const { traceId, jobId, jobType, queue, ...others } = { ...(event as Readonly<Record<string, unknown>>) }
+  const all: Facts = { ...(event as Facts) }
+  const { traceId, jobId, jobType, queue, ...others } = all
   return {
     traceId: typeof traceId === 'string' ? traceId : '',
     target,
     // What names the job comes first, as in every line about a job.
     fields: toFields({ jobId, jobType, queue, ...facts, ...others }),
-    message,
+    message: typeof message === 'function' ? message(all) : message,
   }
 }
 

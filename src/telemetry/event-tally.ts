@@ -17,23 +17,18 @@ export interface RetryCount {
   count: number
 }
 
-/** Calls `count` once for each run of which something failed: several of its duties may. */
-export function onMaintenanceRunFailed(events: EngineEvents, count: () => void): void {
-  let isCounted = false
-  events.on('maintenance-started', () => {
-    isCounted = false
-  })
-  events.on('maintenance-failed', () => {
-    if (!isCounted) count()
-    isCounted = true
-  })
-}
-
 /** What is counted by events: all of them rare, and told to the host anyway. */
 export class EventTally {
   readonly crashes = new Map<CrashCause, number>(crashCauses.map((cause) => [cause, 0]))
   readonly retries = new Map<string, RetryCount>()
-  readonly maintenance = { completed: 0, failed: 0, deletedJobs: 0, deletedArtifacts: 0, reclaimedBytes: 0 }
+  readonly maintenance = {
+    completed: 0,
+    failed: 0,
+    deletedJobs: 0,
+    deletedEarly: 0,
+    deletedArtifacts: 0,
+    reclaimedBytes: 0,
+  }
 
   constructor(events: EngineEvents) {
     events.on('job-retried', ({ jobType, cause }) => this.#retried(jobType, cause))
@@ -41,15 +36,16 @@ export class EventTally {
     events.on('actor-died', () => this.#crashed('ACTOR_DIED'))
     events.on('checkpointer-died', () => this.#crashed('CHECKPOINTER_DIED'))
     events.on('recovered', () => this.#crashed('PROCESS_DIED'))
-    onMaintenanceRunFailed(events, () => {
-      this.maintenance.failed++
-    })
-    events.on('maintenance-completed', ({ deletedJobs, deletedArtifacts, reclaimedBytes }) => {
-      this.maintenance.completed++
-      this.maintenance.deletedJobs += deletedJobs
-      this.maintenance.deletedArtifacts += deletedArtifacts
-      this.maintenance.reclaimedBytes += reclaimedBytes
-    })
+    events.on(
+      'maintenance-completed',
+      ({ outcome, deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes }) => {
+        this.maintenance[outcome]++
+        this.maintenance.deletedJobs += deletedJobs
+        this.maintenance.deletedEarly += deletedEarly
+        this.maintenance.deletedArtifacts += deletedArtifacts
+        this.maintenance.reclaimedBytes += reclaimedBytes
+      },
+    )
   }
 
   #crashed(cause: CrashCause): void {

@@ -16,13 +16,14 @@
  * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way or what one had left behind; it is replaced | error |
  * | `actor-died` | an actor's thread ended by itself | error |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
+ * | `checkpoint-failed` | the WAL cannot be moved to the database file, and grows meanwhile; told once until it can | error |
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
  * | `request-refused` | an enqueue, a cancel or another request was rejected | warn |
  * | `maintenance-started` | a run of maintenance has begun, and why | info |
  * | `maintenance-progress` | what the duty that is under way has done so far; about once a second | debug |
- * | `maintenance-completed` | a run has come to its end; what was deleted, and given back to the disk | info |
+ * | `maintenance-completed` | a run has come to its end, also one of which something failed; what was deleted, and given back to the disk | info; warn when something failed, or jobs were deleted within their retention |
  * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
  * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
  * | `alert-resolved` | it no longer is | info |
@@ -77,6 +78,11 @@ export interface EngineEventMap {
   }
   'actor-died': { readonly name: string; readonly error: PlainError; readonly willRestart: boolean }
   'checkpointer-died': { readonly error: PlainError; readonly willRestart: boolean }
+  'checkpoint-failed': {
+    readonly error: PlainError
+    /** How much of the WAL was in use when that was looked at last. */
+    readonly walBytes: number
+  }
   'commit-failed': { readonly error: PlainError; readonly retryInMs: number }
   throttled: {
     readonly reason: 'cpu' | 'memory'
@@ -104,7 +110,11 @@ export interface EngineEventMap {
     /** Rows, files or pages that were looked at. */
     readonly examined: number
   }
-  'maintenance-completed': MaintenanceAmounts & { readonly elapsedMs: number }
+  'maintenance-completed': MaintenanceAmounts & {
+    /** `failed`: there was a `maintenance-failed` before; what was done all the same is told here. */
+    readonly outcome: 'completed' | 'failed'
+    readonly elapsedMs: number
+  }
   'maintenance-failed': {
     /** The others are done all the same; undefined: the whole run failed. */
     readonly duty: MaintenanceDuty | undefined
@@ -119,6 +129,8 @@ type MaintenanceDuty = 'prune-jobs' | 'prune-artifacts' | 'compact' | 'check-int
 
 interface MaintenanceAmounts {
   readonly deletedJobs: number
+  /** Those of them whose retention was not over: for `maxFinishedJobs` or `maxDatabaseMb`. */
+  readonly deletedEarly: number
   readonly deletedArtifacts: number
   /** Given back to the disk. */
   readonly reclaimedBytes: number
@@ -144,7 +156,7 @@ interface JobFailureEvent extends JobEvent {
 
 export type EngineEventName = keyof EngineEventMap
 
-/** The level at which an event is logged. */
+/** The level at which an event is logged; of some the highest, see `levelOf`. */
 export const eventLevels = {
   'job-settled': 'none',
   'job-retried': 'warn',
@@ -159,18 +171,27 @@ export const eventLevels = {
   'thread-died': 'error',
   'actor-died': 'error',
   'checkpointer-died': 'error',
+  'checkpoint-failed': 'error',
   'commit-failed': 'error',
   throttled: 'warn',
   resumed: 'info',
   'request-refused': 'warn',
   'maintenance-started': 'info',
   'maintenance-progress': 'debug',
-  'maintenance-completed': 'info',
+  'maintenance-completed': 'warn',
   'maintenance-failed': 'error',
   alert: 'warn',
   'alert-resolved': 'info',
   'engine-failed': 'error',
-} as const satisfies Record<EngineEventName, 'none' | 'debug' | 'info' | 'warn' | 'error'>
+} as const satisfies Record<EngineEventName, EventLevel>
+
+export type EventLevel = 'none' | 'debug' | 'info' | 'warn' | 'error'
+
+/** The level of one event. */
+export function levelOf<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): EventLevel {
+  if (name !== 'maintenance-completed' || !('outcome' in event)) return eventLevels[name]
+  return event.outcome === 'completed' && event.deletedEarly === 0 ? 'info' : 'warn'
+}
 
 type Listener<Name extends EngineEventName> = (event: EngineEventMap[Name]) => void
 

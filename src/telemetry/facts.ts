@@ -15,8 +15,12 @@ export interface EngineFacts {
   readonly fileBytes: number
   readonly freeBytes: number
   readonly walBytes: number
+  /** How often a job came into each state since the start, in all queues together, those that are empty and forgotten too. */
+  readonly entered: Readonly<Record<JobState, number>>
   /** Whether jobs of low priority are held back. */
   readonly isThrottled: boolean
+  /** Runs of maintenance that failed since one did not. */
+  readonly failedMaintenanceRuns: number
   /** Undefined: metrics are off, and nothing was measured. */
   readonly measured: MeasuredFacts | undefined
 }

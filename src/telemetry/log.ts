@@ -13,7 +13,13 @@ import type * as Pino from 'pino'
 import { systemClock } from '../clock.ts'
 import type { LogLevel, Tuning } from '../config.ts'
 import { type LineText, lineOf } from './event-lines.ts'
-import { type EngineEventMap, type EngineEventName, type EngineEvents, eventLevels } from './events.ts'
+import {
+  type EngineEventMap,
+  type EngineEventName,
+  type EngineEvents,
+  eventLevels,
+  levelOf,
+} from './events.ts'
 import { paintForStderr, prettyLine } from './pretty-line.ts'
 import { redactFields, secretsIn } from './redact.ts'
 import { StderrLines } from './stderr.ts'
@@ -97,8 +103,8 @@ export class EngineLog {
   }
 
   #event<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): void {
-    const level: (typeof eventLevels)[EngineEventName] = eventLevels[name]
-    if (level === 'none') return
+    const level = levelOf(name, event)
+    if (level === 'none' || severity[level] > severity[this.#options.logLevel]) return
     const { secrets = [] } = this.#telling
     const known = secrets.length === 0 ? this.#secrets : secretsIn([...this.#secrets, ...secrets])
     const text = lineOf(name, event)

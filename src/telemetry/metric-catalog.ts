@@ -287,6 +287,13 @@ const spaceMetrics: readonly Metric[] = [
     read: ({ tally }) => one(tally.maintenance.deletedJobs),
   },
   {
+    name: 'semantica.maintenance.deleted_early',
+    unit: '{job}',
+    kind: 'counter',
+    help: 'Jobs among them whose retention was not over: for the limits of number and size.',
+    read: ({ tally }) => one(tally.maintenance.deletedEarly),
+  },
+  {
     name: 'semantica.maintenance.deleted_artifacts',
     unit: '{artifact}',
     kind: 'counter',

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { AlertWatch } from '../../src/engine/alert-watch.ts'
+import { Counters } from '../../src/store/counters.ts'
 import { EngineEvents } from '../../src/telemetry/events.ts'
 import type { EngineFacts } from '../../src/telemetry/facts.ts'
 
 const calm: EngineFacts = {
   queues: {},
+  entered: new Counters().entered,
   threads: { ready: 1, busy: 0 },
   claims: 0,
   mailbox: 0,
@@ -14,6 +16,7 @@ const calm: EngineFacts = {
   freeBytes: 0,
   walBytes: 0,
   isThrottled: false,
+  failedMaintenanceRuns: 0,
   measured: undefined,
 }
 

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { rmSync, statfsSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { readAlerts } from '../../src/config.ts'
@@ -80,15 +80,20 @@ test('a queue of which none begins, until one does', async () => {
   expect(await resolved).toMatchObject({ kind: 'queue-stalled', queue: 'mail', since: alert.since })
 })
 
-test('a maintenance that failed, until a run is completed', async () => {
+test('a maintenance that failed, until a run is completed, over restarts too', async () => {
+  const first = await engines.open({ alerts: calm })
+  symlinkSync(engines.pathOf('nowhere'), engines.pathOf('tasks.db-files'))
+  const told = nextEvent(first, 'alert')
+  await rejectionOf(first.maintenance.runNow(), 'ARTIFACTS_NOT_PRUNED')
+  await told
+  await first.stop()
   const engine = await engines.open({ metrics: true, alerts: calm })
   const raised = nextEvent(engine, 'alert')
-  engine.events.emit('maintenance-failed', { duty: 'compact', error: { name: 'Error', message: 'no room' } })
   expect(await raised).toMatchObject({ kind: 'maintenance-failed', found: 1, threshold: 0 })
   expect(await activeOf(engine, 'maintenance-failed')).toBe(1)
   const resolved = nextEvent(engine, 'alert-resolved')
-  const report = { deletedJobs: 0, deletedArtifacts: 0, reclaimedBytes: 0, elapsedMs: 1 }
-  engine.events.emit('maintenance-completed', report)
+  rmSync(engines.pathOf('tasks.db-files'))
+  await engine.maintenance.runNow()
   expect(await resolved).toMatchObject({ kind: 'maintenance-failed', found: 0 })
 })
 

@@ -7,6 +7,7 @@ import { openLeaving } from './open-leaving.ts'
 const engines = useEngines()
 const maintenance = { artifactRetentionDays: 0, intervalHours: 8_760 }
 const artifact = { call: 'artifact', values: ['a.txt', 'kept'] }
+
 /** What the engine says of failed duties, from now on. */
 function failuresOf(engine: Awaited<ReturnType<typeof openLeaving>>) {
   const failures: unknown[] = []
@@ -38,12 +39,19 @@ test('a folder of artifacts that is a link fails its duty only, and nothing behi
   const failures = failuresOf(engine)
   const job = await engine.enqueue('CALLS', { calls: [artifact] })
   await job.result()
+  const ended = new Promise((resolve) => engine.events.once('maintenance-completed', resolve))
   mkdirSync(engines.pathOf('elsewhere'))
   renameSync(engines.pathOf('tasks.db-files/artifacts'), engines.pathOf('elsewhere/artifacts'))
   symlinkSync(engines.pathOf('elsewhere/artifacts'), engines.pathOf('tasks.db-files/artifacts'))
-  await rejectionOf(engine.maintenance.runNow(), 'ARTIFACTS_NOT_PRUNED')
+  const error = await rejectionOf(engine.maintenance.runNow(), 'ARTIFACTS_NOT_PRUNED')
   expect(existsSync(engines.pathOf(`elsewhere/artifacts/${job.id}/a.txt`))).toBe(true)
-  await engine.stats()
+  // What was done all the same is told: in the error, in the event, in the log.
+  const amounts = { deletedJobs: 0, elapsedMs: expect.any(Number) }
+  expect(error.details).toMatchObject({
+    path: expect.any(String),
+    report: { ...amounts, duties: expect.arrayContaining([expect.objectContaining({ duty: 'compact' })]) },
+  })
+  expect(await ended).toMatchObject({ outcome: 'failed', ...amounts })
   expect(failures).toEqual([['prune-artifacts', 'ARTIFACTS_NOT_PRUNED']])
 })
 

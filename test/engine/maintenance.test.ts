@@ -1,5 +1,5 @@
 /** Goal: what is past retention goes, with all that hangs on it, while the engine runs; and nothing else. */
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { EngineEventMap } from '../../src/telemetry/events.ts'
 import { readTable, rejectionOf, useEngines } from './open-engine.ts'
@@ -42,7 +42,8 @@ test('a run deletes finished jobs with all that hangs on them, and leaves those 
   await Promise.all([done.result(), long.result()])
   await engine.idle()
   const report = await engine.maintenance.runNow()
-  expect(report).toMatchObject({ reason: 'asked', deletedJobs: 2, elapsedMs: expect.any(Number) })
+  const amounts = { deletedJobs: 2, deletedEarly: 0, deletedArtifacts: 1, elapsedMs: expect.any(Number) }
+  expect(report).toMatchObject({ reason: 'asked', ...amounts })
   expect(report.duties.map(({ duty }) => duty)).toEqual(expect.arrayContaining(['prune-jobs', 'compact']))
   expect(await engine.get(done.id)).toBeUndefined()
   expect(await engine.readLog(done.id)).toBeUndefined()
@@ -56,7 +57,7 @@ test('a run deletes finished jobs with all that hangs on them, and leaves those 
   await next.result()
   await engine.maintenance.runNow()
   await engine.stop()
-  for (const table of tablesOfJobs) expect([table, countRows(table)]).toEqual([table, 0])
+  for (const table of [...tablesOfJobs, 'counters']) expect([table, countRows(table)]).toEqual([table, 0])
 })
 
 test('numbers of pruned jobs are not given again, not even after a restart', async () => {
@@ -125,7 +126,11 @@ test('of too many finished jobs the oldest go, but none that finished a moment a
   await first.stop()
   engines.change('UPDATE jobs SET finished_at = finished_at - 3600000 WHERE seq <= 8')
   const engine = await engines.open({ maintenance: { maxFinishedJobs: 7 } })
-  expect(await engine.maintenance.runNow()).toMatchObject({ deletedJobs: 3 })
+  const early = await engine.maintenance.runNow()
+  expect(early).toMatchObject({ deletedJobs: 3, deletedEarly: 3 })
+  expect(early.duties[0]).toMatchObject({
+    details: 'deleted within their retention: 3 for maxFinishedJobs',
+  })
   const left = await Promise.all(jobs.map(async (job) => (await engine.get(job.id)) !== undefined))
   expect(left).toEqual([...Array(3).fill(false), ...Array(7).fill(true)])
   await engine.stop()
@@ -144,7 +149,8 @@ test('a database over its size loses its oldest finished jobs, and the file shri
   const before = statSync(path()).size
   expect(before).toBeGreaterThan(4_000_000)
   const engine = await engines.open({ maintenance: { maxDatabaseMb: 4 } })
-  const { deletedJobs, reclaimedBytes } = await engine.maintenance.runNow()
+  const { deletedJobs, deletedEarly, reclaimedBytes } = await engine.maintenance.runNow()
+  expect(deletedEarly).toBe(deletedJobs)
   const { DONE } = (await engine.stats()).jobs
   expect(DONE).toBe(400 - deletedJobs)
   expect(DONE).toBeGreaterThan(50)
@@ -240,6 +246,10 @@ test('files of strangers and links are left alone', async () => {
   writeFileSync(`${elsewhere}/${job.id}.log`, 'not in our folder')
   symlinkSync(elsewhere, `${files}/logs`)
   symlinkSync(elsewhere, `${files}/artifacts/${job.id}`)
+  await rejectionOf(engine.maintenance.runNow(), 'ARTIFACTS_NOT_PRUNED')
+  expect(await engine.get(job.id)).toBeUndefined()
+  expect(readdirSync(`${files}/artifacts`).sort()).toEqual(['job_00000000_1', job.id, 'notes.txt'].sort())
+  rmSync(`${files}/logs`)
   await engine.maintenance.runNow()
   expect(readdirSync(`${files}/artifacts`).sort()).toEqual(['job_00000000_1', 'notes.txt'])
   expect(existsSync(`${elsewhere}/${job.id}.log`)).toBe(true)

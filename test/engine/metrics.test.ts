@@ -142,20 +142,16 @@ test('an engine whose supervisor has died says so in place of its metrics', asyn
 
 test('runs of the maintenance are counted, and what they gave back', async () => {
   const engine = await engines.open({ metrics: true })
-  const report = { deletedJobs: 5, deletedArtifacts: 2, reclaimedBytes: 8_192, elapsedMs: 1 }
-  engine.events.emit('maintenance-completed', report)
-  engine.events.emit('maintenance-completed', report)
-  const error = { name: 'Error', message: 'no' }
-  engine.events.emit('maintenance-failed', { duty: 'compact', error })
-  engine.events.emit('maintenance-failed', { duty: 'check-integrity', error })
-  engine.events.emit('maintenance-started', { reason: 'scheduled' })
-  engine.events.emit('maintenance-failed', { duty: 'compact', error })
+  const report = { deletedJobs: 5, deletedEarly: 1, deletedArtifacts: 2, reclaimedBytes: 8_192, elapsedMs: 1 }
+  for (const outcome of ['completed', 'failed', 'completed'] as const)
+    engine.events.emit('maintenance-completed', { outcome, ...report })
   const values = await valuesOf(engine)
   expect(values.get('semantica_maintenance_runs_total{outcome="completed"}')).toBe(2)
-  expect(values.get('semantica_maintenance_runs_total{outcome="failed"}')).toBe(2)
-  expect(values.get('semantica_maintenance_reclaimed_bytes_total')).toBe(16_384)
-  expect(values.get('semantica_maintenance_deleted_jobs_total')).toBe(10)
-  expect(values.get('semantica_maintenance_deleted_artifacts_total')).toBe(4)
+  expect(values.get('semantica_maintenance_runs_total{outcome="failed"}')).toBe(1)
+  expect(values.get('semantica_maintenance_reclaimed_bytes_total')).toBe(24_576)
+  expect(values.get('semantica_maintenance_deleted_jobs_total')).toBe(15)
+  expect(values.get('semantica_maintenance_deleted_early_total')).toBe(3)
+  expect(values.get('semantica_maintenance_deleted_artifacts_total')).toBe(6)
 })
 
 test('names, units and helps are as Prometheus wants them', () => {

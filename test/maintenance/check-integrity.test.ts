@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { CheckIntegrity, type IntegrityBounds } from '../../src/maintenance/check-integrity.ts'
+import { IntegrityReader } from '../../src/store/integrity.ts'
 import { openReader, openWriter } from '../../src/store/open.ts'
 import { rejectionOf } from '../engine/open-engine.ts'
 import { usePlace } from '../store/folder.ts'
@@ -67,6 +68,7 @@ test.each([
   expect(report).toEqual({
     duty: 'check-integrity',
     deletedJobs: 0,
+    deletedEarly: 0,
     deletedArtifacts: 0,
     reclaimedBytes: 0,
     examined: expect.any(Number),
@@ -121,4 +123,46 @@ test.each([
   expect(error.message).toContain('is damaged')
   expect(error.message).toContain('Nothing was changed')
   expect(readFileSync(path()).equals(before)).toBe(true)
+})
+
+/** Writes nonsense over a page in the middle of a text that is all of this letter. */
+function damageText(letter: string): void {
+  const bytes = readFileSync(path())
+  const inside = Buffer.alloc(8_000, letter)
+  const page = Array.from({ length: bytes.length / 8_192 }, (_, index) => index).find((index) =>
+    bytes.subarray(index * 8_192 + 4, index * 8_192 + 8_004).equals(inside),
+  )
+  if (page === undefined) throw new Error(`No page is full of ${letter}`)
+  const file = openSync(path(), 'r+')
+  writeSync(file, Buffer.alloc(8_192, 0xff), 0, 8_192, page * 8_192)
+  closeSync(file)
+}
+
+test.each([
+  ['jobs', 'UPDATE jobs SET result = $long WHERE seq = 7'],
+  ['payloads', 'UPDATE payloads SET payload = $long WHERE seq = 500'],
+  ['attempts', 'UPDATE attempts SET error = $long WHERE seq = 7'],
+  ['progress', 'INSERT INTO progress VALUES (7, 0.5, $long, 0)'],
+])('a damaged page within a long text of %s is found, in a large database too', async (table, sql) => {
+  setUp()
+  change(sql.replace('$long', "printf('%.100000c', 'z')"))
+  await check(large)
+  damageText('z')
+  const error = await rejectionOf(check(large), 'DATABASE_CORRUPT')
+  expect(error.message).toContain(table)
+})
+
+test('a step ends after so many rows, or so much text, and leaves no row out', async () => {
+  setUp()
+  const { report } = await check(large)
+  change("UPDATE jobs SET result = printf('%.3000000c', 'z') WHERE seq <= 20")
+  const long = await check(large)
+  expect(long.report.examined).toBe(report.examined)
+  const reader = new IntegrityReader(place.keep(openReader(path())))
+  expect(reader.jobsStep(0)).toMatchObject({ rows: 2, last: 2 })
+  expect(reader.jobsStep(20)).toMatchObject({ rows: 5_000, last: 5_020 })
+  // Two of each job.
+  expect(reader.sideStep('attempts', undefined)).toMatchObject({ rows: 5_000, last: 2_500 })
+  change("INSERT INTO attempts VALUES (1, 3, 1, 2, 'THREW', NULL)")
+  expect(reader.sideStep('attempts', undefined)).toMatchObject({ rows: 5_001, last: 2_500 })
 })

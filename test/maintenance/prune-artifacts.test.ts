@@ -70,27 +70,31 @@ async function run(duty: PruneArtifacts): Promise<number> {
   return slices
 }
 
-test('artifacts go three days after the end of their job, and those of no job at once', async () => {
+test('artifacts go three days after the end of their job, logs with it, and those of no job at once', async () => {
   const { idOf, makeDuty } = setUp([96.9, 97, 97.1, undefined, 101])
   for (const seq of [1, 2, 3, 4, 5, 6]) {
     write(at('artifacts', idOf(seq), 'a.txt'))
     write(at('artifacts', idOf(seq), 'b.txt'), 'four')
     write(at('partial', idOf(seq)))
     write(at('logs', `${idOf(seq)}.log`))
+    write(at('logs', `${idOf(seq)}.log.1`), 'older')
   }
   const duty = makeDuty()
   await run(duty)
   expect(readdirSync(at('artifacts'))).toEqual([3, 4, 5].map(idOf))
   expect(readdirSync(at('partial'))).toEqual([3, 4, 5].map(idOf))
   expect(readdirSync(at('artifacts', idOf(4)))).toEqual(['a.txt', 'b.txt'])
-  // Logs stay as long as their jobs, and are not this duty's.
-  expect(readdirSync(at('logs'))).toHaveLength(6)
+  expect(readdirSync(at('logs'))).toEqual(
+    [1, 2, 3, 4, 5].flatMap((seq) => [`${idOf(seq)}.log`, `${idOf(seq)}.log.1`]),
+  )
   expect(duty.report()).toEqual({
     duty: 'prune-artifacts',
     deletedJobs: 0,
+    deletedEarly: 0,
     deletedArtifacts: 9,
-    reclaimedBytes: 3 * (3 + 4 + 3),
-    examined: 6 + 6 + 3 * 2,
+    // Logs are no artifacts, but take space too.
+    reclaimedBytes: 3 * (3 + 4 + 3) + (3 + 5),
+    examined: 6 + 6 + 3 * 2 + 6 * 2,
     details: undefined,
   })
 })
@@ -101,14 +105,18 @@ test('what bears no id of this database is left alone, and said', async () => {
   for (const name of strangers) write(at('artifacts', name, 'kept'))
   write(at('artifacts', idOf(1), 'folder', 'kept'))
   write(at('artifacts', idOf(1), 'gone'))
+  write(at('logs', `${idOf(2)}.log`, 'kept'))
+  write(at('logs', 'notes.txt'))
   const duty = makeDuty()
   await run(duty)
+  expect(existsSync(at('logs', `${idOf(2)}.log`, 'kept'))).toBe(true)
+  expect(existsSync(at('logs', 'notes.txt'))).toBe(true)
   for (const name of strangers) expect(existsSync(at('artifacts', name, 'kept'))).toBe(true)
   expect(readdirSync(at('artifacts', idOf(1)))).toEqual(['folder'])
   expect(existsSync(at('artifacts', idOf(1), 'folder', 'kept'))).toBe(true)
   expect(duty.report()).toMatchObject({
     deletedArtifacts: 1,
-    details: expect.stringMatching(/^5 .*left alone$/),
+    details: expect.stringMatching(/^7 .*left alone$/),
   })
 })
 
@@ -131,6 +139,7 @@ test('of links only the link goes, and hard links to files elsewhere harm nothin
 
 test.each([
   '',
+  'logs',
   'artifacts',
   'partial',
 ])('nothing is deleted where tasks.db-files/%s is a link', async (name) => {
@@ -139,6 +148,8 @@ test.each([
   for (const folder of ['artifacts', 'partial', idOf(1)]) write(join(outside, folder, idOf(1), 'kept'))
   if (name !== '') mkdirSync(at())
   if (name === 'partial') write(at('artifacts', idOf(1), 'kept'))
+  if (name === 'artifacts') write(at('logs', `${idOf(9)}.log`))
+  if (name === 'logs') write(join(outside, `${idOf(9)}.log`))
   symlinkSync(outside, name === '' ? at() : at(name))
   const duty = makeDuty()
   const error = await rejectionOf(run(duty), 'ARTIFACTS_NOT_PRUNED')
@@ -147,6 +158,7 @@ test.each([
   for (const folder of ['artifacts', 'partial', idOf(1)])
     expect(existsSync(join(outside, folder, idOf(1), 'kept'))).toBe(true)
   if (name === 'partial') expect(existsSync(at('artifacts', idOf(1), 'kept'))).toBe(true)
+  if (name === 'artifacts' || name === 'logs') expect(existsSync(at('logs', `${idOf(9)}.log`))).toBe(true)
 })
 
 test('a folder that is missing is no fault, and a file in its place is one', async () => {

@@ -22,8 +22,8 @@ const withoutPlan = new Set([
   'savepointRelease',
   'savepointRollback',
 ])
-/** Read whole, once, when the database is opened: a row for each queue and state, or for each cancel under way. */
-const mayScan = new Set(['countersAll', 'countedJobs', 'cancelRequestsAll'])
+/** Read whole, when the database is opened or a run of maintenance ends: a row for each queue and state, or for each cancel under way. */
+const mayScan = new Set(['countersAll', 'countersDeleteEmpty', 'countedJobs', 'cancelRequestsAll'])
 
 /** Of what is there anyway: an array that was passed in, and the bounded rows of a subquery that has a plan of its own. */
 const harmless = /SCAN (?:json_each|CONSTANT ROW|\(subquery).*/g

@@ -16,15 +16,18 @@ const lastRun = {
   startedAt: now - 10 * hour,
   checkedAt: now - 10 * hour,
   deletedJobs: 3,
+  deletedEarly: 1,
   deletedArtifacts: 2,
   reclaimedBytes: 8_192,
   elapsedMs: 12,
   failure: undefined,
+  failedRuns: 0,
   pages: 20_000,
 }
 const failed = {
   ...lastRun,
   failure: { name: 'SemanticaError', message: 'The disk is full', code: 'DISK_FULL' },
+  failedRuns: 3,
 }
 
 test.each([
@@ -44,11 +47,13 @@ test('after a failure a short interval is not made longer', () => {
   expect(dueAt(often, { ...failed, checkedAt: now }, 0, now, 0)).toBe(now + hour / 2)
 })
 
-test('a file is too large over its limit, and then only when it has grown since the last run', () => {
+test('a file is too large over its limit; one that a run left there, once it has grown by a tenth', () => {
   const large = Math.ceil(100_000_000 / pageBytes) + 1
   expect(isTooLarge(settings, undefined, large - 2, pageBytes)).toBe(false)
   expect(isTooLarge(settings, undefined, large, pageBytes)).toBe(true)
   expect(isTooLarge(settings, { ...lastRun, pages: 1_000 }, large, pageBytes)).toBe(true)
+  // One that the last run left just below the limit has passed it.
+  expect(isTooLarge(settings, { ...lastRun, pages: large - 2 }, large, pageBytes)).toBe(true)
   expect(isTooLarge(settings, lastRun, 21_900, pageBytes)).toBe(false)
   expect(isTooLarge(settings, lastRun, 22_100, pageBytes)).toBe(true)
   expect(isTooLarge(readMaintenance({ maxDatabaseMb: 0 }, {}), undefined, large, pageBytes)).toBe(false)

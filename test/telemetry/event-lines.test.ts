@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { lineOf } from '../../src/telemetry/event-lines.ts'
-import type { EngineEventMap, EngineEventName } from '../../src/telemetry/events.ts'
+import { type EngineEventMap, type EngineEventName, levelOf } from '../../src/telemetry/events.ts'
 
 /** The line of an event as it may be told by a later version. */
 const lineOfAny = (name: string, event: object) =>
@@ -46,6 +46,18 @@ test('maintenance runs, and events that have no wording', () => {
     fields: { deleted_jobs: 5, deleted_artifacts: 2, reclaimed_mb: 12.35 },
     message: 'Maintenance completed',
   })
+  expect(lineOfAny('maintenance-completed', { ...report, outcome: 'failed' })).toMatchObject({
+    fields: { deleted_jobs: 5, outcome: 'failed' },
+    message: 'Maintenance ended; something of it failed',
+  })
+  const amounts = { ...report, deletedEarly: 0, elapsedMs: 1 }
+  const levels = [
+    levelOf('maintenance-completed', { ...amounts, outcome: 'completed' }),
+    levelOf('maintenance-completed', { ...amounts, outcome: 'completed', deletedEarly: 1 }),
+    levelOf('maintenance-completed', { ...amounts, outcome: 'failed' }),
+    levelOf('maintenance-started', { reason: 'asked' }),
+  ]
+  expect(levels).toEqual(['info', 'warn', 'warn', 'info'])
   expect(lineOfAny('disk-nearly-full', { usedPercent: 81 })).toEqual({
     traceId: '',
     target: 'semantica.engine',
