@@ -65,7 +65,7 @@ function program(shell: string): Omit<Script, 'share'> {
   return { type: 'PROGRAM', state: 'DONE', causes: [], shell }
 }
 
-const jobsInAll = isFull ? 10_000 : 300
+const jobsInAll = isFull ? 10_000 : 400
 const atOnce = 200
 const logBytes = 4_096
 const threads = 2
