@@ -13,7 +13,7 @@
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
  * | `schema-upgraded` | at start: the database had the schema of an older version; where its copy is | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |
- * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way or what one had left behind; it is replaced | error |
+ * | `thread-died` | a pool thread ended by itself, was ended for a handler that did not give way or what one had left behind, or did not become ready; it is replaced | error |
  * | `actor-died` | an actor's thread ended by itself | error |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
