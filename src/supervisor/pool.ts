@@ -87,9 +87,10 @@ export class Pool {
         thread.remove(batch)
         assert('batch' in reply, 'a batch is answered with outcomes')
         thread.jobsRun += batch.claims.length
-        if (this.#isWornOut(thread, reply)) this.retire(thread)
+        // First: what ends the thread waits for what it may hold.
         thread.spans.afterBatch(reply.mayHoldSpans, this.#flushOf(thread))
-        if (thread.state === 'ending' && thread.batches.length === 0) void this.#endRested(thread)
+        if (thread.state === 'ending') void this.#endIfRested(thread)
+        else if (this.#isWornOut(thread, reply)) this.retire(thread)
         this.#listener.onBatchEnd(thread, batch, reply)
       },
       (error: unknown) => this.#died(thread, error),
@@ -106,11 +107,13 @@ export class Pool {
     if (thread.state !== 'ready') return
     thread.state = 'ending'
     thread.isRetired = true
-    if (thread.batches.length === 0) void this.#endRested(thread)
+    void this.#endIfRested(thread)
     this.#fillUp()
   }
 
-  async #endRested(thread: PoolThread): Promise<void> {
+  /** Called when the thread begins to end, and with the end of each batch from then on. */
+  async #endIfRested(thread: PoolThread): Promise<void> {
+    if (thread.batches.length > 0) return
     if (thread.spans.mayBeHeld) await thread.spans.last(this.#flushOf(thread))
     await this.end(thread)
   }
