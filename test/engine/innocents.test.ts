@@ -25,11 +25,15 @@ test('nobody is charged for a handler that gives way while its thread is being e
   expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', failures: 0, failedAttempts: [] })
 })
 
-test('an exit that a finished job has left behind is told of that job, and charged to nobody', async () => {
+test.each([
+  'called',
+  'imported',
+  'held',
+])('an exit (%s) that a finished job has left behind is told of that job, and charged to nobody', async (exit) => {
   const engine = await openEnding(engines)
   const late = new Promise((resolve) => engine.events.once('job-threw-late', resolve))
   const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
-  const culprit = await engine.enqueue('LEAVES_EXIT', { gate: 'exit' })
+  const culprit = await engine.enqueue('LEAVES_EXIT', { gate: 'exit', exit })
   expect(await culprit.result()).toBe('left')
   const innocent = await engine.enqueue('WAITS', { gate: 'g' })
   await engines.stage.waits('g')
