@@ -39,5 +39,5 @@ export function putDownThrows(runner: BatchRunner, tell: Tell): void {
 }
 
 function tellUnowned(thread: { readonly runner: BatchRunner; readonly tell: Tell } | undefined): void {
-  if (thread?.runner.isUnclear === true) thread.tell({ kind: 'ends-unclear' })
+  thread?.tell({ kind: thread.runner.isUnclear ? 'ends-unclear' : 'ends-unowned' })
 }

@@ -5,9 +5,10 @@
  * called for the end of the thread is charged with it; all others are not charged. Nor is anybody charged where the
  * thread was ended by force (the handler that it was ended for may have settled in the last moment), or by what a job
  * had left behind that has ended since. Where none of this is so, one that had begun alone is the cause, and is charged,
- * unless the cause may be a job that has ended; of several nobody knows which it was: they run alone next. Handlers that
- * had ended, but whose outcomes died with the thread, run again. A program does nothing in its thread but be waited for:
- * it is never the cause, and runs again.
+ * unless the cause may be a job that has ended. What threw may also be of no job as far as anybody can tell, such as a
+ * connection of a module: then one that had begun alone is charged only if it was a suspect before, so that it was alone
+ * twice. Of several nobody knows which it was: they run alone next. Handlers that had ended, but whose outcomes died with
+ * the thread, run again. A program does nothing in its thread but be waited for: it is never the cause, and runs again.
  */
 import type { PlainError } from '../errors.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
@@ -51,7 +52,7 @@ export function judgeDeath(
       else if (!started.includes(claim)) putBackLost(changes, claim, { ...back, suspicion: 0 })
       else if (isBlamed(claim)) chargeDeath(changes, claim, { cause: 'EXITED', error }, startedAt, now)
       else if (isKnown) putBackLost(changes, claim, { ...back, suspicion: 0 })
-      else if (started.length > 1 || blame === 'unclear')
+      else if (started.length > 1 || blame === 'unclear' || (blame === 'unowned' && claim.suspicion === 0))
         putBackLost(changes, claim, { ...back, suspicion: 1 })
       else chargeDeath(changes, claim, { cause, error }, startedAt, now)
     }

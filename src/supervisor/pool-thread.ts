@@ -29,8 +29,11 @@ export interface ThreadDeath {
   readonly blame: Blame
 }
 
-/** Who may be the cause of a death: one of the handlers that ran then, none of them, or any that ever ran there. */
-export type Blame = 'running' | 'none' | 'unclear'
+/**
+ * Who may be the cause of a death: one of the handlers that ran then, none of them, or any that ever ran there. Unowned: the
+ * modules rather than a handler, unless it follows one from thread to thread.
+ */
+export type Blame = 'running' | 'none' | 'unclear' | 'unowned'
 
 /** One pool thread, from its greeting to its death. */
 export class PoolThread {

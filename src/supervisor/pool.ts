@@ -287,6 +287,9 @@ export class Pool {
         thread.blame = 'unclear'
         this.#trustNobody()
         return
+      case 'ends-unowned':
+        thread.blame = 'unowned'
+        return
       case 'news':
         this.#listener.onNews(message.attempts)
         return

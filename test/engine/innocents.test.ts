@@ -1,7 +1,7 @@
 /** Goal: whoever ends a thread, a job that merely runs in it is never charged with that. */
 import { expect, test } from 'vitest'
 import { openEnding } from './open-ending.ts'
-import { useEngines } from './open-engine.ts'
+import { rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -83,4 +83,19 @@ test.each([
   engines.stage.open('h')
   await other.result()
   expect(await engine.get(other.id)).toMatchObject({ state: 'DONE', failedAttempts: [] })
+})
+
+test('nobody is charged for what is of no job, unless it dies of that alone again', async () => {
+  const engine = await openEnding(engines)
+  const suspected: (readonly string[])[] = []
+  engine.events.on('thread-died', ({ suspects }) => suspected.push(suspects))
+  engines.stage.open('g')
+  const innocent = await engine.enqueue('LOSES_CONNECTION', { gate: 'g', times: 1 })
+  expect(await innocent.result()).toBe('alive')
+  expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', attempt: 2, failedAttempts: [] })
+  const culprit = await engine.enqueue('LOSES_CONNECTION', { gate: 'g', times: 9 })
+  await rejectionOf(culprit.result(), 'JOB_FAILED')
+  const { attempt, failedAttempts } = (await engine.get(culprit.id)) ?? {}
+  expect([attempt, failedAttempts?.map(({ cause }) => cause)]).toEqual([3, ['THREAD_DIED', 'THREAD_DIED']])
+  expect(suspected).toEqual([innocent, culprit, culprit, culprit].map(({ id }) => [id]))
 })
