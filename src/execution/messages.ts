@@ -152,6 +152,10 @@ export interface LateThrow {
   /** Whether the job had ended, with an outcome that nothing can change now. */
   readonly hasEnded: boolean
   readonly error: PlainError
+  /** How often the attempt did so up to now. Not each of them is told. */
+  readonly throws: number
+  /** How the attempt ends once its handler has, or its thread; undefined: it has ended. */
+  readonly end: AttemptEnd | undefined
 }
 
 /** The reply to a batch: the last outcomes, and what the thread holds. */

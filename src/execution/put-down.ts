@@ -28,13 +28,10 @@ export function putDownExits(
 /** From now on an exception that nobody caught, which would end this thread, is put down to the job that began what threw. */
 export function putDownThrows(runner: BatchRunner, tell: Tell): void {
   process.on('uncaughtException', (thrown) => {
-    const late = runner.threwLater(thrown)
-    if (late === undefined) {
-      // Nobody's: the thread dies of it, as it would have without us.
-      tellUnowned({ runner, tell })
-      throw thrown
-    }
-    tell({ kind: 'threw-later', ...late })
+    if (runner.threwLater(thrown, (late) => tell({ kind: 'threw-later', ...late }))) return
+    // Nobody's: the thread dies of it, as it would have without us.
+    tellUnowned({ runner, tell })
+    throw thrown
   })
 }
 

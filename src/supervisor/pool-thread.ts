@@ -1,9 +1,17 @@
 /** A pool thread as the supervisor sees it, and what it has to say. */
 import type { MessagePort } from 'node:worker_threads'
-import type { AttemptNews, LateThrow, LogFailure, Outcomes, ThreadNotice } from '../execution/messages.ts'
+import type {
+  AttemptEnd,
+  AttemptNews,
+  LateThrow,
+  LogFailure,
+  Outcomes,
+  ThreadNotice,
+} from '../execution/messages.ts'
 import { OutboxReader } from '../execution/outbox.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
+import type { Claim } from './claims.ts'
 import { SpanFlush } from './span-flush.ts'
 
 export interface PoolListener {
@@ -13,7 +21,7 @@ export interface PoolListener {
   /** The thread has run the batch to its end; its last outcomes. */
   onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
   /** Something threw where nobody could catch it: the thread is about to end, or gets nothing new until it is ended. */
-  onLateThrow(late: LateThrow): void
+  onLateThrow(thread: PoolThread, late: LateThrow): void
   /** What handlers have left behind while they run. */
   onNews(attempts: readonly AttemptNews[]): void
   onLogFailure(failure: LogFailure): void
@@ -41,6 +49,8 @@ export class PoolThread {
   readonly port: MessagePort
   readonly batches: DispatchedBatch[] = []
   readonly spans = new SpanFlush()
+  /** How jobs end that have failed while their handlers go on: with these, or with the thread. */
+  readonly heldEnds = new Map<Claim, AttemptEnd>()
   readonly #outbox: OutboxReader
   state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
   /** It ends because it has done enough, and not for a job that runs in it. */

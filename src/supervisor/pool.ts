@@ -277,11 +277,11 @@ export class Pool {
         return
       case 'threw-later':
         this.retire(thread)
-        this.#listener.onLateThrow(message)
+        this.#listener.onLateThrow(thread, message)
         return
       case 'exits-later':
         thread.blame = 'none'
-        this.#listener.onLateThrow(message)
+        this.#listener.onLateThrow(thread, message)
         return
       case 'ends-unclear':
         thread.blame = 'unclear'

@@ -54,7 +54,11 @@ export interface EngineEventMap {
   'job-retried': JobFailureEvent & { readonly delayMs: number }
   'job-failed': JobFailureEvent
   'job-unresponsive': JobEvent & { readonly ignoredForMs: number }
-  'job-threw-late': JobEvent & { readonly error: PlainError }
+  'job-threw-late': JobEvent & {
+    readonly error: PlainError
+    /** How often it did so up to now: told at the first, the 10th, the 100th time and so on. */
+    readonly throws: number
+  }
   'job-progress': JobEvent & {
     /** From 0 to 1. */
     readonly fraction: number

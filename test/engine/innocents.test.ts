@@ -41,6 +41,7 @@ test.each([
   expect(await late).toMatchObject({
     jobId: culprit.id,
     jobType: 'LEAVES_EXIT',
+    throws: 1,
     error: { name: 'Exited', message: 'process.exit(3) was called after the job had ended' },
   })
   expect(await died).toMatchObject({ cause: 'EXITED', suspects: [] })
