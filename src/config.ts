@@ -117,6 +117,8 @@ export const limits = {
   refusalLinesPerSecond: 100,
   /** How long a thread may take to become ready. */
   readyTimeoutMs: 60_000,
+  /** How long a pool thread may take to load the set-up and jobs modules: less, so that a start tells what hangs. */
+  loadTimeoutMs: 50_000,
   /** What a slow disk copies and changes of a database meanwhile, where its schema is an older one. */
   upgradedBytesPerMs: 10_000,
 } as const

@@ -26,7 +26,7 @@ export interface RestartBudget {
 export const defaultRestartBudget: RestartBudget = { restarts: 5, withinMs: 60_000 }
 
 const firstDelayMs = 10
-const longestDelayMs = 1_000
+export const longestRestartDelayMs = 1_000
 
 /** The restarts that count, and what the next one costs. Pure. */
 export class RestartHistory {
@@ -46,7 +46,7 @@ export class RestartHistory {
     const before = this.#times.length
     if (before >= this.#budget.restarts) return 'give-up'
     this.#times.push(nowMs)
-    return Math.min(firstDelayMs * 2 ** before, longestDelayMs)
+    return Math.min(firstDelayMs * 2 ** before, longestRestartDelayMs)
   }
 }
 

@@ -42,6 +42,8 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
       })
       return
     case 'job-threw-late':
+      events.emit(event.kind, { ...jobFacts(idOf, event), error: event.error, throws: event.throws })
+      return
     case 'job-log-failed':
       events.emit(event.kind, { ...jobFacts(idOf, event), error: event.error })
       return

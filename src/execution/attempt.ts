@@ -242,6 +242,11 @@ function abortError(jobId: string, reason: AbortReason): Error {
         found: `The engine stops while ${jobId} runs`,
         action: 'Give way; the job is put back and runs again at the next start.',
       })
+    case 'failed':
+      return engineError('JOB_FAILED', {
+        found: `${jobId} has failed: something that its handler had begun threw where nobody could catch it`,
+        action: 'Give way.',
+      })
     case 'cancelled':
     case 'none':
       return engineError('JOB_CANCELLED', { found: `${jobId} was cancelled`, action: 'Give way.' })

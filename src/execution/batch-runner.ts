@@ -22,7 +22,8 @@ import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
 import { type AnyEnd, failed, spanEndOf, withLeavings } from './attempt-ends.ts'
-import type { BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
+import { exitedLate, LateThrows } from './late-throws.ts'
+import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
 import { hasOutcomes, jobTypeAt, type RunningBatch, seqAt, takeOutcomes, toRun } from './running-batch.ts'
 
@@ -61,6 +62,7 @@ export class BatchRunner {
   readonly #whenWaiting: (run: () => void) => void
   readonly #batches: RunningBatch[] = []
   readonly #running = new Set<RunningJob>()
+  readonly #late = new LateThrows<RunningJob>()
   /** How many of these are programs. */
   #programs = 0
   #lastEndMs = 0
@@ -114,16 +116,33 @@ export class BatchRunner {
   }
 
   /**
-   * Puts an exception that nobody caught down to the job that had begun what threw: if that still runs, it has failed.
-   * Undefined: nobody knows whose it is. To be called from the handler of the exception.
+   * Puts an exception that nobody caught down to the job that had begun what threw: if its handler still runs, it has failed,
+   * and is asked to give way. Of a subject no other handler may begin beside it, so its outcome is held until it has ended.
+   * False: nobody knows whose it is. To be called from the handler of the exception.
+   *
+   * @param tell is called before anything else is begun in its place
    */
-  threwLater(thrown: unknown): LateThrow | undefined {
+  threwLater(thrown: unknown, tell: (late: LateThrow) => void): boolean {
     const job = currentJob.getStore()
-    if (job === undefined) return undefined
-    const hasEnded = !this.#running.has(job)
-    // What begins in its place must not be taken for a part of it.
-    if (!hasEnded) currentJob.run(undefined, () => this.#threw(job, thrown))
-    return lateThrow(job, hasEnded, toPlainError(thrown))
+    if (job === undefined) return false
+    const throws = this.#late.count(job)
+    if (throws === undefined) return true
+    const late = lateThrow(job, !this.#running.has(job), toPlainError(thrown), throws)
+    if (late.hasEnded) {
+      tell(late)
+    } else if (job.attempt.subjectKey === undefined) {
+      tell(late)
+      // What begins in its place must not be taken for a part of it.
+      currentJob.run(undefined, () => this.#threw(job, thrown))
+      job.batch.control.abort(job.index, 'failed')
+      job.attempt.fireSignal()
+    } else if (throws === 1) {
+      job.attempt.close()
+      const end: AttemptEnd = { ...this.#endOf(job, thrown), leavings: job.attempt.leavings() }
+      this.#late.hold(job, end)
+      tell({ ...late, end })
+    }
+    return true
   }
 
   /** Whether a thread that ends of what nobody owns may end of a job that is not there any more. */
@@ -148,7 +167,7 @@ export class BatchRunner {
     this.#surroundings.desk.flush()
     const job = this.#calling ?? currentJob.getStore()
     if (job === undefined) return undefined
-    if (!this.#running.has(job)) return lateThrow(job, true, exited(call))
+    if (!this.#running.has(job)) return lateThrow(job, true, exitedLate(call), 1)
     job.batch.control.exit(job.index)
     return 'running'
   }
@@ -284,22 +303,25 @@ export class BatchRunner {
 
   #threw(job: RunningJob, thrown: unknown): void {
     if (!this.#running.has(job)) return
-    const { batch, index, attempt } = job
-    attempt.close()
+    job.attempt.close()
+    this.#end(job, this.#endOf(job, thrown))
+  }
+
+  #endOf({ batch, index, isValid }: RunningJob, thrown: unknown): AttemptEnd {
     const reason = batch.control.abortReason(index)
     if (reason !== 'none') {
       const verdict = verdictOf(thrown)
-      this.#end(job, { kind: 'gave-way', index, reason, error: toPlainError(thrown), verdict })
-    } else if (hasCode(thrown, 'ACTOR_RESTARTED')) {
-      this.#end(job, { kind: 'interrupted', index, error: toPlainError(thrown) })
-    } else {
-      const invalid = !job.isValid && hasCode(thrown, 'PAYLOAD_INVALID')
-      this.#end(job, failed(index, invalid ? 'INVALID_PAYLOAD' : 'THREW', thrown, invalid))
+      return { kind: 'gave-way', index, reason, error: toPlainError(thrown), verdict }
     }
+    if (hasCode(thrown, 'ACTOR_RESTARTED')) return { kind: 'interrupted', index, error: toPlainError(thrown) }
+    const invalid = !isValid && hasCode(thrown, 'PAYLOAD_INVALID')
+    return failed(index, invalid ? 'INVALID_PAYLOAD' : 'THREW', thrown, invalid)
   }
 
-  #end(job: RunningJob, end: AnyEnd): void {
+  /** @param own how its handler ended; something may have thrown before, and that counts */
+  #end(job: RunningJob, own: AnyEnd): void {
     const { batch, index } = job
+    const end = this.#late.take(job) ?? own
     const nowMs = this.#surroundings.clock.monotonicMs()
     batch.control.runUntil(index, nowMs)
     if (job.type.isProgram) {
@@ -309,7 +331,7 @@ export class BatchRunner {
       this.#lastEndMs = nowMs
     }
     job.attempt.span?.end(spanEndOf(end))
-    const leavings = job.attempt.leavings()
+    const leavings = end === own ? job.attempt.leavings() : undefined
     this.#layDown(batch, leavings === undefined ? end : withLeavings(end, leavings))
     batch.control.end(index)
     this.#running.delete(job)
@@ -363,13 +385,10 @@ export class BatchRunner {
   }
 }
 
-function lateThrow({ batch, index, attempt }: RunningJob, hasEnded: boolean, error: PlainError): LateThrow {
-  const { traceId } = attempt
-  return { seq: seqAt(batch.task, index), jobType: jobTypeAt(batch.task, index), traceId, hasEnded, error }
-}
-
-function exited(call: string): PlainError {
-  return { name: 'Exited', message: `${call} was called after the job had ended` }
+function lateThrow(job: RunningJob, hasEnded: boolean, error: PlainError, throws: number): LateThrow {
+  const { batch, index, attempt } = job
+  const { traceId, jobType } = attempt
+  return { seq: seqAt(batch.task, index), jobType, traceId, hasEnded, error, throws, end: undefined }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -14,7 +14,7 @@
 const jobStateWords = { WAITING: 0, STARTED: 1, TAKEN: 2, ENDED: 3 } as const
 
 /** Why a handler's signal fired. The order is the number in shared memory; never reorder. */
-const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping'] as const
+const abortReasons = ['none', 'cancelled', 'timed-out', 'superseded', 'stopping', 'failed'] as const
 export type AbortReason = (typeof abortReasons)[number]
 
 const bytesPerJob = 3 * Float64Array.BYTES_PER_ELEMENT + 3 * Int32Array.BYTES_PER_ELEMENT
@@ -122,7 +122,7 @@ export class ControlBlock {
     return totalMs
   }
 
-  /** Supervisor side: asks the handler to give way. The first reason stays. */
+  /** Asks the handler to give way; on the supervisor's side but for one that has failed. The first reason stays. */
   abort(index: number, reason: AbortReason): void {
     Atomics.compareExchange(this.#aborts, index, 0, abortReasons.indexOf(reason))
   }

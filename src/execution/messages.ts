@@ -138,6 +138,8 @@ export type ThreadMessage =
   | ({ readonly kind: 'exits-later' } & LateThrow)
   /** The thread is about to end, and a job that has ended may be the cause, but nobody can tell. */
   | { readonly kind: 'ends-unclear' }
+  /** The same of what no job has begun, as far as that can be followed: a connection of a module, say. */
+  | { readonly kind: 'ends-unowned' }
   /** What handlers have left behind while they run; all of it comes again with their ends. */
   | { readonly kind: 'news'; readonly attempts: readonly AttemptNews[] }
   | ({ readonly kind: 'log-failed' } & LogFailure)
@@ -150,6 +152,10 @@ export interface LateThrow {
   /** Whether the job had ended, with an outcome that nothing can change now. */
   readonly hasEnded: boolean
   readonly error: PlainError
+  /** How often the attempt did so up to now. Not each of them is told. */
+  readonly throws: number
+  /** How the attempt ends once its handler has, or its thread; undefined: it has ended. */
+  readonly end: AttemptEnd | undefined
 }
 
 /** The reply to a batch: the last outcomes, and what the thread holds. */

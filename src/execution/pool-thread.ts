@@ -18,13 +18,14 @@ import { loadHandlers, loadSetup } from './load.ts'
 import type { GreetReply, GreetTask, PoolReply, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
 import { NewsDesk } from './news-desk.ts'
 import { OutboxWriter } from './outbox.ts'
-import { putDownEnds } from './put-down.ts'
+import { putDownExits, putDownThrows } from './put-down.ts'
 import { ThreadNiceness } from './thread-niceness.ts'
 
 interface Greeted {
   readonly tellsMemory: boolean
   readonly port: MessagePort
   readonly runner: BatchRunner
+  readonly tell: (message: ThreadMessage) => void
   readonly actors: ReadonlyMap<string, ActorClient>
   readonly niceness: ThreadNiceness
 }
@@ -58,6 +59,7 @@ export async function runTask(task: PoolTask): Promise<PoolReply> {
 async function greet(task: GreetTask): Promise<GreetReply> {
   try {
     captureConsole(() => greeted?.runner.current()?.log)
+    putDownExits(() => greeted)
     await loadSetup(task.setupUrl)
     const handlers = await loadHandlers(task.moduleUrls)
     await preloadApi()
@@ -85,8 +87,8 @@ async function greet(task: GreetTask): Promise<GreetReply> {
       task.trusts,
     )
     const niceness = new ThreadNiceness(task.niceness)
-    greeted = { tellsMemory: task.tellsMemory, port, runner, actors, niceness }
-    putDownEnds(runner, post)
+    greeted = { tellsMemory: task.tellsMemory, port, runner, tell: post, actors, niceness }
+    putDownThrows(runner, post)
     port.on('message', (notice: ThreadNotice) => heed(notice))
     return { kind: 'ready', jobTypes: [...handlers.keys()] }
   } catch (error) {

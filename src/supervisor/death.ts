@@ -5,11 +5,14 @@
  * called for the end of the thread is charged with it; all others are not charged. Nor is anybody charged where the
  * thread was ended by force (the handler that it was ended for may have settled in the last moment), or by what a job
  * had left behind that has ended since. Where none of this is so, one that had begun alone is the cause, and is charged,
- * unless the cause may be a job that has ended; of several nobody knows which it was: they run alone next. Handlers that
- * had ended, but whose outcomes died with the thread, run again. A program does nothing in its thread but be waited for:
- * it is never the cause, and runs again.
+ * unless the cause may be a job that has ended. What threw may also be of no job as far as anybody can tell, such as a
+ * connection of a module: then one that had begun alone is charged only if it was a suspect before, so that it was alone
+ * twice. Of several nobody knows which it was: they run alone next. Handlers that had ended, but whose outcomes died with
+ * the thread, run again. A program does nothing in its thread but be waited for: it is never the cause, and runs again.
  */
 import type { PlainError } from '../errors.ts'
+import { spanEndOf } from '../execution/attempt-ends.ts'
+import type { AttemptEnd } from '../execution/messages.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
@@ -19,6 +22,7 @@ import { finish, isPoison, putBack, type Return } from './finish.ts'
 import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
 import type { Blame } from './pool-thread.ts'
+import { applyEnd } from './settle.ts'
 
 export interface JudgedDeath {
   readonly cause: DeathCause
@@ -47,11 +51,13 @@ export function judgeDeath(
         Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index)),
       )
       const back = { runAt: undefined, startedAt, now }
-      if (claim.isCondemned) endCondemned(changes, batch, claim, startedAt, now)
+      const held = batch.thread.heldEnds.get(claim)
+      if (held !== undefined) endHeld(changes, claim, held, startedAt, now)
+      else if (claim.isCondemned) endCondemned(changes, batch, claim, startedAt, now)
       else if (!started.includes(claim)) putBackLost(changes, claim, { ...back, suspicion: 0 })
       else if (isBlamed(claim)) chargeDeath(changes, claim, { cause: 'EXITED', error }, startedAt, now)
       else if (isKnown) putBackLost(changes, claim, { ...back, suspicion: 0 })
-      else if (started.length > 1 || blame === 'unclear')
+      else if (started.length > 1 || blame === 'unclear' || (blame === 'unowned' && claim.suspicion === 0))
         putBackLost(changes, claim, { ...back, suspicion: 1 })
       else chargeDeath(changes, claim, { cause, error }, startedAt, now)
     }
@@ -62,6 +68,12 @@ export function judgeDeath(
 function putBackLost(changes: Changes, claim: Claim, back: Return): void {
   reportLost(changes, claim, { outcome: 'interrupted' }, back.now)
   putBack(changes, claim, back)
+}
+
+/** It had failed before, and its handler has ended only with the thread. */
+function endHeld(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: number, now: number): void {
+  reportLost(changes, claim, spanEndOf(end), now)
+  applyEnd(changes, claim, end, startedAt, now)
 }
 
 /** The job was the only one that ran when its thread died. */

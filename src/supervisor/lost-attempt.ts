@@ -6,7 +6,7 @@ import type { Claim } from './claims.ts'
 export interface LostEnd {
   /** As the outcome of a span has it. */
   readonly outcome: string
-  readonly failure?: PlainError
+  readonly failure?: PlainError | undefined
 }
 
 /** A thread that dies takes the spans of its attempts with it. The host records them in its place. */

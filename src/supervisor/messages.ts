@@ -276,6 +276,7 @@ export type EngineEvent =
       readonly jobType: string
       readonly traceId: string | undefined
       readonly error: PlainError
+      readonly throws: number
     }
   | {
       readonly kind: 'job-progress'

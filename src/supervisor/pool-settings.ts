@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { limits } from '../config.ts'
 import type { ThreadHost } from './boot-thread.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
 
@@ -21,6 +22,8 @@ export interface PoolSettings {
   readonly database: string
   /** Size of a job's log, from which it goes on in a new file. */
   readonly jobLogBytes: number
+  /** How long a thread may take to load these modules. */
+  readonly loadTimeoutMs: number
   /** Threads that are on their way already; they are taken out as they are put to use. */
   readonly booted: ThreadHost[]
   /** Fresh ports to the actors, for one thread. */
@@ -43,6 +46,7 @@ export function poolSettings(
     threadNiceness: start.threadNiceness,
     database: database.name,
     jobLogBytes: start.jobLogBytes,
+    loadTimeoutMs: limits.loadTimeoutMs,
     booted,
     connectActors,
   }

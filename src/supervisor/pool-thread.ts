@@ -1,9 +1,17 @@
 /** A pool thread as the supervisor sees it, and what it has to say. */
 import type { MessagePort } from 'node:worker_threads'
-import type { AttemptNews, LateThrow, LogFailure, Outcomes, ThreadNotice } from '../execution/messages.ts'
+import type {
+  AttemptEnd,
+  AttemptNews,
+  LateThrow,
+  LogFailure,
+  Outcomes,
+  ThreadNotice,
+} from '../execution/messages.ts'
 import { OutboxReader } from '../execution/outbox.ts'
 import type { DeathCause } from '../job/failure-cause.ts'
 import type { DispatchedBatch } from './batch.ts'
+import type { Claim } from './claims.ts'
 import { SpanFlush } from './span-flush.ts'
 
 export interface PoolListener {
@@ -13,7 +21,7 @@ export interface PoolListener {
   /** The thread has run the batch to its end; its last outcomes. */
   onBatchEnd(thread: PoolThread, batch: DispatchedBatch, outcomes: Outcomes): void
   /** Something threw where nobody could catch it: the thread is about to end, or gets nothing new until it is ended. */
-  onLateThrow(late: LateThrow): void
+  onLateThrow(thread: PoolThread, late: LateThrow): void
   /** What handlers have left behind while they run. */
   onNews(attempts: readonly AttemptNews[]): void
   onLogFailure(failure: LogFailure): void
@@ -29,8 +37,11 @@ export interface ThreadDeath {
   readonly blame: Blame
 }
 
-/** Who may be the cause of a death: one of the handlers that ran then, none of them, or any that ever ran there. */
-export type Blame = 'running' | 'none' | 'unclear'
+/**
+ * Who may be the cause of a death: one of the handlers that ran then, none of them, or any that ever ran there. Unowned: the
+ * modules rather than a handler, unless it follows one from thread to thread.
+ */
+export type Blame = 'running' | 'none' | 'unclear' | 'unowned'
 
 /** One pool thread, from its greeting to its death. */
 export class PoolThread {
@@ -38,6 +49,8 @@ export class PoolThread {
   readonly port: MessagePort
   readonly batches: DispatchedBatch[] = []
   readonly spans = new SpanFlush()
+  /** How jobs end that have failed while their handlers go on: with these, or with the thread. */
+  readonly heldEnds = new Map<Claim, AttemptEnd>()
   readonly #outbox: OutboxReader
   state: 'greeting' | 'ready' | 'ending' | 'dead' = 'greeting'
   /** It ends because it has done enough, and not for a job that runs in it. */

@@ -17,18 +17,18 @@
  */
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { defaultRestartBudget, RestartHistory } from '../actor/supervision.ts'
 import { afterThisTurn, type Clock, withinMs } from '../clock.ts'
 import { limits } from '../config.ts'
-import { assert, engineError, fromPlainError, unreachable } from '../errors.ts'
+import { assert, fromPlainError, unreachable } from '../errors.ts'
 import type { BatchReply, GreetTask, PoolReply, PoolTask, ThreadMessage } from '../execution/messages.ts'
 import { createOutbox } from '../execution/outbox.ts'
 import type { DispatchedBatch } from './batch.ts'
 import { bootThread, type ThreadHost } from './boot-thread.ts'
 import type { PoolSettings } from './pool-settings.ts'
 import { type PoolListener, PoolThread } from './pool-thread.ts'
+import { Replacements } from './replacements.ts'
 import type { Flush } from './span-flush.ts'
-import { deathCause, notServed } from './thread-errors.ts'
+import { deathCause, notLoaded, notServed } from './thread-errors.ts'
 
 /** A thread in native code cannot be ended: after this wait it is written off, and ends when the call returns. */
 const writeOffMs = 1_000
@@ -43,13 +43,12 @@ export class Pool {
   #isStarted = false
   /** False: some handlers leave behind what throws, and of which nobody knows whose it is. */
   #trusts = true
-  readonly #failures = new RestartHistory(defaultRestartBudget)
-  readonly #clock: Clock
+  readonly #replacements: Replacements
   #started: PromiseWithResolvers<void> | undefined
 
   constructor(settings: PoolSettings, clock: Clock, listener: PoolListener) {
     this.#settings = settings
-    this.#clock = clock
+    this.#replacements = new Replacements(clock)
     this.#listener = listener
   }
 
@@ -88,9 +87,10 @@ export class Pool {
         thread.remove(batch)
         assert('batch' in reply, 'a batch is answered with outcomes')
         thread.jobsRun += batch.claims.length
-        if (this.#isWornOut(thread, reply)) this.retire(thread)
+        // First: what ends the thread waits for what it may hold.
         thread.spans.afterBatch(reply.mayHoldSpans, this.#flushOf(thread))
-        if (thread.state === 'ending' && thread.batches.length === 0) void this.#endRested(thread)
+        if (thread.state === 'ending') void this.#endIfRested(thread)
+        else if (this.#isWornOut(thread, reply)) this.retire(thread)
         this.#listener.onBatchEnd(thread, batch, reply)
       },
       (error: unknown) => this.#died(thread, error),
@@ -107,11 +107,13 @@ export class Pool {
     if (thread.state !== 'ready') return
     thread.state = 'ending'
     thread.isRetired = true
-    if (thread.batches.length === 0) void this.#endRested(thread)
+    void this.#endIfRested(thread)
     this.#fillUp()
   }
 
-  async #endRested(thread: PoolThread): Promise<void> {
+  /** Called when the thread begins to end, and with the end of each batch from then on. */
+  async #endIfRested(thread: PoolThread): Promise<void> {
+    if (thread.batches.length > 0) return
     if (thread.spans.mayBeHeld) await thread.spans.last(this.#flushOf(thread))
     await this.end(thread)
   }
@@ -150,6 +152,7 @@ export class Pool {
   /** Ends all threads. None of them may have work left that anybody waits for. */
   async close(): Promise<void> {
     this.#closing = true
+    this.#replacements.close()
     await Promise.all(this.ready().map((thread) => thread.spans.last(this.#flushOf(thread))))
     for (const thread of this.#threads) {
       thread.state = 'dead'
@@ -163,7 +166,9 @@ export class Pool {
   #fillUp(): void {
     if (!this.#isStarted || this.#closing) return
     const serving = this.#threads.size - Math.min(this.#lingering, this.#mayLinger)
-    for (let missing = this.#settings.threads - serving; missing > 0; missing--) this.#addThread()
+    const greeting = this.living().filter(({ state }) => state === 'greeting').length
+    let toStart = this.#replacements.allowed(this.#settings.threads - serving, greeting)
+    for (; toStart > 0; toStart--) this.#addThread()
   }
 
   get #lingering(): number {
@@ -211,21 +216,27 @@ export class Pool {
       jobLogBytes: this.#settings.jobLogBytes,
       niceness: this.#settings.threadNiceness,
     }
-    let reply: PoolReply
+    const { loadTimeoutMs } = this.#settings
+    let reply: PoolReply | 'timed-out'
     try {
-      reply = await this.#submit(thread, task, [port, ...Object.values(actorPorts)])
+      const loaded = this.#submit(thread, task, [port, ...Object.values(actorPorts)])
+      reply = await withinMs(loaded, loadTimeoutMs)
     } catch (error) {
       this.#died(thread, error)
       return
     }
+    if (reply === 'timed-out') {
+      this.#refuse(thread, notLoaded(`has not loaded its modules after ${loadTimeoutMs} ms`))
+      return
+    }
     if (this.#closing || !('kind' in reply) || reply.kind === 'flushed') return
     if (reply.kind === 'failed') {
-      await this.#refuse(thread, fromPlainError(reply.error))
+      this.#refuse(thread, fromPlainError(reply.error))
       return
     }
     const unserved = this.#settings.jobTypes.filter((type) => !reply.jobTypes.includes(type))
     if (unserved.length > 0) {
-      await this.#refuse(thread, notServed(unserved))
+      this.#refuse(thread, notServed(unserved))
       return
     }
     thread.state = 'ready'
@@ -235,15 +246,19 @@ export class Pool {
       this.#isStarted = true
       this.#started?.resolve()
     }
+    this.#replacements.succeeded()
+    this.#fillUp()
     this.#listener.onReady(thread)
   }
 
   /** A thread that cannot run our jobs. */
-  async #refuse(thread: PoolThread, error: Error): Promise<void> {
+  #refuse(thread: PoolThread, error: Error): void {
+    if (thread.state === 'dead' || this.#closing) return
     this.#forget(thread)
+    void this.end(thread)
+    // A start that fails tells it by itself.
+    if (this.#isStarted) this.#listener.onDied(thread, { cause: 'THREAD_DIED', error, blame: 'none' })
     this.#greetingFailed(error)
-    await this.end(thread)
-    this.#fillUp()
   }
 
   #submit(thread: PoolThread, task: PoolTask, transferList: readonly MessagePort[]): Promise<PoolReply> {
@@ -262,15 +277,18 @@ export class Pool {
         return
       case 'threw-later':
         this.retire(thread)
-        this.#listener.onLateThrow(message)
+        this.#listener.onLateThrow(thread, message)
         return
       case 'exits-later':
         thread.blame = 'none'
-        this.#listener.onLateThrow(message)
+        this.#listener.onLateThrow(thread, message)
         return
       case 'ends-unclear':
         thread.blame = 'unclear'
         this.#trustNobody()
+        return
+      case 'ends-unowned':
+        thread.blame = 'unowned'
         return
       case 'news':
         this.#listener.onNews(message.attempts)
@@ -307,11 +325,11 @@ export class Pool {
     this.#threads.delete(thread)
   }
 
-  /** At the start one failure is enough. Later ones are tried again, but not for ever. */
+  /** At the start one failure is enough. Later ones are tried again: for ever while others serve. */
   #greetingFailed(error: Error): void {
     this.#started?.reject(error)
-    if (!this.#isStarted || this.#closing || this.#failures.next(this.#clock.monotonicMs()) !== 'give-up')
-      return
+    if (!this.#isStarted || this.#closing) return
+    if (this.#replacements.failed(this.running().length > 0, () => this.#fillUp()) === 'waits') return
     this.#closing = true
     this.#listener.onGaveUp(error)
   }
@@ -324,21 +342,13 @@ export class Pool {
     // A batch that failed as a whole is a fault of ours; its thread lives, and must not go on with the others.
     void this.end(thread)
     const cause = error instanceof Error ? error : new Error(String(error))
-    if (state === 'greeting') {
-      this.#greetingFailed(
-        engineError('START_FAILED', {
-          found: `A pool thread died before it was ready: ${cause.message}`,
-          action: 'Import the jobs module by itself to see what ends the thread.',
-          cause,
-        }),
-      )
-    }
-    if (this.#closing) return
     this.#listener.onDied(thread, {
       cause: isEnded ? 'THREAD_DIED' : deathCause(cause),
       error: cause,
       blame: isEnded ? 'none' : thread.blame,
     })
+    if (state === 'greeting')
+      this.#greetingFailed(notLoaded(`died before it was ready: ${cause.message}`, cause))
     this.#fillUp()
   }
 }

@@ -47,7 +47,6 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
       claim.jobType.observe(batch.control.costMs(end.index))
       if (metering !== undefined) ended.push(claim)
     }
-    if (end.leavings !== undefined) keepLeavings(changes, claim, end.leavings)
     applyEnd(changes, claim, end, startedAt(end.index), now)
   }
   if (metering !== undefined && ended.length > 0) changes.afterCommit(() => metering.ended(batch, ended))
@@ -107,7 +106,15 @@ class DoneRun {
   }
 }
 
-function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: number, now: number): void {
+/** Records one attempt that did not merely succeed. */
+export function applyEnd(
+  changes: Changes,
+  claim: Claim,
+  end: AttemptEnd,
+  startedAt: number,
+  now: number,
+): void {
+  if (end.leavings !== undefined) keepLeavings(changes, claim, end.leavings)
   switch (end.kind) {
     case 'succeeded-with-more':
       if (!settleDone(changes, claim, end.result, startedAt, now)) return
@@ -146,6 +153,7 @@ function applyEnd(changes: Changes, claim: Claim, end: AttemptEnd, startedAt: nu
       finish(changes, claim, 'CANCELLED', startedAt, now)
       return
     case 'superseded':
+    case 'failed':
     case 'none':
       putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 0 })
       return

@@ -152,7 +152,7 @@ export class Supervisor {
         },
         onOutcomes: (thread, outcomes) => this.#receive(thread, outcomes),
         onBatchEnd: (_thread, batch, outcomes) => this.#receiveLast(batch, outcomes),
-        onLateThrow: (late) => this.#ends.threwLater(late),
+        onLateThrow: (thread, late) => this.#ends.threwLater(thread, late),
         onNews: (attempts) => this.#news.receive(attempts),
         onLogFailure: (failure) => this.#news.logFailed(failure),
         onDied: (thread, death) => this.#ends.died(thread, death),

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { limits } from '../config.ts'
 import { toPlainError } from '../errors.ts'
-import type { LateThrow } from '../execution/messages.ts'
+import type { AttemptEnd, LateThrow } from '../execution/messages.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import type { DispatchedBatch } from './batch.ts'
 import type { Claim, Claims } from './claims.ts'
@@ -57,8 +57,23 @@ export class ThreadEnds {
   }
 
   /** A job that still runs is told of with its outcome. */
-  threwLater({ seq, jobType, traceId, hasEnded, error }: LateThrow): void {
-    if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, traceId, error })
+  threwLater(thread: PoolThread, { seq, jobType, traceId, hasEnded, error, throws, end }: LateThrow): void {
+    if (hasEnded) this.#surroundings.emit({ kind: 'job-threw-late', seq, jobType, traceId, error, throws })
+    if (end !== undefined) this.#hold(thread, seq, end)
+  }
+
+  /**
+   * A job has failed whose handler goes on, and no other handler of its subject may begin beside that. Where it is alone, its
+   * thread is ended at once; for the sake of others it is given its grace.
+   */
+  #hold(thread: PoolThread, seq: number, end: AttemptEnd): void {
+    const claim = this.#claims.get(seq)
+    const batch = claim?.batch
+    if (claim === undefined || batch?.thread !== thread || !batch.started().includes(claim)) return
+    thread.heldEnds.set(claim, end)
+    this.#claims.giveBack(thread.batches.flatMap((one) => one.takeBackWaiting()))
+    if (isLeftToHeld(thread)) this.#surroundings.end(thread)
+    else batch.abort(claim, 'failed', this.#clock.monotonicMs())
   }
 
   died(thread: PoolThread, { cause, error: thrown, blame }: ThreadDeath): void {
@@ -72,8 +87,14 @@ export class ThreadEnds {
     const running = blame === 'none' ? [] : batches.flatMap((batch) => batch.startedWork())
     const suspects = (condemned.length > 0 ? condemned : running).map((claim) => claim.seq)
     // One that had done enough was meant to end.
-    if (!thread.isRetired || batches.length > 0)
+    if (!thread.isRetired || (batches.length > 0 && !isLeftToHeld(thread)))
       this.#surroundings.emit({ kind: 'thread-died', threadId: thread.threadId, cause, error, suspects })
     this.#surroundings.judge(batches, { cause, error, blame })
   }
+}
+
+/** Whether nothing runs in it but handlers of jobs that have failed. */
+function isLeftToHeld({ batches, heldEnds }: PoolThread): boolean {
+  if (heldEnds.size === 0) return false
+  return batches.every((batch) => batch.started().every((claim) => heldEnds.has(claim)))
 }

@@ -8,6 +8,15 @@ export function deathCause(error: Error): DeathCause {
   return error.message.startsWith('worker exited with code') ? 'EXITED' : 'THREAD_DIED'
 }
 
+/** @param what became of the thread while it loaded its modules */
+export function notLoaded(what: string, cause?: Error): Error {
+  return engineError('START_FAILED', {
+    found: `A pool thread ${what}`,
+    action: 'Import the set-up and jobs modules by themselves to see what ends or holds up the thread.',
+    cause,
+  })
+}
+
 export function notServed(jobTypes: readonly string[]): Error {
   return engineError('JOBS_MODULE_INVALID', {
     found: `In a thread no module serves ${jobTypes.join(', ')}: a thread imports the default export of each module's URL`,

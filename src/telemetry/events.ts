@@ -13,7 +13,7 @@
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
  * | `schema-upgraded` | at start: the database had the schema of an older version; where its copy is | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |
- * | `thread-died` | a pool thread ended by itself, or was ended for a handler that did not give way or what one had left behind; it is replaced | error |
+ * | `thread-died` | a pool thread ended by itself, was ended for a handler that did not give way or what one had left behind, or did not become ready; it is replaced | error |
  * | `actor-died` | an actor's thread ended by itself | error |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
  * | `checkpoint-failed` | the WAL cannot be moved to the database file, and grows meanwhile; told once until it can | error |
@@ -55,7 +55,11 @@ export interface EngineEventMap {
   'job-retried': JobFailureEvent & { readonly delayMs: number }
   'job-failed': JobFailureEvent
   'job-unresponsive': JobEvent & { readonly ignoredForMs: number }
-  'job-threw-late': JobEvent & { readonly error: PlainError }
+  'job-threw-late': JobEvent & {
+    readonly error: PlainError
+    /** How often it did so up to now: told at the first, the 10th, the 100th time and so on. */
+    readonly throws: number
+  }
   'job-progress': JobEvent & {
     /** From 0 to 1. */
     readonly fraction: number

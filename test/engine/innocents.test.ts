@@ -1,7 +1,7 @@
 /** Goal: whoever ends a thread, a job that merely runs in it is never charged with that. */
 import { expect, test } from 'vitest'
 import { openEnding } from './open-ending.ts'
-import { useEngines } from './open-engine.ts'
+import { rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -25,11 +25,15 @@ test('nobody is charged for a handler that gives way while its thread is being e
   expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', failures: 0, failedAttempts: [] })
 })
 
-test('an exit that a finished job has left behind is told of that job, and charged to nobody', async () => {
+test.each([
+  'called',
+  'imported',
+  'held',
+])('an exit (%s) that a finished job has left behind is told of that job, and charged to nobody', async (exit) => {
   const engine = await openEnding(engines)
   const late = new Promise((resolve) => engine.events.once('job-threw-late', resolve))
   const died = new Promise((resolve) => engine.events.once('thread-died', resolve))
-  const culprit = await engine.enqueue('LEAVES_EXIT', { gate: 'exit' })
+  const culprit = await engine.enqueue('LEAVES_EXIT', { gate: 'exit', exit })
   expect(await culprit.result()).toBe('left')
   const innocent = await engine.enqueue('WAITS', { gate: 'g' })
   await engines.stage.waits('g')
@@ -37,6 +41,7 @@ test('an exit that a finished job has left behind is told of that job, and charg
   expect(await late).toMatchObject({
     jobId: culprit.id,
     jobType: 'LEAVES_EXIT',
+    throws: 1,
     error: { name: 'Exited', message: 'process.exit(3) was called after the job had ended' },
   })
   expect(await died).toMatchObject({ cause: 'EXITED', suspects: [] })
@@ -79,4 +84,19 @@ test.each([
   engines.stage.open('h')
   await other.result()
   expect(await engine.get(other.id)).toMatchObject({ state: 'DONE', failedAttempts: [] })
+})
+
+test('nobody is charged for what is of no job, unless it dies of that alone again', async () => {
+  const engine = await openEnding(engines)
+  const suspected: (readonly string[])[] = []
+  engine.events.on('thread-died', ({ suspects }) => suspected.push(suspects))
+  engines.stage.open('g')
+  const innocent = await engine.enqueue('LOSES_CONNECTION', { gate: 'g', times: 1 })
+  expect(await innocent.result()).toBe('alive')
+  expect(await engine.get(innocent.id)).toMatchObject({ state: 'DONE', attempt: 2, failedAttempts: [] })
+  const culprit = await engine.enqueue('LOSES_CONNECTION', { gate: 'g', times: 9 })
+  await rejectionOf(culprit.result(), 'JOB_FAILED')
+  const { attempt, failedAttempts } = (await engine.get(culprit.id)) ?? {}
+  expect([attempt, failedAttempts?.map(({ cause }) => cause)]).toEqual([3, ['THREAD_DIED', 'THREAD_DIED']])
+  expect(suspected).toEqual([innocent, culprit, culprit, culprit].map(({ id }) => [id]))
 })

@@ -1,4 +1,5 @@
 /** Goal: outcomes leave a pool thread in time, whatever comes after them. Method: the runner alone, with handlers that look. */
+import { AsyncResource } from 'node:async_hooks'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import { BatchRunner } from '../../src/execution/batch-runner.ts'
@@ -235,4 +236,39 @@ test('a job that was taken back is passed over', async () => {
   const rest = await scene.runner.run(task)
   expect(ran).toHaveLength(2)
   expect([...scene.sent, rest].flatMap((outcomes) => outcomes.succeeded)).toEqual([0, 2])
+})
+
+test('what throws later is told before the next job begins in its place', async () => {
+  const order: string[] = []
+  const scene = stage({
+    THROWS_LATER: () => {
+      setImmediate(() => scene.runner.threwLater(new Error('later'), () => order.push('told')))
+      return new Promise(() => {})
+    },
+    NEXT: () => {
+      order.push('began')
+    },
+  })
+  await scene.runner.run(batch(1, 'THROWS_LATER', 'NEXT'))
+  expect(order).toEqual(['told', 'began'])
+})
+
+test('what throws again and again is told now and then, with how often it did', async () => {
+  const told: [number, boolean][] = []
+  let left: AsyncResource | undefined
+  const scene = stage({
+    LEAVES: () => {
+      left = new AsyncResource('LEFT')
+    },
+  })
+  await scene.runner.run(batch(1, 'LEAVES'))
+  const thrown = new Error('again')
+  for (let time = 0; time < 1_234; time++) {
+    const isKnown = left?.runInAsyncScope(() =>
+      scene.runner.threwLater(thrown, ({ throws, hasEnded }) => told.push([throws, hasEnded])),
+    )
+    expect(isKnown).toBe(true)
+  }
+  expect(told).toEqual([1, 10, 100, 1_000].map((throws) => [throws, true]))
+  expect(scene.runner.threwLater(thrown, () => {})).toBe(false)
 })

@@ -17,7 +17,9 @@ const engines = useEngines()
 const recording = recordTraces()
 const tracer = trace.getTracer('host')
 
-async function openTraced(options: { readonly setup?: URL } = { setup: recording.setup }) {
+async function openTraced(
+  options: { readonly setup?: URL; readonly recycleAfterJobs?: number } = { setup: recording.setup },
+) {
   const engine = await Engine.start({
     jobs: traced,
     database: engines.pathOf('tasks.db'),
@@ -272,6 +274,13 @@ describe('an SDK that gathers spans in a pool thread', () => {
     await (await engine.enqueue('TRACE_ID')).result()
     await engine.stop()
     await recording.span('process TRACE_ID')
+  })
+
+  test('exports them before its thread is replaced for having done enough', async () => {
+    const engine = await openTraced({ setup, recycleAfterJobs: 1 })
+    const job = await engine.enqueue('TRACE_ID')
+    const traceId = await job.result()
+    expect(await recording.span('process TRACE_ID')).toMatchObject({ traceId })
   })
 })
 
