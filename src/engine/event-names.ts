@@ -23,14 +23,9 @@ export function emitSettled(events: EngineEvents, idOf: (seq: number) => string,
 export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, event: EngineEvent): void {
   switch (event.kind) {
     case 'job-retried':
-    case 'job-failed': {
-      const { queue, attempt, durationMs, failure } = event
-      const { cause, error } = failure
-      const facts = { ...jobFacts(idOf, event), queue, attempt, durationMs, cause, error }
-      if (event.kind === 'job-failed') events.emit('job-failed', facts)
-      else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
+    case 'job-failed':
+      emitFailure(events, idOf, event)
       return
-    }
     case 'job-unresponsive':
       events.emit(event.kind, { ...jobFacts(idOf, event), ignoredForMs: event.ignoredForMs })
       return
@@ -91,6 +86,18 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     default:
       unreachable(event)
   }
+}
+
+function emitFailure(
+  events: EngineEvents,
+  idOf: (seq: number) => string,
+  event: Extract<EngineEvent, { readonly kind: 'job-retried' | 'job-failed' }>,
+): void {
+  const { queue, attempt, durationMs, failure } = event
+  const { cause, error } = failure
+  const facts = { ...jobFacts(idOf, event), queue, attempt, durationMs, cause, error }
+  if (event.kind === 'job-failed') events.emit('job-failed', facts)
+  else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
 }
 
 function emitDeath(
