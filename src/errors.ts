@@ -114,7 +114,8 @@ export const errorRegistry = {
   ACTOR_FAILED: {
     kind: 'internal',
     retryable: false,
-    meaning: 'The actor refused the request, or died more often than its restart budget allows.',
+    meaning:
+      'The actor refused the request, or died more often than its restart budget allows, and is tried again later.',
   },
   ENGINE_FAILED: {
     kind: 'internal',

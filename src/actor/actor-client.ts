@@ -39,7 +39,7 @@ export class ActorClient {
     this.#asks = this.#open(port)
   }
 
-  /** The actor is down for good: rejects what is pending, and what comes until there is another port. */
+  /** The actor has spent its restart budget: rejects what is pending, and what comes until there is another port. */
   fail(error: Error): void {
     if (this.#isClosed) return
     this.#failedBy = error

@@ -2,6 +2,7 @@
  * The owner's side of an actor: a supervised thread, and fresh ports to it.
  *
  *   down ──start──▶ up ──dies──▶ down ──restarted──▶ up …     down ──budget spent, or first start fails──▶ failed
+ *                                                             failed ──restarted after all, if the budget says so──▶ up
  *
  * A port is good for one life of the thread. The owner hands out new ones on `onRestarted`; a port that is asked for
  * while the actor is down comes closed, so its client sees ACTOR_RESTARTED at once.
@@ -22,7 +23,7 @@ export interface ActorHostHooks {
   readonly clock: Clock
   /** The actor is up again: connect its clients anew. */
   onRestarted(): void
-  /** The budget is spent: ACTOR_FAILED, with the last death as its cause. */
+  /** The budget is spent: ACTOR_FAILED, with the last death as its cause. `onRestarted` may still follow. */
   onFailed(error: Error): void
   /** Each death, each failed restart, and a stop hook that threw. For the log; `onRestarted` or `onFailed` follows. */
   onDied(error: Error): void
@@ -115,10 +116,13 @@ export class ActorHost {
   }
 
   #overBudget(error: Error): Error {
-    const { restarts, withinMs } = this.#hooks.budget
+    const { restarts, withinMs, againAfterMs } = this.#hooks.budget
     return engineError('ACTOR_FAILED', {
       found: `Actor ${this.#name} died again after ${restarts} restarts within ${withinMs} ms: ${error.message}`,
-      action: 'Correct the actor and start the engine again.',
+      action:
+        againAfterMs === undefined
+          ? 'Correct the actor and start the engine again.'
+          : `It is tried again after ${againAfterMs.toLocaleString('en')} ms. Correct the actor, or what makes it die.`,
       cause: error,
     })
   }

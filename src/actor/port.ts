@@ -12,6 +12,7 @@ import {
   describe,
   engineError,
   fromPlainError,
+  hasCode,
   type PlainError,
   toPlainError,
   unreachable,
@@ -110,7 +111,7 @@ export class AskPort<P extends Protocol> {
     request: P[Kind]['request'],
     transfer?: readonly Transferable[],
   ): Promise<P[Kind]['reply']> {
-    if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy)
+    if (this.#closedBy !== undefined) return Promise.reject(notSent(this.#name, this.#closedBy))
     if (this.#pending.size >= this.#maxPending)
       return Promise.reject(overloaded(this.#name, this.#maxPending))
     const id = this.#nextId
@@ -326,6 +327,16 @@ export function endedBeforeReply(name: string): Error {
   return engineError('ACTOR_RESTARTED', {
     found: `${name} ended, or lost its port, before it replied`,
     action: 'Ask again; the request may or may not have been served.',
+  })
+}
+
+/** A request that was never sent cannot be why the other side ended: whoever counts its deaths is to know that. */
+function notSent(name: string, closedBy: Error): Error {
+  if (!hasCode(closedBy, 'ACTOR_RESTARTED')) return closedBy
+  return engineError('ACTOR_RESTARTED', {
+    found: `${name} is down`,
+    action: 'Ask again; it is being started.',
+    details: { wasSent: false },
   })
 }
 

@@ -7,6 +7,8 @@
  *                       ▼                                                         │ budget spent (also from up)
  *                     failed ◀────────────────────────────────────────────────────┘
  *
+ * Where the budget says so, a thread that has spent it waits as well, but long, and is then started with a new one.
+ *
  * `stop` leads from everywhere to stopping and stopped, and nothing leads out of there: a restart that waits is cancelled,
  * one under way is let finish within the grace and then stopped, or ended. A first start that fails is not tried again:
  * its caller gets the error. A failed restart counts against the budget like a death, so a thread that cannot start
@@ -21,6 +23,8 @@ export interface RestartBudget {
   readonly restarts: number
   /** The time in which they count. */
   readonly withinMs: number
+  /** How long after the last death it is tried again once they are spent, with all of them anew. Default: never. */
+  readonly againAfterMs?: number
 }
 
 export const defaultRestartBudget: RestartBudget = { restarts: 5, withinMs: 60_000 }
@@ -57,7 +61,8 @@ export interface SupervisionOptions {
   onStarted(thread: ActorThread): void
   /**
    * Called after each death and each failed restart, and once with `willRestart` false when the budget is spent. A thread
-   * that dies while it is being stopped, as when its stop hook throws, is reported with `willRestart` false too.
+   * that dies while it is being stopped, as when its stop hook throws, is reported with `willRestart` false too. Where the
+   * budget has `againAfterMs`, one whose budget is spent comes up after that all the same: `onStarted` tells.
    */
   onDied(error: Error, willRestart: boolean): void
 }
@@ -74,7 +79,7 @@ type State =
 export class SupervisedThread {
   readonly #spec: () => ThreadSpec
   readonly #options: SupervisionOptions
-  readonly #history: RestartHistory
+  #history: RestartHistory
   #state: State = { kind: 'new' }
   #stopping: Promise<void> | undefined
 
@@ -169,15 +174,20 @@ export class SupervisedThread {
 
   #restartAfter(error: Error): void {
     const delayMs = this.#history.next(this.#options.clock.monotonicMs())
-    if (delayMs === 'give-up') {
-      this.#state = { kind: 'failed' }
-      this.#options.onDied(error, false)
-      return
+    const { againAfterMs } = this.#options.budget
+    if (delayMs !== 'give-up') this.#restartIn(delayMs)
+    else if (againAfterMs === undefined) this.#state = { kind: 'failed' }
+    else {
+      this.#history = new RestartHistory(this.#options.budget)
+      this.#restartIn(againAfterMs)
     }
+    this.#options.onDied(error, delayMs !== 'give-up')
+  }
+
+  #restartIn(delayMs: number): void {
     // Nothing else may keep the process alive while the thread is down.
     const timer = this.#options.clock.startTimer(delayMs, () => void this.#restart(), 'keeps-process-alive')
     this.#state = { kind: 'waiting', timer }
-    this.#options.onDied(error, true)
   }
 
   async #restart(): Promise<void> {

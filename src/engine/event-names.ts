@@ -66,6 +66,9 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
     case 'checkpoint-failed':
       events.emit(event.kind, { error: event.error, walBytes: event.walBytes })
       return
+    case 'actor-recovered':
+      events.emit(event.kind, { name: event.name })
+      return
     case 'commit-failed':
       events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
       return

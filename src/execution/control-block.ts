@@ -111,15 +111,16 @@ export class ControlBlock {
     return this.#costMs[index] ?? 0
   }
 
-  get jobs(): number {
-    return this.#costMs.length
-  }
-
-  /** What all of its jobs together have cost their thread so far. */
-  totalCostMs(): number {
+  /** How many of its jobs have cost their thread something so far, and what. Not those taken back, nor programs. */
+  spent(): { readonly jobs: number; readonly totalMs: number } {
+    let jobs = 0
     let totalMs = 0
-    for (const costMs of this.#costMs) totalMs += costMs
-    return totalMs
+    for (const costMs of this.#costMs) {
+      if (costMs === 0) continue
+      jobs++
+      totalMs += costMs
+    }
+    return { jobs, totalMs }
   }
 
   /** Asks the handler to give way; on the supervisor's side but for one that has failed. The first reason stays. */

@@ -53,7 +53,8 @@ async function runProgram(
   const actor = context.actor(subprocessesName)
   const ask = (message: SubprocessMessage): Promise<unknown> => actor.ask(message)
   // It is heard even when the actor is down: then the question itself is rejected.
-  const giveWay = (): void => void ask({ kind: 'end', runId }).catch(() => {})
+  const tell = (kind: 'end' | 'give-up'): void => void ask({ kind, runId }).catch(() => {})
+  const giveWay = (): void => tell('end')
   own.waitForTurn()
   const started = ask({
     kind: 'start',
@@ -74,7 +75,7 @@ async function runProgram(
   } finally {
     signal.removeEventListener('abort', giveWay)
     // Nobody waits for it any more, as when the actor had no room for the question: it must not go on alone.
-    if (!isOver) giveWay()
+    if (!isOver) tell('give-up')
   }
 }
 

@@ -78,7 +78,8 @@ export interface ActorReference {
    * Sends one message and resolves to its reply. Messages of one sender arrive in the order in which they were sent.
    * Make them idempotent (carry the job's id and attempt): a killed thread's message may still arrive.
    *
-   * @throws ACTOR_RESTARTED when the actor died meanwhile; a job that lets this error through is put back uncharged
+   * @throws ACTOR_RESTARTED when the actor died meanwhile; a job that lets this error through is put back uncharged, twice:
+   * an attempt that sees an actor die for the third time counts as failed
    * @throws ACTOR_FAILED when the actor refused the message or is beyond its restart budget; OVERLOADED
    */
   ask(message: unknown): Promise<unknown>

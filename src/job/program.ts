@@ -91,6 +91,8 @@ export type SubprocessMessage =
   | { readonly kind: 'wait'; readonly runId: string }
   /** The program is to give way. Answered at once, with null. */
   | { readonly kind: 'end'; readonly runId: string }
+  /** The same, and nobody will wait for it: it is forgotten. */
+  | { readonly kind: 'give-up'; readonly runId: string }
 
 export type StartReply =
   | { readonly kind: 'begun' }

@@ -3,15 +3,18 @@
  *
  *   waiting ──its turn──▶ starting ──gate opened──▶ running ──exit, or SIGTERM and grace──▶ ending ──all gone──▶ over
  *      │                     └── could not start ─────────────────────────────────────────────────────────────▲
- *      └── told to give way ─────────────────────────────────────────────────────────────────────────────────────┘
+ *      └── told to give way, also while starting ───────────────────────────────────────────────────────────────┘
  *
  * `giveWay` sends SIGTERM to all of its processes, and SIGKILL after the grace; `end` sends SIGKILL at once. Whatever the
  * program leaves behind when it ends is ended too. Both may come at any time, more than once.
+ *
+ * A process that hangs in the kernel, as on a network disk that does not answer, ends only when that lets go of it. Some
+ * time after its SIGKILL nobody waits for it any more: its run is over, and fails, but is gone only when the process is.
  */
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { type Clock, type Timer, withinMs } from '../clock.ts'
-import { toPlainError } from '../errors.ts'
+import { engineError, toPlainError } from '../errors.ts'
 import {
   outputTailCharacters,
   type ProgramEnd,
@@ -21,7 +24,7 @@ import {
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
 import { cleanUp } from './clean-up.ts'
 import { findCommand, findFolder, startFailed } from './find-program.ts'
-import { type GatedProcess, spawnBehindGate } from './gate.ts'
+import type { GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
 import { readProcess, readTicks } from './process-table.ts'
 import { type ProcessWatch, runIdVariable } from './process-watch.ts'
@@ -31,6 +34,7 @@ import { endUnseenGroup, RunMembers, signalGroup } from './sweep.ts'
 /** What all runs of an engine share. */
 export interface RunSurroundings {
   readonly clock: Clock
+  readonly spawn: typeof spawnBehindGate
   readonly file: ProcessFile
   readonly watch: ProcessWatch
   readonly bootId: string
@@ -43,6 +47,8 @@ export interface RunSurroundings {
 
 /** How long an output may stay open after all its writers that can be found are gone. */
 const outputCloseMs = 1_000
+/** How long a process may take to end after SIGKILL. Shorter than its pool thread is given, which is ended otherwise. */
+const endAfterKillMs = 3_000
 
 interface Outputs {
   readonly stdout: OutputLog
@@ -61,6 +67,10 @@ export class ProgramRun {
   #wish: 'go-on' | 'give-way' | 'end' = 'go-on'
   #graceEndsMs = 0
   #graceTimer: Timer | undefined
+  #hangTimer: Timer | undefined
+  readonly #hangs = Promise.withResolvers<'hangs'>()
+  #isHanging = false
+  #isGone = false
 
   constructor(request: ProgramRequest, surroundings: RunSurroundings) {
     this.request = request
@@ -85,6 +95,10 @@ export class ProgramRun {
     return this.#gone.promise
   }
 
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
   /** Whether its first process lives, or is at least not collected: nobody else has its number. */
   get isRunning(): boolean {
     return this.#state === 'running'
@@ -104,6 +118,13 @@ export class ProgramRun {
     else if (this.#state === 'running') this.#kill()
   }
 
+  /** Its turn does not come: whoever asked for it gets the error. Only of one that waits. */
+  refuse(error: Error): void {
+    if (this.#state !== 'waiting') return
+    this.#started.reject(error)
+    this.#setGone()
+  }
+
   /** Its turn has come. Resolves when it is over. Never rejects. */
   async live(): Promise<void> {
     if (this.#state !== 'waiting') return
@@ -115,6 +136,10 @@ export class ProgramRun {
     try {
       result = new ResultFile(runsFolder, this.request.runId)
       row = await this.#start(result, outputs)
+      if (row === undefined) {
+        this.#started.resolve({ kind: 'gave-way' })
+        return
+      }
       this.#started.resolve({ kind: 'begun' })
       this.#over.resolve(await this.#runToEnd(row, outputs, result))
     } catch (error) {
@@ -122,35 +147,57 @@ export class ProgramRun {
       this.#started.reject(error)
       this.#over.reject(error)
     } finally {
-      this.#state = 'over'
       cleanUp([
         () => outputs.stdout.close(),
         () => outputs.stderr.close(),
         () => result?.remove(),
         // What stays in the file is looked for at the next start, and not found.
-        () => row !== undefined && file.remove(row.runId),
+        () => row !== undefined && !this.#isHanging && file.remove(row.runId),
       ])
-      this.#gone.resolve()
+      if (!this.#isHanging) this.#setGone()
+      else if (row !== undefined) void this.#outlast(row)
     }
   }
 
-  #passOver(): void {
+  /** The kernel has not let go of its process yet. Never rejects. */
+  async #outlast(row: ProcessRow): Promise<void> {
+    await this.#process?.exited
+    this.#state = 'ending'
+    if (this.#members !== undefined) await this.#endMembers(row, this.#members).catch(() => {})
+    cleanUp([() => this.#surroundings.file.remove(row.runId)])
+    this.#setGone()
+  }
+
+  #setGone(): void {
     this.#state = 'over'
-    this.#started.resolve({ kind: 'gave-way' })
+    this.#isGone = true
     this.#gone.resolve()
   }
 
-  /** From here to the opening of the gate the process is nothing but a shell that waits. */
-  async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow> {
+  #passOver(): void {
+    this.#started.resolve({ kind: 'gave-way' })
+    this.#setGone()
+  }
+
+  /**
+   * From here to the opening of the gate the process is nothing but a shell that waits. Undefined: it was told to give
+   * way, and has not begun.
+   */
+  async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow | undefined> {
     const { request } = this
-    const { file, watch } = this.#surroundings
+    const { file, watch, spawn } = this.#surroundings
     const { args = [], stdin } = request
     const env = this.#environment(result)
     const cwd = findFolder(request.cwd)
     const command = findCommand(request.command, cwd, env.PATH)
-    const started = await spawnBehindGate({ command, args, env, cwd, stdin }).catch((error: unknown) => {
+    const started = await spawn({ command, args, env, cwd, stdin }).catch((error: unknown) => {
       throw startFailed(request.command, error)
     })
+    if (this.#wish !== 'go-on') {
+      started.dismiss()
+      await started.exited
+      return undefined
+    }
     try {
       keep(started.stdout, outputs.stdout)
       keep(started.stderr, outputs.stderr)
@@ -160,8 +207,6 @@ export class ProgramRun {
       this.#members = new RunMembers([row], watch)
       this.#state = 'running'
       started.open()
-      if (this.#wish === 'give-way') this.#askToGiveWay()
-      if (this.#wish === 'end') this.#kill()
       return row
     } catch (error) {
       started.dismiss()
@@ -174,7 +219,13 @@ export class ProgramRun {
     const started = this.#process
     const members = this.#members
     if (started === undefined || members === undefined) throw new Error('A run ends after it has begun')
-    const { exitCode, signal } = await started.exited
+    const exit = await Promise.race([started.exited, this.#hangs.promise])
+    this.#hangTimer?.cancel()
+    if (exit === 'hangs') {
+      this.#isHanging = true
+      throw hangs(this.request, started)
+    }
+    const { exitCode, signal } = exit
     const wasSignalled = this.#wish !== 'go-on'
     this.#state = 'ending'
     this.#graceTimer?.cancel()
@@ -217,6 +268,9 @@ export class ProgramRun {
 
   #kill(): void {
     this.#signal('SIGKILL')
+    this.#hangTimer ??= this.#surroundings.clock.startTimer(endAfterKillMs, () =>
+      this.#hangs.resolve('hangs'),
+    )
   }
 
   /** While it has not ended its number, and that of its group, are its own. */
@@ -257,6 +311,17 @@ export class ProgramRun {
       new OutputLog(`${logsFolder}/${this.request.jobId}.${name}.log`, outputBytes, clock)
     return { stdout: logOf('out'), stderr: logOf('err') }
   }
+}
+
+function hangs({ command }: ProgramRequest, { pid, stdout, stderr }: GatedProcess): Error {
+  stdout.destroy()
+  stderr.destroy()
+  return engineError('SUBPROCESS_FAILED', {
+    found: `${command} (process ${pid}) has not ended ${endAfterKillMs.toLocaleString('en')} ms after SIGKILL`,
+    action:
+      'Look at what it waits for in the kernel (/proc/<pid>/stack), as a disk or a network file system.',
+    details: { exitCode: null, signal: null },
+  })
 }
 
 function keep(stream: Readable, log: OutputLog): void {

@@ -1,6 +1,6 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
 import PQueue from 'p-queue'
-import { systemClock, type Timer } from '../clock.ts'
+import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
 import { engineError, unreachable } from '../errors.ts'
 import {
@@ -13,6 +13,7 @@ import {
 import { locateDatabase } from '../store/file-system.ts'
 import { ProcessFile } from '../store/process-file.ts'
 import { cleanUp, removeFolder } from './clean-up.ts'
+import { spawnBehindGate } from './gate.ts'
 import { readBootId, readTicks } from './process-table.ts'
 import { ProcessWatch } from './process-watch.ts'
 import { ProgramRun, type RunSurroundings } from './program-run.ts'
@@ -22,6 +23,15 @@ import { RunMembers } from './sweep.ts'
 /** How often is written down that programs still run. What one has begun by then is its own, even if it has ended since. */
 const seenEveryMs = 1_000
 
+/** How long a program waits for one that excludes it, and is being killed. */
+const othersGoneMs = 30_000
+
+/** What is not the same in a test that cannot make the kernel hang. */
+export interface System {
+  readonly clock: Clock
+  readonly spawn: typeof spawnBehindGate
+}
+
 type Reply = StartReply | ProgramEnd | null
 
 export class Runs {
@@ -29,16 +39,19 @@ export class Runs {
   readonly #queue: PQueue
   readonly #runs = new Map<string, ProgramRun>()
   readonly #byAsker = new Map<AbortSignal, Set<ProgramRun>>()
-  /** Nobody waits for these any more, or should, but their jobs may run again: nothing begins before they are gone. */
+  /** Nobody waits for these any more, or should, but their jobs may run again: none of those begins before they are gone. */
   readonly #orphans = new Set<ProgramRun>()
   #seenTimer: Timer | undefined
 
   /** Opens the file of processes, and ends what still runs of those that an engine before this one had started. */
-  static async start(options: SubprocessesOptions): Promise<Runs> {
+  static async start(
+    options: SubprocessesOptions,
+    system: System = { clock: systemClock, spawn: spawnBehindGate },
+  ): Promise<Runs> {
     const file = new ProcessFile(options.database)
     try {
       await endLeftovers(file)
-      return new Runs(options, file)
+      return new Runs(options, file, system)
     } catch (error) {
       file.close()
       throw error
@@ -48,11 +61,13 @@ export class Runs {
   private constructor(
     { database, concurrency, allowedEnv, outputBytes }: SubprocessesOptions,
     file: ProcessFile,
+    { clock, spawn }: System,
   ) {
     const folder = `${locateDatabase(database)}-files`
     this.#queue = new PQueue({ concurrency })
     this.#surroundings = {
-      clock: systemClock,
+      clock,
+      spawn,
       file,
       watch: new ProcessWatch(),
       bootId: readBootId(),
@@ -74,6 +89,9 @@ export class Runs {
       case 'end':
         this.#runs.get(message.runId)?.giveWay()
         return null
+      case 'give-up':
+        this.#giveUp(message.runId, asker)
+        return null
       default:
         return unreachable(message)
     }
@@ -81,7 +99,7 @@ export class Runs {
 
   /** Ends every program at once. */
   async stop(): Promise<void> {
-    const runs = [...this.#runs.values()]
+    const runs = [...new Set([...this.#runs.values(), ...this.#orphans])]
     for (const run of runs) run.end()
     await Promise.all(runs.map((run) => run.gone))
     this.#seenTimer?.cancel()
@@ -91,20 +109,17 @@ export class Runs {
 
   #start(request: ProgramRequest, asker: AbortSignal): Promise<StartReply> {
     const run = new ProgramRun(request, this.#surroundings)
-    const others = [...this.#runs.values()].filter((one) => excludes(one.request, request))
+    const others = [...new Set([...this.#runs.values(), ...this.#orphans])].filter((one) =>
+      excludes(one.request, request),
+    )
     this.#runs.set(request.runId, run)
     this.#askedBy(asker).add(run)
     this.#seenTimer ??= this.#writeSeenLater()
     if (asker.aborted) this.#orphan(run)
     if (others.some((one) => isNewer(one.request, request))) run.giveWay()
     else for (const one of others) this.#orphan(one)
-    this.#queue
-      .add(async () => {
-        await Promise.all(Array.from(this.#orphans, (one) => one.gone))
-        await run.live()
-      })
-      // Whatever goes wrong the run tells itself; here it would end the actor, and every other program with it.
-      .catch(() => {})
+    // Whatever goes wrong the run tells itself; here it would end the actor, and every other program with it.
+    this.#live(run, others).catch(() => {})
     return run.started.then(
       (reply) => {
         if (reply.kind !== 'begun') this.#forget(run, asker)
@@ -115,6 +130,22 @@ export class Runs {
         throw error
       },
     )
+  }
+
+  /** It takes no other's place while it waits for those that exclude it. */
+  async #live(run: ProgramRun, others: readonly ProgramRun[]): Promise<void> {
+    const isAlone = others.length === 0 || (await this.#areGone(others))
+    if (isAlone) await this.#queue.add(() => run.live())
+    else run.refuse(notGone(run.request))
+  }
+
+  async #areGone(runs: readonly ProgramRun[]): Promise<boolean> {
+    const late = Promise.withResolvers<boolean>()
+    const timer = this.#surroundings.clock.startTimer(othersGoneMs, () => late.resolve(false))
+    const gone = Promise.all(runs.map((one) => one.gone)).then(() => true)
+    const areGone = await Promise.race([gone, late.promise])
+    timer.cancel()
+    return areGone
   }
 
   #wait(runId: string, asker: AbortSignal): Promise<ProgramEnd> {
@@ -159,9 +190,20 @@ export class Runs {
     })
   }
 
+  /** Nobody will ask for its end. */
+  #giveUp(runId: string, asker: AbortSignal): void {
+    const run = this.#runs.get(runId)
+    if (run === undefined) return
+    run.giveWay()
+    void run.gone.then(() => this.#forget(run, asker))
+  }
+
+  /** Whoever asked has heard of its end. */
   #forget(run: ProgramRun, asker: AbortSignal): void {
     this.#runs.delete(run.request.runId)
     this.#byAsker.get(asker)?.delete(run)
+    // It hangs in the kernel: who excludes it is to know.
+    if (!run.isGone) this.#orphan(run)
   }
 }
 
@@ -182,6 +224,15 @@ function isNewer(one: ProgramRequest, other: ProgramRequest): boolean {
 /** Without what some shells would drop, and others not. */
 function passable(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => isVariableName(name)))
+}
+
+function notGone({ command, jobId }: ProgramRequest): Error {
+  return engineError('SUBPROCESS_FAILED', {
+    found: `${command} cannot begin: an earlier program of job ${jobId}, or of its subject, has not ended ${othersGoneMs.toLocaleString('en')} ms after SIGKILL`,
+    action:
+      'Look at what that waits for in the kernel, as a disk or a network file system. It ends when that answers.',
+    details: { exitCode: null, signal: null },
+  })
 }
 
 function unknown(runId: string): Error {

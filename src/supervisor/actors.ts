@@ -1,11 +1,14 @@
 /** The user's actors, and the ways to them: a port for each pool thread, and one for the host. */
 import type { MessagePort } from 'node:worker_threads'
 import { ActorHost } from '../actor/actor-host.ts'
-import { defaultRestartBudget, stopInReverse } from '../actor/supervision.ts'
+import { defaultRestartBudget, type RestartBudget, stopInReverse } from '../actor/supervision.ts'
 import type { Clock } from '../clock.ts'
 import { type PlainError, toPlainError } from '../errors.ts'
 import type { ActorStart, EngineEvent, SupervisorNotice } from './messages.ts'
 import type { PoolThread } from './pool-thread.ts'
+
+/** A job may kill an actor again and again: once that job is given up the others need it. */
+const restartBudget: RestartBudget = { ...defaultRestartBudget, againAfterMs: 60_000 }
 
 /** Who uses the actors, and who hears of them. */
 export interface ActorUsers {
@@ -24,9 +27,9 @@ export class Actors {
     this.#users = users
     for (const { name, moduleUrl, options } of starts) {
       const host = new ActorHost(name, { url: moduleUrl }, options, {
-        budget: defaultRestartBudget,
+        budget: restartBudget,
         clock,
-        onRestarted: () => this.#connectUsers(name, host),
+        onRestarted: () => this.#restarted(name, host),
         onFailed: (error) => this.#failed(name, toPlainError(error)),
         onDied: (error) =>
           users.onEvent({
@@ -53,7 +56,7 @@ export class Actors {
     return Object.fromEntries([...this.#hosts].map(([name, host]) => [name, host.connect()]))
   }
 
-  /** Tells a thread that is new which actors will not come up again. */
+  /** Tells a thread that is new which actors are out of their budget. */
   tellFailures(thread: PoolThread): void {
     for (const [name, error] of this.#failures) thread.notify({ kind: 'actor-failed', name, error })
   }
@@ -66,6 +69,12 @@ export class Actors {
     }
     const port = host.connect()
     this.#users.tellHost({ kind: 'actor-port', name, port }, [port])
+  }
+
+  #restarted(name: string, host: ActorHost): void {
+    const hadFailed = this.#failures.delete(name)
+    this.#connectUsers(name, host)
+    if (hadFailed) this.#users.onEvent({ kind: 'actor-recovered', name })
   }
 
   #failed(name: string, error: PlainError): void {

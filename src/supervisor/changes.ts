@@ -13,6 +13,7 @@ import type { JobWriter } from '../store/writer.ts'
 import { isSkip } from '../telemetry/transition-lines.ts'
 import type { CancelRequest } from './cancel-request.ts'
 import { type Claim, type Claims, exclusiveSuspicion } from './claims.ts'
+import { Interruptions } from './interruptions.ts'
 import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
 import type { Metering } from './metering.ts'
@@ -64,6 +65,7 @@ export class Changes {
   readonly transitions: Transitions | undefined
   readonly skips: Transitions | undefined
   readonly programs: ProgramLane
+  readonly interruptions = new Interruptions()
   readonly #surroundings: ChangeSurroundings
   /** False while nothing new may begin: the engine is not ready yet, or stops. */
   admits = false

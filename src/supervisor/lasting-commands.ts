@@ -6,14 +6,15 @@ const retryAfterMs = 1_000
 
 /**
  * Commands that must not be lost, such as outcomes: what could not be committed, as on a full disk, is kept and offered
- * again after a while, until it can be.
+ * again after a while, until it can be. What comes meanwhile is kept behind it: the death of a thread is judged only after
+ * the outcomes that the thread had sent.
  */
 export class LastingCommands {
   readonly #clock: Clock
   readonly #offer: (command: Command) => void
   readonly #onFailure: (error: Error, retryInMs: number) => void
   readonly #onRetry: () => void
-  #kept: Command[] = []
+  readonly #kept = new Set<Command>()
   #timer: Timer | undefined
 
   constructor(
@@ -38,9 +39,13 @@ export class LastingCommands {
 
   submit(apply: () => void): void {
     const command: Command = {
-      apply,
+      // Not yet when it is submitted: others that were before may still be in the mailbox, and come to be kept.
+      apply: () => {
+        if (this.#kept.size > 0) this.#kept.add(command)
+        else apply()
+      },
       refuse: (error) => {
-        this.#kept.push(command)
+        this.#kept.add(command)
         this.failed(error)
       },
     }
@@ -59,9 +64,20 @@ export class LastingCommands {
   }
 
   offerKept(): void {
-    const kept = this.#kept
-    this.#kept = []
+    const kept = [...this.#kept]
+    this.#kept.clear()
     for (const command of kept) this.#offer(command)
+  }
+
+  /**
+   * Tries once more what is kept, behind all that came before.
+   *
+   * @param step commits some of what was offered; false: nothing is left, or nothing can be done
+   */
+  finish(step: () => boolean): void {
+    while (step());
+    this.offerKept()
+    while (step());
   }
 
   close(): void {

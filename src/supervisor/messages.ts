@@ -333,6 +333,7 @@ export type EngineEvent =
       readonly error: PlainError
       readonly willRestart: boolean
     }
+  | { readonly kind: 'actor-recovered'; readonly name: string }
   | { readonly kind: 'checkpointer-died'; readonly error: PlainError; readonly willRestart: boolean }
   | { readonly kind: 'checkpoint-failed'; readonly error: PlainError; readonly walBytes: number }
   | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }

@@ -53,8 +53,8 @@ export class Metering {
     for (const claim of claims) {
       const startedAtMs = control.startedAtMs(claim.index)
       const endedAtMs = control.endedAtMs(claim.index)
-      // The thread had no handler for it.
-      if (endedAtMs === 0) continue
+      // The thread had no handler for it, or it was a program that never had its turn.
+      if (endedAtMs === 0 || !Number.isFinite(startedAtMs)) continue
       // Neighbours are nearly always of one type.
       if (times === undefined || name !== claim.jobType.name) {
         name = claim.jobType.name

@@ -1,24 +1,22 @@
 import { limits } from '../config.ts'
 import type { Changes } from './changes.ts'
-import type { Command } from './group-commit.ts'
+import type { LastingCommands } from './lasting-commands.ts'
 
-/** Makes jobs claimable that waited for an engine that serves their type, some in each cycle. */
-export function releaseParked(supervisor: {
-  readonly changes: Changes
-  submit(command: Command): void
-  afterCommit(effect: () => void): void
-}): void {
-  const { changes } = supervisor
-  supervisor.submit({
-    apply: () => {
-      const { releases } = changes.writer
-      const released = releases.releaseParked(changes.jobTypes.served(), limits.releasedPerCycle)
-      changes.recordReleased(released)
-      changes.parked = releases.parkedCount()
-      // A released job may be a suspect.
-      changes.suspectsMayWait = true
-      if (released.length === limits.releasedPerCycle) supervisor.afterCommit(() => releaseParked(supervisor))
-    },
-    refuse: () => {},
+/**
+ * Makes jobs claimable that waited for an engine that serves their type, some in each cycle. A step that cannot be
+ * committed, as on a full disk, is tried again: only the next start would come to the rest otherwise.
+ */
+export function releaseParked(changes: Changes, lasting: Pick<LastingCommands, 'submit'>): void {
+  lasting.submit(() => {
+    // The next start goes on with what a stop leaves.
+    if (!changes.admits) return
+    const { releases } = changes.writer
+    const released = releases.releaseParked(changes.jobTypes.served(), limits.releasedPerCycle)
+    changes.recordReleased(released)
+    changes.parked = releases.parkedCount()
+    // A released job may be a suspect.
+    changes.suspectsMayWait = true
+    if (released.length === limits.releasedPerCycle)
+      changes.afterCommit(() => releaseParked(changes, lasting))
   })
 }

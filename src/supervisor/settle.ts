@@ -12,10 +12,8 @@ import type { Claim } from './claims.ts'
 import { addJob, factsOf } from './enqueue.ts'
 import { failAttempt } from './fail-attempt.ts'
 import { finish, putBack } from './finish.ts'
+import { interruptAttempt } from './interruptions.ts'
 import { keepLeavings } from './leavings.ts'
-
-/** How long a job waits that an actor's restart interrupted: the actor needs about this long to come back. */
-const interruptedDelayMs = 100
 
 export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes: Outcomes): void {
   const now = changes.clock.wallMs()
@@ -131,7 +129,7 @@ export function applyEnd(
       putBack(changes, claim, { runAt: undefined, startedAt: null, now, suspicion: claim.suspicion })
       return
     case 'interrupted':
-      putBack(changes, claim, { runAt: now + interruptedDelayMs, startedAt, now, suspicion: 0 })
+      interruptAttempt(changes, claim, end.error, startedAt, now)
       return
     case 'gave-way':
       break

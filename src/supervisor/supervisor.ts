@@ -185,7 +185,7 @@ export class Supervisor {
     await Promise.all([this.#actors.start(), this.#pool.start()])
     this.#changes.admits = true
     this.#changes.dueAt = this.#changes.writer.releases.nextDue()
-    if (this.#changes.parked > 0) releaseParked(this)
+    if (this.#changes.parked > 0) releaseParked(this.#changes, this.#lasting)
     this.maintenance.start()
     this.wake()
   }
@@ -368,11 +368,11 @@ export class Supervisor {
     await Promise.all(stuck.map((thread) => this.#pool.end(thread)))
     // What ended in the last moment, and whose reply is still under way; what the others have left behind.
     for (const thread of this.#pool.running()) this.#pool.drain(thread)
-    this.#lasting.offerKept()
-    while (this.#waiting > 0 && this.#cycle());
+    const step = () => this.#waiting > 0 && this.#cycle()
+    this.#lasting.finish(step)
     const left = [...this.#claims.all()]
     if (left.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, left, true))
-    while (this.#waiting > 0 && this.#cycle());
+    this.#lasting.finish(step)
     this.#dispatcher.stopWatch()
     this.#lasting.close()
     this.#state = 'ended'

@@ -49,6 +49,7 @@ const wordings: Readonly<Record<string, Wording>> = {
   recovered: { target: supervisor, message: 'Recovered jobs that were running when the last process died' },
   'thread-died': { target: pool, message: 'Pool thread died; it is replaced' },
   'actor-died': { target: 'semantica.actor', message: 'Actor died' },
+  'actor-recovered': { target: 'semantica.actor', message: 'Actor is up again' },
   'checkpointer-died': { target: 'semantica.checkpointer', message: 'Checkpointer died' },
   'checkpoint-failed': {
     target: 'semantica.checkpointer',

@@ -14,7 +14,8 @@
  * | `schema-upgraded` | at start: the database had the schema of an older version; where its copy is | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |
  * | `thread-died` | a pool thread ended by itself, was ended for a handler that did not give way or what one had left behind, or did not become ready; it is replaced | error |
- * | `actor-died` | an actor's thread ended by itself | error |
+ * | `actor-died` | an actor's thread ended by itself; it is started again, where its budget is spent after a minute | error |
+ * | `actor-recovered` | an actor whose restart budget was spent is up again | info |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
  * | `checkpoint-failed` | the WAL cannot be moved to the database file, and grows meanwhile; told once until it can | error |
  * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
@@ -80,7 +81,13 @@ export interface EngineEventMap {
     readonly error: PlainError
     readonly suspects: readonly string[]
   }
-  'actor-died': { readonly name: string; readonly error: PlainError; readonly willRestart: boolean }
+  'actor-died': {
+    readonly name: string
+    readonly error: PlainError
+    /** Soon. False: its budget is spent, and it is tried again after a minute, unless the engine stops. */
+    readonly willRestart: boolean
+  }
+  'actor-recovered': { readonly name: string }
   'checkpointer-died': { readonly error: PlainError; readonly willRestart: boolean }
   'checkpoint-failed': {
     readonly error: PlainError
@@ -174,6 +181,7 @@ export const eventLevels = {
   recovered: 'warn',
   'thread-died': 'error',
   'actor-died': 'error',
+  'actor-recovered': 'info',
   'checkpointer-died': 'error',
   'checkpoint-failed': 'error',
   'commit-failed': 'error',

@@ -147,6 +147,21 @@ describe('a supervised thread', () => {
     await thread.stop(1_000)
   })
 
+  test('is tried again, with a new budget, after the time that the budget names', async () => {
+    const budget = { restarts: 1, withinMs: 60_000, againAfterMs: 60_000 }
+    const { thread, clock, started, died, until } = supervise(() => ({}), budget)
+    await thread.start()
+    for (const [index, delayMs] of [10, 60_000, 10].entries()) {
+      await started[index]?.terminate()
+      const timer = await clock.timer(index + 1)
+      expect(timer.delayMs).toBe(delayMs)
+      timer.fire()
+      await until(() => started.length === index + 2)
+    }
+    expect(died.map((death) => death.willRestart)).toEqual([true, false, true])
+    await thread.stop(10_000)
+  })
+
   test('a restart that fails counts against the budget', async () => {
     let options: CounterOptions = {}
     const { thread, clock, started, died, until } = supervise(() => options, {

@@ -81,6 +81,21 @@ test('a job whose actor dies while it is asked is put back uncharged, and done a
   expect(await engine.actor('counter').ask({ kind: 'echo', value: 1 })).toBe(1)
 })
 
+test('a job that kills its actor each time is charged from the third time on, and others have it again', async () => {
+  const engine = await engines.open({ actors, threads: 1 })
+  const deaths: boolean[] = []
+  engine.events.on('actor-died', ({ willRestart }) => deaths.push(willRestart))
+  const killer = await engine.enqueue('ASK', ask({ kind: 'exit' }), { retry: { maxAttempts: 1 } })
+  expect((await rejectionOf(killer.result(), 'JOB_FAILED')).cause).toMatchObject({ code: 'ACTOR_RESTARTED' })
+  const details = await engine.get(killer.id)
+  expect(details).toMatchObject({ failures: 1, failedAttempts: [{ cause: 'THREW' }] })
+  const other = await engine.enqueue('ASK', ask({ kind: 'echo', value: 'here' }), {
+    retry: { maxAttempts: 1 },
+  })
+  expect(await other.result()).toMatchObject({ reply: 'here' })
+  expect(deaths).toEqual([true, true, true])
+})
+
 test('a thread that is new after a restart reaches the actor too', async () => {
   const engine = await engines.open({ actors, threads: 1 })
   // The thread and the actor die together: the new thread is greeted while the actor may be down or up.

@@ -8,12 +8,13 @@ import { readMetrics } from '../../src/config.ts'
 import { metricCatalog, prometheusName } from '../../src/telemetry/metric-catalog.ts'
 import { readMetricText } from './metric-text.ts'
 import { rejectionOf, useEngines } from './open-engine.ts'
+import { openPrograms } from './open-programs.ts'
 
 const engines = useEngines()
 
 type Opened = Awaited<ReturnType<typeof engines.open>>
 
-const valuesOf = async (engine: Opened) => readMetricText(await engine.metrics.text())
+const valuesOf = async (engine: Pick<Opened, 'metrics'>) => readMetricText(await engine.metrics.text())
 
 /** Three jobs that are done, one that fails in its second attempt, and one that waits at a gate. */
 async function openBusy(options: Parameters<typeof engines.open>[0] = {}) {
@@ -85,6 +86,20 @@ test('a handler that takes its time is found in its bucket, and so is who waited
   expect(values.get('semantica_wait_seconds_sum{job_type="OK"}')).toBeGreaterThanOrEqual(0.05)
   // No test takes that long: the two times of which it is the difference are of one clock.
   expect(values.get('semantica_wait_seconds_bucket{job_type="OK",le="3600"}')).toBe(1)
+})
+
+test('a program that never had its turn waited for no time that can be told', async () => {
+  const engine = await openPrograms(engines, {}, { metrics: true })
+  await rejectionOf(
+    (await engine.enqueue('SUBPROCESS', { command: 'no-such-program' })).result(),
+    'JOB_FAILED',
+  )
+  await (await engine.enqueue('SUBPROCESS', { command: 'true' })).result()
+  const values = await valuesOf(engine)
+  for (const which of ['wait', 'run']) {
+    expect(values.get(`semantica_${which}_seconds_count{job_type="SUBPROCESS"}`)).toBe(1)
+    expect(values.get(`semantica_${which}_seconds_sum{job_type="SUBPROCESS"}`)).toBeLessThan(3_600)
+  }
 })
 
 test('crashes are counted by their cause', async () => {

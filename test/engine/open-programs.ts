@@ -8,7 +8,7 @@ import type { useEngines } from './open-engine.ts'
 export async function openPrograms(
   engines: ReturnType<typeof useEngines>,
   subprocess: Omit<SubprocessOptions, 'serveBuiltIn'> = {},
-  options: Pick<EngineOptions, 'threads' | 'throttle'> = {},
+  options: Pick<EngineOptions, 'threads' | 'throttle' | 'metrics'> = {},
 ) {
   const engine = await Engine.start({
     jobs: programs,

@@ -1,8 +1,10 @@
 /** What the actor that runs programs does with what several threads ask of it. Real processes. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import type { ProgramEnd, ProgramRequest } from '../../src/job/program.ts'
-import { Runs } from '../../src/subprocess/runs.ts'
+import { spawnBehindGate } from '../../src/subprocess/gate.ts'
+import { Runs, type System } from '../../src/subprocess/runs.ts'
 import { livingWith, uniqueSeconds, useVoices } from '../engine/program-voices.ts'
 import { usePlace } from '../store/folder.ts'
 
@@ -11,10 +13,16 @@ const voices = useVoices()
 let opened: Runs | undefined
 afterEach(() => opened?.stop())
 
-async function open(concurrency = 2): Promise<Runs> {
+async function open(concurrency = 2, system?: System): Promise<Runs> {
   const database = place.pathOf('tasks.db')
-  opened = await Runs.start({ database, concurrency, allowedEnv: ['PATH'], outputBytes: 10_000 })
+  opened = await Runs.start({ database, concurrency, allowedEnv: ['PATH'], outputBytes: 10_000 }, system)
   return opened
+}
+
+/** What is waited for longer than a second is over at once. */
+const quickClock: Clock = {
+  ...systemClock,
+  startTimer: (delayMs, fire, hold) => systemClock.startTimer(delayMs > 1_000 ? 1 : delayMs, fire, hold),
 }
 
 let lastRun = 0
@@ -27,8 +35,11 @@ function scriptOf(script: string, fields: Partial<ProgramRequest> = {}): Program
 
 /** A thread of the pool, of which nobody says whether it lives. */
 function threadOf(runs: Runs) {
-  const signal = new AbortController().signal
+  const controller = new AbortController()
+  const { signal } = controller
   return {
+    die: () => controller.abort(),
+    giveUp: ({ runId }: ProgramRequest) => runs.receive({ kind: 'give-up', runId }, signal),
     start: (request: ProgramRequest) => runs.receive({ kind: 'start', request }, signal),
     wait: async ({ runId }: ProgramRequest) =>
       // The boundary: what is waited for answers so.
@@ -91,4 +102,85 @@ test('a folder that cannot be made for a result fails that start alone, for now'
   })
   rmSync(`${folder}/runs`)
   expect(await thread.start(scriptOf('true'))).toEqual({ kind: 'begun' })
+})
+
+test('a program that the kernel does not let go of holds up nobody but its own job, and that not for ever', async () => {
+  const letGo = Promise.withResolvers<void>()
+  const runs = await open(1, {
+    clock: quickClock,
+    async spawn(begun) {
+      const started = await spawnBehindGate(begun)
+      if (begun.env.HANGS === undefined) return started
+      return { ...started, exited: letGo.promise.then(() => started.exited) }
+    },
+  })
+  const thread = threadOf(runs)
+  await thread.start(scriptOf('exec sleep 1000', { jobId: 'a', env: { HANGS: '1' } }))
+  thread.die()
+  const other = threadOf(runs)
+  const innocent = scriptOf('true')
+  expect(await other.start(innocent)).toEqual({ kind: 'begun' })
+  expect(await other.wait(innocent)).toMatchObject({ exitCode: 0 })
+  await expect(other.start(scriptOf('true', { jobId: 'a', attempt: 2 }))).rejects.toMatchObject({
+    code: 'SUBPROCESS_FAILED',
+    retryable: true,
+    message: expect.stringContaining('an earlier program of job a, or of its subject, has not ended'),
+  })
+  letGo.resolve()
+  const last = scriptOf('true', { jobId: 'a', attempt: 3 })
+  // It may still be late for this one, too.
+  let reply: unknown
+  while (reply === undefined) {
+    const start = Promise.resolve(other.start({ ...last, runId: `run ${++lastRun}` }))
+    reply = await start.catch(() => undefined)
+  }
+  expect(reply).toEqual({ kind: 'begun' })
+})
+
+test('one that hangs in the kernel fails its run some time after SIGKILL', async () => {
+  const letGo = Promise.withResolvers<void>()
+  const runs = await open(1, {
+    clock: quickClock,
+    async spawn(begun) {
+      const started = await spawnBehindGate(begun)
+      return { ...started, exited: letGo.promise.then(() => started.exited) }
+    },
+  })
+  const thread = threadOf(runs)
+  const hanging = scriptOf('exec sleep 1000')
+  await thread.start(hanging)
+  const over = thread.wait(hanging)
+  void runs.receive({ kind: 'end', runId: hanging.runId }, new AbortController().signal)
+  await expect(over).rejects.toMatchObject({
+    code: 'SUBPROCESS_FAILED',
+    message: expect.stringContaining('has not ended 3,000 ms after SIGKILL'),
+  })
+  letGo.resolve()
+})
+
+test('a program that is to give way while it is being started does not begin', async () => {
+  const request = scriptOf(`touch ${place.pathOf('begun')}`)
+  const runs: Runs = await open(1, {
+    clock: systemClock,
+    async spawn(begun) {
+      const started = await spawnBehindGate(begun)
+      void runs.receive({ kind: 'end', runId: request.runId }, new AbortController().signal)
+      return started
+    },
+  })
+  expect(await threadOf(runs).start(request)).toEqual({ kind: 'gave-way' })
+  expect(existsSync(place.pathOf('begun'))).toBe(false)
+})
+
+test('of a run that its thread gives up nothing is kept', async () => {
+  const runs = await open(1)
+  const thread = threadOf(runs)
+  const given = scriptOf('exec sleep 1000')
+  await thread.start(given)
+  await thread.giveUp(given)
+  // It gets the place that the first one had until it was gone.
+  const next = scriptOf('true')
+  expect(await thread.start(next)).toEqual({ kind: 'begun' })
+  await thread.wait(next)
+  await expect(thread.wait(given)).rejects.toThrow('There is no run')
 })

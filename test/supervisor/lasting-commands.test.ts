@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
+import type { Changes } from '../../src/supervisor/changes.ts'
+import type { Command } from '../../src/supervisor/group-commit.ts'
+import { LastingCommands } from '../../src/supervisor/lasting-commands.ts'
+import { releaseParked } from '../../src/supervisor/release-parked.ts'
+
+/** A mailbox, of which the test says when its commands are applied, and a wait that ends when it says so. */
+function open() {
+  const mailbox: Command[] = []
+  const failures: string[] = []
+  let endWait = (): void => {}
+  const clock: Clock = {
+    wallMs: () => 0,
+    monotonicMs: () => 0,
+    startTimer(_delayMs, fire) {
+      endWait = fire
+      return { cancel() {} }
+    },
+  }
+  const lasting = new LastingCommands(clock, {
+    offer: (command) => void mailbox.push(command),
+    onFailure: (error) => failures.push(error.message),
+    onRetry: () => {},
+  })
+  return {
+    mailbox,
+    failures,
+    lasting,
+    endWait: () => endWait(),
+    refuse: (count: number) => {
+      for (const command of mailbox.splice(0, count)) command.refuse(new Error('full'))
+    },
+    apply: () => {
+      for (const command of mailbox.splice(0)) command.apply()
+    },
+  }
+}
+
+test('what could not be committed is not overtaken by what came after it', () => {
+  const { lasting, failures, refuse, apply, endWait } = open()
+  const applied: string[] = []
+  for (const name of ['outcome', 'waits in the mailbox']) lasting.submit(() => applied.push(name))
+  refuse(1)
+  lasting.submit(() => applied.push('death'))
+  apply()
+  expect(applied).toEqual([])
+  endWait()
+  // The disk is still full.
+  refuse(3)
+  lasting.submit(() => applied.push('last'))
+  apply()
+  expect([applied, failures]).toEqual([[], ['full', 'full']])
+  endWait()
+  apply()
+  expect(applied).toEqual(['outcome', 'waits in the mailbox', 'death', 'last'])
+})
+
+test('a command that was put behind another in a transaction that failed comes once', () => {
+  const { lasting, mailbox, refuse, apply, endWait } = open()
+  const applied: string[] = []
+  lasting.submit(() => applied.push('outcome'))
+  refuse(1)
+  lasting.submit(() => applied.push('death'))
+  for (const command of mailbox) command.apply()
+  refuse(1)
+  endWait()
+  apply()
+  expect(applied).toEqual(['outcome', 'death'])
+})
+
+test('at the end all that was submitted is tried once more, in its order', () => {
+  const { lasting, mailbox, refuse } = open()
+  const applied: string[] = []
+  lasting.submit(() => applied.push('outcome'))
+  refuse(1)
+  lasting.submit(() => applied.push('death'))
+  lasting.finish(() => {
+    mailbox.shift()?.apply()
+    return mailbox.length > 0
+  })
+  expect(applied).toEqual(['outcome', 'death'])
+})
+
+test('a step of releasing parked jobs that cannot be committed is tried again, and the next one follows', () => {
+  const { lasting, mailbox, refuse, apply, endWait } = open()
+  let left = 2_500
+  // The boundary: what a release needs of all that belongs to changes.
+  const changes = {
+    admits: true,
+    writer: {
+      releases: {
+        releaseParked: (_types: unknown, most: number) => {
+          const released = Array.from({ length: Math.min(most, left) })
+          left -= released.length
+          return released
+        },
+        parkedCount: () => left,
+      },
+    },
+    jobTypes: { served: () => [] },
+    recordReleased: () => {},
+    afterCommit: (effect: () => void) => effect(),
+  } as unknown as Changes
+  releaseParked(changes, lasting)
+  apply()
+  refuse(1)
+  endWait()
+  while (mailbox.length > 0) apply()
+  expect(left).toBe(0)
+})
