@@ -20,6 +20,7 @@ export const soak: Scenario = {
       jobsPerSecond: isSmoke ? 1_000 : 5_000,
       minuteMs: isSmoke ? 240 : 60_000,
       minutes,
+      looks: isSmoke ? 3 : 60,
     }
     const runs: (readonly SoakMinute[])[] = []
     for (let run = 0; run < pairs; run++) {

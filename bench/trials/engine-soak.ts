@@ -19,6 +19,8 @@ export interface SoakParameters {
   /** How long one of its minutes is: what is kept, how often maintenance runs, and what one reading speaks for. */
   readonly minuteMs: number
   readonly minutes: number
+  /** WAL and memory go up and down within a second: a minute's value is the median of so many looks. */
+  readonly looks: number
 }
 
 /** One minute of it. */
@@ -40,8 +42,6 @@ export interface SoakMeasurement extends Measurement {
 
 /** The pacer's thread has to be there before the first jobs are due. */
 const leadMs = 200
-/** WAL and memory go up and down within a second: a minute's value is the median of so many looks. */
-const looks = 60
 
 /**
  * Jobs that do nothing at an even pace, kept for a minute, with maintenance every minute.
@@ -49,7 +49,7 @@ const looks = 60
  * @throws when a job is not DONE, or a run of maintenance failed
  */
 export async function run(parameters: SoakParameters): Promise<SoakMeasurement> {
-  const { folder, durability, threads, jobsPerSecond, minuteMs, minutes } = parameters
+  const { folder, durability, threads, jobsPerSecond, minuteMs, minutes, looks } = parameters
   const retentionDays = minuteMs / 86_400_000
   const engine = await Engine.start({
     jobs: workload,

@@ -147,7 +147,7 @@ test('--help lists the scenarios and options', async () => {
 test.each([
   [
     [],
-    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, maintenance, index, logs.',
+    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, maintenance, index, logs, soak.',
   ],
   [['bogus'], 'There is no scenario bogus. Scenarios: floor,'],
   [['toString'], 'There is no scenario toString.'],

@@ -5,7 +5,7 @@ import { isFull, randomFrom, seed } from './effort.ts'
 import { EngineProcess } from './engine-process.ts'
 
 const place = usePlace()
-const kills = isFull ? 50 : 4
+const kills = isFull ? 50 : 3
 /** The longest that a process lives, in lines of its journal: its start, and some thousand jobs. */
 const longestLife = isFull ? 6_000 : 2_500
 

@@ -58,7 +58,7 @@ test('killed anywhere between its start and its readiness', async () => {
   const database = place.pathOf('tasks.db')
   const random = randomFrom(seed)
   const jobIds = await leaveWork(database)
-  const lives = isFull ? 40 : 3
+  const lives = isFull ? 40 : 2
   for (let life = 0; life < lives; life++) {
     await using host = EngineProcess.host({ database, threads: 2 })
     await host.line('starting')
@@ -74,7 +74,7 @@ test('killed anywhere between its start and its readiness', async () => {
 
 test('killed before the very first engine has made its database', async () => {
   const random = randomFrom(seed + 1)
-  const lives = isFull ? 30 : 2
+  const lives = isFull ? 30 : 1
   for (let life = 0; life < lives; life++) {
     const file = place.pathOf(`tasks-${life}.db`)
     await using host = EngineProcess.host({ database: file, threads: 1 })
@@ -124,7 +124,7 @@ test('killed in the grace of its stop', async () => {
 test('killed right after an acknowledgement', async () => {
   const database = place.pathOf('tasks.db')
   const acknowledged: string[] = []
-  const lives = isFull ? 30 : 2
+  const lives = isFull ? 30 : 1
   for (let life = 0; life < lives; life++) {
     await using host = EngineProcess.host({ database, threads: 1 })
     await host.line('ready')

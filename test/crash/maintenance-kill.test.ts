@@ -7,7 +7,7 @@ import { isFull, randomFrom, seed } from './effort.ts'
 import { EngineProcess } from './engine-process.ts'
 
 const place = usePlace()
-const kills = isFull ? 50 : 3
+const kills = isFull ? 50 : 2
 /** Jobs past their retention that each life finds; between them, some that stay. */
 const agedJobs = 20_000
 const keptEvery = 1_000

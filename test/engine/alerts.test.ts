@@ -6,7 +6,7 @@ import type { EngineEventMap } from '../../src/telemetry/events.ts'
 import { readMetricText } from './metric-text.ts'
 import { rejectionOf, useEngines } from './open-engine.ts'
 
-const engines = useEngines()
+const engines = useEngines({ threads: 2 })
 
 type Opened = Awaited<ReturnType<typeof engines.open>>
 

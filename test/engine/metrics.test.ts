@@ -10,7 +10,7 @@ import { readMetricText } from './metric-text.ts'
 import { rejectionOf, useEngines } from './open-engine.ts'
 import { openPrograms } from './open-programs.ts'
 
-const engines = useEngines()
+const engines = useEngines({ threads: 2 })
 
 type Opened = Awaited<ReturnType<typeof engines.open>>
 

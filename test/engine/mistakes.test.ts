@@ -27,9 +27,10 @@ test('options that are used again for the next job do not change the last one', 
   expect(details.map((job) => job?.subjectKey)).toEqual(['a', 'b', 'c'])
 })
 
-test.each([Number.POSITIVE_INFINITY, Number.NaN, -1])('a grace of %s is refused', async (graceMs) => {
+test('a grace that is no time is refused', async () => {
   await using engine = await Engine.start({ jobs: basic, database: join(folder, 'jobs.db'), threads: 1 })
-  expect(() => engine.stop({ graceMs })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  for (const graceMs of [Number.POSITIVE_INFINITY, Number.NaN, -1])
+    await expect(engine.stop({ graceMs })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
 })
 
 test('job types that no thread would serve are refused at the start', async () => {

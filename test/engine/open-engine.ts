@@ -17,7 +17,7 @@ type Scripted = Awaited<ReturnType<typeof startScripted>>
 function startScripted(options: Omit<EngineOptions, 'jobs'>) {
   return Engine.start({
     jobs: scripted,
-    threads: 2,
+    threads: 1,
     logLevel: 'silent',
     stopGraceMs: 5_000,
     throttle: false,
@@ -28,7 +28,7 @@ function startScripted(options: Omit<EngineOptions, 'jobs'>) {
 interface Engines {
   readonly folder: string
   pathOf(name: string): string
-  /** An engine of the scripted jobs; with two threads and the database `tasks.db` unless told otherwise. */
+  /** An engine of the scripted jobs; with one thread and the database `tasks.db` unless told otherwise. */
   open(options?: Partial<Omit<EngineOptions, 'jobs'>>): Promise<Scripted>
   /** Has another engine stopped, and its database checked, after the test. */
   keep<Kept extends AnyEngine>(engine: Kept, name?: string): Kept
@@ -43,10 +43,10 @@ interface AnyEngine {
 }
 
 /**
- * Call once in a test file, outside of the tests. After each test the engines are stopped, and of each database must be
+ * Call once in a test file, outside of the tests. Each thread takes time to start: one is enough unless the tests need more. After each test the engines are stopped, and of each database must be
  * true what is always true of one that nobody has open: the counters equal the table, and nothing is claimed.
  */
-export function useEngines(): Engines {
+export function useEngines(defaults: { readonly threads?: number } = {}): Engines {
   let folder = ''
   let stage: Stage | undefined
   const opened: { engine: AnyEngine; path: string }[] = []
@@ -74,7 +74,7 @@ export function useEngines(): Engines {
     pathOf,
     async open(options = {}) {
       const database = options.database ?? pathOf('tasks.db')
-      const engine = await startScripted({ ...options, database })
+      const engine = await startScripted({ ...defaults, ...options, database })
       opened.push({ engine, path: database })
       return engine
     },

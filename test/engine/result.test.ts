@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { rejectionOf, useEngines } from './open-engine.ts'
 
-const engines = useEngines()
+const engines = useEngines({ threads: 2 })
 
 test('a job gives its result, once and again', async () => {
   const engine = await engines.open()

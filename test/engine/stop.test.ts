@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { rejectionOf, useEngines } from './open-engine.ts'
 
-const engines = useEngines()
+const engines = useEngines({ threads: 2 })
 
 test('handlers that listen give way, and go on at the next start', async () => {
   const first = await engines.open()

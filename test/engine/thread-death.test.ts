@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { expectFullPool, rejectionOf, useEngines } from './open-engine.ts'
 
-const engines = useEngines()
+const engines = useEngines({ threads: 2 })
 
 test('a job that ends its thread twice alone is failed, and the pool is whole again', async () => {
   const engine = await engines.open()

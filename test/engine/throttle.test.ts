@@ -6,7 +6,7 @@ import type { LoadMeasure } from '../../src/config.ts'
 import type { EngineEventMap } from '../../src/telemetry/events.ts'
 import { rejectionOf, useEngines } from './open-engine.ts'
 
-const engines = useEngines()
+const engines = useEngines({ threads: 2 })
 
 /** A machine whose load the test sets, and which tells when it is asked. */
 class Machine {
