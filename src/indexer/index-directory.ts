@@ -61,8 +61,6 @@ export interface IndexSummary {
 
 export const defaultMaxFileBytes = 2_000_000
 const stopGraceMs = 5_000
-/** Of the bytes: files are still so large then that those under way last until the names are sorted. */
-const sortedFromShare = 0.85
 
 /**
  * Brings the index of a directory up to date: one durable job for each file whose content must be looked at.
@@ -106,7 +104,6 @@ class IndexRun {
   #engine: Promise<Engine> | undefined
   /** Number of this run; 0 before it has begun. */
   #run = 0
-  #areNamesSorted = false
 
   constructor(directory: string, paths: StatePaths, options: IndexOptions, tally: RunTally) {
     this.#directory = directory
@@ -203,10 +200,7 @@ class IndexRun {
 
     const repository = basename(this.#directory)
     const pathOfSubject = new Map(plan.toRead.map(({ path }) => [subjectKeyOf(repository, path), path]))
-    const onProgress = () => {
-      this.#sortNames(engine)
-      this.#options.onProgress?.(this.#tally.progress)
-    }
+    const onProgress = () => this.#options.onProgress?.(this.#tally.progress)
     const watch = new JobWatch(engine, this.#options.signal, {
       succeeded: (outcome) => {
         this.#tally.settled(outcome)
@@ -229,15 +223,6 @@ class IndexRun {
     const [ending] = await Promise.allSettled([ended, engine.stop({ graceMs: maxStopGraceMs })])
     // An answer that crosses with the end of the engine is lost, but what it says is in the index.
     if (ending.status === 'rejected' && hasOpenRun(this.#paths.index)) throw ending.reason
-  }
-
-  /** Once, when most is there: at the end one core would sort and the others have nothing to do. */
-  #sortNames(engine: Engine): void {
-    const { bytesDone, bytesTotal } = this.#tally.progress
-    if (this.#areNamesSorted || bytesDone < bytesTotal * sortedFromShare) return
-    this.#areNamesSorted = true
-    // What goes wrong with it comes again at the end of the run, and is reported then.
-    tell(engine, { kind: 'sort-names' }).catch(() => {})
   }
 
   /** An iterable, not an array: it is taken in chunks, so memory stays flat and the first job starts at once. */

@@ -60,8 +60,6 @@ export type SingleMessage =
   /** Asked by an attempt that is not the first: an earlier one may have committed the rows. */
   | { readonly kind: 'find-hash'; readonly path: string }
   | { readonly kind: 'drop-files'; readonly paths: readonly string[] }
-  /** Most of a first run is there: its names are sorted while the last files are parsed. */
-  | { readonly kind: 'sort-names' }
   /** Every job of the run has settled. */
   | { readonly kind: 'end-run'; readonly summary: string }
 

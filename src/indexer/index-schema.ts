@@ -43,8 +43,8 @@ const schema = `
 /**
  * The index by name. NOCASE serves all four ways of matching: exact and prefix, with and without case.
  *
- * It is not there during the first run, and made when most of that is done: to sort all names once is a tenth of the
- * work of putting each in its place. Until then a search reads all rows.
+ * It is not there during the first run, and made at its end: to sort all names once is a tenth of the work of
+ * putting each in its place. Until then a search reads all rows.
  */
 export const nameIndexSql = {
   drop: 'DROP INDEX IF EXISTS definitions_by_name',

@@ -104,9 +104,6 @@ export class IndexStatements {
       case 'drop-files':
         for (const path of message.paths) this.#drop(path)
         return { kind: 'committed', applied: true }
-      case 'sort-names':
-        this.#database.exec(nameIndexSql.create)
-        return { kind: 'committed', applied: true }
       case 'end-run':
         this.#putFact.run('last_summary', message.summary)
         this.#dropFact.run('open_run')

@@ -110,17 +110,6 @@ test('names are found during a first run, which sorts them at its end, once', as
   expect([names(indexer), isSorted()]).toEqual([['one'], true])
 })
 
-test('names that come when most of them are sorted already are found as well', async () => {
-  using tree = new TemporaryTree()
-  await using indexer = new DirectIndexer(tree.path)
-  await indexer.tell({ kind: 'begin-run', root: '/tree', place: '.semantica' })
-  await indexer.tell(parsed('a.go', ['two'], [1, 1, 1]))
-  await indexer.tell({ kind: 'sort-names' })
-  await indexer.tell(parsed('b.go', ['one'], [1, 1, 1]))
-  await indexer.tell({ kind: 'end-run', summary: '{}' })
-  expect(names(indexer)).toEqual(['one', 'two'])
-})
-
 test('files are read once, and again only when they change', async () => {
   using tree = new TemporaryTree().write({
     'a.ts': 'function a() {}',
