@@ -94,16 +94,15 @@ export const limits = {
   dueSliceMs: 5,
   /** Jobs that one message from the host cancels by their ids at most. */
   cancelsPerMessage: 250,
-  /** Jobs that a cancel of many looks at, and those that it ends, at most before it looks at the time. */
-  examinedPerCancel: 1_000,
-  endedPerCancel: 250,
   /** Cancels of many that may be under way: each is held against every job that is claimed meanwhile. */
   cancelsUnderway: 1_000,
-  /** How long one slice of a cancel of many goes on when nobody waits for its commit. */
+  /** How long one slice of a cancel of many goes on when nobody waits for its commit, and when somebody does. */
   cancelSliceMs: 5,
-  /** How long one slice of maintenance goes on, and how long each of its steps should take. */
+  shortCancelSliceMs: 2,
+  /** How long one slice of maintenance goes on. */
   maintenanceSliceMs: 5,
-  maintenanceStepMs: 1,
+  /** How long each step of such a slice should take: it looks at the time after each. */
+  stepMs: 1,
   /** Share of the supervisor's time that maintenance gets when everything else would take all of it. */
   maintenanceShare: 0.08,
   /** WAL size from which the checkpointer is asked, and from which the writer checkpoints too. */

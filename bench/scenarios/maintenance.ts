@@ -22,7 +22,7 @@ export const maintenance: Scenario = {
         template,
         durability,
         threads: availableParallelism(),
-        warmUpMs: isSmoke ? 100 : 2_000,
+        warmUpMs: isSmoke ? 100 : 6_000,
       }
       const runs = await measureRuns(settings, common, isSmoke ? 200 : 15_000)
       const paced = runs.paced.map(({ acknowledgedMs }) => acknowledgedMs)

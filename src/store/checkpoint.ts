@@ -4,11 +4,14 @@
  * A thread of its own does the work, so that no commit pays for it: PASSIVE checkpoints, which wait for nobody. But
  * while the writer goes on committing there are always pages that came after the thread looked, so the WAL is never
  * whole in the file, never begins again from its start, and grows without end. Therefore, when the thread reports a
- * WAL over the second limit, the writer itself runs one PASSIVE checkpoint between two commits: little is left for it
- * to move, and its next commit begins the WAL anew.
+ * WAL over the second limit, the writer itself runs one PASSIVE checkpoint between two commits, and its next commit begins
+ * the WAL anew. While more came meanwhile than the writer moves in passing, the thread goes over it again first: what is
+ * left gets less with each round, as long as the thread is faster than the writer.
  *
  *          4 MB more in the WAL             report                    over 32 MB
  *   idle ──────────────────────► asked ───────────────► idle, or ─────────────────► the writer runs one, then idle
+ *                                  ▲                                     │
+ *                                  └─ much came meanwhile, a few times ──┘
  *
  * A reader that stays in an old snapshot, as a backup does, keeps pages in the WAL whoever runs the checkpoint. Nothing is
  * done about it but asking again each time that 4 MB more are there. When the thread had to leave more than the second
@@ -32,6 +35,11 @@ export interface CheckpointLimits {
   readonly writerBytes: number
 }
 
+/** What the writer moves in passing: a few milliseconds with what the disk takes. */
+const littleBytes = 32 * frameBytes
+/** Rounds of the thread before the writer takes what is left, however much it is. */
+const mostRounds = 4
+
 const defaultCheckpointLimits: CheckpointLimits = {
   checkpointBytes: 4 * 1024 * 1024,
   writerBytes: 32 * 1024 * 1024,
@@ -44,6 +52,8 @@ export class CheckpointPolicy {
   #walBytes = 0
   /** How much of the present WAL the last checkpoint has seen. */
   #seenBytes = 0
+  /** Of the thread, since the WAL was last whole in the file. */
+  #rounds = 0
 
   constructor(limits: CheckpointLimits = defaultCheckpointLimits) {
     checkLimits(limits)
@@ -69,8 +79,12 @@ export class CheckpointPolicy {
     this.#isAsked = true
   }
 
-  /** Says what the writer has to do now. To be called also, with a failure, when the thread died. */
-  reported(answer: CheckpointAnswer): 'writer-checkpoint' | 'nothing' {
+  /**
+   * Says what comes next. To be called also, with a failure, when the thread died.
+   *
+   * @param walBytes what `readWalBytes` gives now: more may have come than the answer knows of
+   */
+  reported(answer: CheckpointAnswer, walBytes: number): 'writer-checkpoint' | 'thread-again' | 'nothing' {
     this.#isAsked = false
     if (answer.kind === 'checkpoint-failed') {
       this.#seenBytes = this.#walBytes
@@ -79,7 +93,11 @@ export class CheckpointPolicy {
     this.#seenBytes = answer.walPages * frameBytes
     const leftBytes = (answer.walPages - answer.checkpointedPages) * frameBytes
     const isHeld = leftBytes > this.#limits.writerBytes
-    return this.#seenBytes > this.#limits.writerBytes && !isHeld ? 'writer-checkpoint' : 'nothing'
+    if (this.#seenBytes <= this.#limits.writerBytes || isHeld) return 'nothing'
+    const isMuch = walBytes - answer.checkpointedPages * frameBytes > littleBytes
+    if (isMuch && ++this.#rounds < mostRounds) return 'thread-again'
+    this.#rounds = 0
+    return 'writer-checkpoint'
   }
 }
 
@@ -88,7 +106,11 @@ function checkLimits({ checkpointBytes, writerBytes }: CheckpointLimits): void {
   assert(checkpointBytes <= writerBytes, 'the thread is asked before the writer helps')
 }
 
-/** Size of the part of the WAL that is in use, as this connection knows it. Some microseconds; moves nothing. */
+/**
+ * Size of the part of the WAL that is in use, as this connection knows it. Some microseconds; moves nothing.
+ *
+ * @throws DATABASE_FAILED, DATABASE_CORRUPT
+ */
 export function readWalBytes(database: Database): number {
   return runCheckpoint(database, 'NOOP').walPages * frameBytes
 }
@@ -100,12 +122,8 @@ export function readWalBytes(database: Database): number {
  */
 export function checkpointPassive(database: Database, clock: Clock = systemClock): CheckpointReport {
   const startMs = clock.monotonicMs()
-  try {
-    const answer = runCheckpoint(database, 'PASSIVE')
-    return { kind: 'checkpointed', ...answer, elapsedMs: clock.monotonicMs() - startMs }
-  } catch (error) {
-    throw fromSqliteError(error, database.name)
-  }
+  const answer = runCheckpoint(database, 'PASSIVE')
+  return { kind: 'checkpointed', ...answer, elapsedMs: clock.monotonicMs() - startMs }
 }
 
 /** The same for the thread: what goes wrong is an answer too. */
@@ -121,14 +139,18 @@ function runCheckpoint(
   database: Database,
   mode: 'NOOP' | 'PASSIVE',
 ): Pick<CheckpointReport, 'busy' | 'walPages' | 'checkpointedPages'> {
-  const row = database
-    .prepare<[], { busy: number; log: number; checkpointed: number }>(`PRAGMA wal_checkpoint(${mode})`)
-    .get()
-  assert(row !== undefined, 'a checkpoint answers with a row')
-  // SQLite answers -1 for both when it could not even look.
-  return {
-    busy: row.busy !== 0,
-    walPages: Math.max(row.log, 0),
-    checkpointedPages: Math.max(row.checkpointed, 0),
+  try {
+    const row = database
+      .prepare<[], { busy: number; log: number; checkpointed: number }>(`PRAGMA wal_checkpoint(${mode})`)
+      .get()
+    assert(row !== undefined, 'a checkpoint answers with a row')
+    // SQLite answers -1 for both when it could not even look.
+    return {
+      busy: row.busy !== 0,
+      walPages: Math.max(row.log, 0),
+      checkpointedPages: Math.max(row.checkpointed, 0),
+    }
+  } catch (error) {
+    throw fromSqliteError(error, database.name)
   }
 }

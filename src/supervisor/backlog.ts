@@ -24,7 +24,7 @@ const charactersPerClaim = 16_000_000
 export function advance(changes: Changes, othersWait: boolean): void {
   seeToDue(changes, othersWait ? 0 : limits.dueSliceMs)
   claimBacklog(changes)
-  if (changes.maySlice) cancelSlice(changes, othersWait ? 0 : limits.cancelSliceMs)
+  if (changes.maySlice) cancelSlice(changes, othersWait ? limits.shortCancelSliceMs : limits.cancelSliceMs)
 }
 
 /** Ends or promotes some of those whose time has come, for about `sliceMs`: many may have the same. */

@@ -85,23 +85,30 @@ export function cancelSlice(changes: Changes, sliceMs: number): void {
   }
 }
 
+/** To look at a job takes this part of what it takes to end it. */
+const lookShare = 1 / 8
+
 /** Looks at some jobs and ends those that match. Without a cursor it has come to the end. */
 function cancelStep(
   changes: Changes,
   request: CancelRequest,
 ): { readonly cursor: WalkCursor | undefined; readonly waiting: number } {
   const { criteria, lastSeq } = request
+  const { clock, cancelSteps } = changes
+  const startMs = clock.monotonicMs()
+  const most = cancelSteps.size
   const found: WaitingRow[] = []
   let examined = 0
   let cursor: WalkCursor | undefined
   for (const row of changes.writer.cancels.walk(request)) {
     if (row.seq <= lastSeq && isWaiting(row) && matchesCriteria(criteria, row)) found.push(row)
-    if (++examined >= limits.examinedPerCancel || found.length >= limits.endedPerCancel) {
+    if (++examined * lookShare + found.length >= most) {
       cursor = cursorAt(row)
       break
     }
   }
   endWaiting(changes, found)
+  if (cursor !== undefined) cancelSteps.took(clock.monotonicMs() - startMs)
   return { cursor, waiting: found.length }
 }
 
@@ -137,7 +144,7 @@ export class SkippedRows {
   }
 
   get isFull(): boolean {
-    return this.#rows.length >= limits.endedPerCancel
+    return this.#rows.length >= this.#changes.cancelSteps.size
   }
 
   end(): void {

@@ -18,6 +18,7 @@ import type { JobType, JobTypes } from './job-types.ts'
 import type { EngineEvent, JobFailure, JobOutcome, SettledJob } from './messages.ts'
 import type { Metering } from './metering.ts'
 import { ProgramLane } from './program-lane.ts'
+import { StepSize } from './step-size.ts'
 import type { Transitions } from './transitions.ts'
 
 /** What hears of changes, once they are durable. */
@@ -79,6 +80,8 @@ export class Changes {
   parked = 0
   /** Cancels of many jobs that are under way, the next one first. */
   cancelRequests: readonly CancelRequest[] = []
+  /** Jobs that one step of them ends. */
+  readonly cancelSteps = new StepSize({ least: 16, first: 64, most: 1_000 })
   /** Wall time at which the next job that waits for a time may run; undefined: there is none. */
   dueAt: number | undefined
   /** Jobs of a lower priority are not begun: the throttle holds them. */

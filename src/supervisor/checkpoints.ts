@@ -92,7 +92,7 @@ export class Checkpoints {
     if (isBulk !== this.#isBulk) this.#policy.use(isBulk ? bulkLimits : usualLimits)
     this.#isBulk = isBulk
     if (++this.#commits % commitsPerLook !== 0 && !isBulk) return
-    this.#walBytes = readWalBytes(this.#database)
+    this.#look()
     const { thread } = this.#thread
     if (!this.#policy.shouldAskThread(this.#walBytes)) return
     this.#starting ??= this.#startThread()
@@ -144,9 +144,22 @@ export class Checkpoints {
 
   #reported(answer: CheckpointAnswer): void {
     this.#isAsked = false
-    this.#onCaughtUp()
-    if (this.#policy.reported(answer) === 'writer-checkpoint') this.#checkpointHere()
+    const { thread } = this.#thread
+    this.#look()
+    const next = this.#policy.reported(answer, this.#walBytes)
+    if (next === 'thread-again' && thread !== undefined) this.#ask(thread)
+    else if (next !== 'nothing') this.#checkpointHere()
+    if (!this.#isAsked) this.#onCaughtUp()
     for (const tell of this.#onReported.splice(0)) tell()
+  }
+
+  /** On a disk that fails what was last seen has to do. */
+  #look(): void {
+    try {
+      this.#walBytes = readWalBytes(this.#database)
+    } catch (error) {
+      this.#failed(toPlainError(error))
+    }
   }
 
   #checkpointHere(): void {

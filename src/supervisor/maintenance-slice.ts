@@ -6,10 +6,10 @@
  * to be looked for.
  */
 import type { Clock } from '../clock.ts'
-import { limits } from '../config.ts'
 import { toJobSeq } from '../job/id.ts'
 import type { PruneWriter } from '../store/prune-writer.ts'
 import type { PruneItem, PruneRequest } from './messages.ts'
+import { StepSize } from './step-size.ts'
 
 /** How far the work has come. */
 export interface SliceResult {
@@ -26,33 +26,11 @@ export const notBegun: SliceResult = { index: 0, seq: 0, deletedJobs: 0, vacuume
 /** Pages that may be free before the next ones are given back. */
 const freePagesKept = 128
 
-/** How much one step holds, so that it takes about as long as it should. */
-class StepSize {
-  readonly #minimum: number
-  readonly #maximum: number
-  #size: number
-
-  constructor(minimum: number, first: number, maximum: number) {
-    this.#minimum = minimum
-    this.#maximum = maximum
-    this.#size = first
-  }
-
-  get size(): number {
-    return this.#size
-  }
-
-  took(ms: number): void {
-    const factor = Math.min(2, Math.max(0.25, limits.maintenanceStepMs / Math.max(ms, 0.001)))
-    this.#size = Math.round(Math.min(this.#maximum, Math.max(this.#minimum, this.#size * factor)))
-  }
-}
-
 export class Slices {
   readonly #writer: PruneWriter
   readonly #clock: Clock
-  readonly #rows = new StepSize(4, 100, 5_000)
-  readonly #pages = new StepSize(4, 32, 1_024)
+  readonly #rows = new StepSize({ least: 4, first: 100, most: 5_000 })
+  readonly #pages = new StepSize({ least: 4, first: 32, most: 1_024 })
 
   constructor(writer: PruneWriter, clock: Clock) {
     this.#writer = writer

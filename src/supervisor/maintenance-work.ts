@@ -5,7 +5,8 @@
  * After each slice there is a pause in proportion to it, by how busy the supervisor was with everything else in the
  * pause before. So maintenance takes the better part of what is left: all of the time of an idle engine, and little of
  * a busy one's, but never nothing, or the file would grow while there is much to do. Nor does it write while the
- * checkpointer is at work: what is written then would be left for the writer to move.
+ * checkpointer is at work, since that would be left for the writer to move, or while requests wait that the last cycle had
+ * no time for: each slice would make them wait longer.
  */
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { Clock, Timer } from '../clock.ts'
@@ -33,7 +34,7 @@ interface Work {
   readonly refuse: (error: unknown) => void
 }
 
-/** How long the checkpointer is waited for: while much is written it may never be seen at rest. */
+/** How long a slice is put off: while much is written, the checkpointer may never be seen at rest, nor the mailbox empty. */
 const longestHoldMs = 100
 /** How much of the time that others leave is taken. Never all of it: in the pauses it is seen how busy they are. */
 const shareOfSpare = 0.75

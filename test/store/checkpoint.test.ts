@@ -38,7 +38,7 @@ test('the thread is asked when enough is there, once at a time, and again when a
   expect([pages(0), pages(9), pages(10)]).toEqual([false, false, true])
   policy.asked()
   expect([pages(10), pages(39)]).toEqual([false, false])
-  expect(policy.reported(report(12))).toBe('nothing')
+  expect(policy.reported(report(12), 12 * frameBytes)).toBe('nothing')
   expect([pages(12), pages(21), pages(22)]).toEqual([false, false, true])
   // The WAL began again: what was seen of the old one does not count.
   expect([pages(3), pages(9), pages(10)]).toEqual([false, false, true])
@@ -48,32 +48,45 @@ test('the writer helps when the WAL is over the second limit', () => {
   const policy = new CheckpointPolicy(limits)
   expect(policy.shouldAskThread(50 * frameBytes)).toBe(true)
   policy.asked()
-  expect(policy.reported(report(40))).toBe('nothing')
+  expect(policy.reported(report(40), 40 * frameBytes)).toBe('nothing')
   policy.asked()
-  expect(policy.reported(report(41))).toBe('writer-checkpoint')
+  expect(policy.reported(report(41), 41 * frameBytes)).toBe('writer-checkpoint')
   // Nothing new since: not asked in a circle, whether or not all of it could be moved.
   expect(policy.shouldAskThread(41 * frameBytes)).toBe(false)
   policy.asked()
-  expect(policy.reported(report(60, 25))).toBe('writer-checkpoint')
+  expect(policy.reported(report(60, 30), 60 * frameBytes)).toBe('writer-checkpoint')
   expect(policy.shouldAskThread(60 * frameBytes)).toBe(false)
   expect(policy.shouldAskThread(70 * frameBytes)).toBe(true)
+})
+
+test('what came while the thread was at work is for the thread, until it is little or was too much too often', () => {
+  const policy = new CheckpointPolicy(limits)
+  const answer = (seenPages: number, walPages: number) => {
+    policy.asked()
+    return policy.reported(report(seenPages), walPages * frameBytes)
+  }
+  expect([answer(41, 74), answer(74, 106)]).toEqual(['thread-again', 'writer-checkpoint'])
+  // Of the next WAL none has been counted.
+  expect([answer(41, 100), answer(100, 200), answer(200, 300)]).toEqual(Array(3).fill('thread-again'))
+  expect(answer(300, 400)).toBe('writer-checkpoint')
+  expect(answer(41, 100)).toBe('thread-again')
 })
 
 test('beside a reader that holds much of the WAL the writer moves nothing, and not all of it once that has gone', () => {
   const policy = new CheckpointPolicy(limits)
   policy.asked()
-  expect(policy.reported(report(60, 19))).toBe('nothing')
+  expect(policy.reported(report(60, 19), 60 * frameBytes)).toBe('nothing')
   expect(policy.shouldAskThread(69 * frameBytes)).toBe(false)
   expect(policy.shouldAskThread(70 * frameBytes)).toBe(true)
   policy.asked()
-  expect(policy.reported(report(70, 70))).toBe('writer-checkpoint')
+  expect(policy.reported(report(70, 70), 75 * frameBytes)).toBe('writer-checkpoint')
 })
 
 test('after a failure the thread is asked again when as much was added', () => {
   const policy = new CheckpointPolicy(limits)
   expect(policy.shouldAskThread(12 * frameBytes)).toBe(true)
   policy.asked()
-  expect(policy.reported(failure)).toBe('nothing')
+  expect(policy.reported(failure, 12 * frameBytes)).toBe('nothing')
   expect(policy.shouldAskThread(21 * frameBytes)).toBe(false)
   expect(policy.shouldAskThread(22 * frameBytes)).toBe(true)
 })
@@ -103,17 +116,22 @@ test('with a writer that never pauses the WAL stays within its limits', () => {
         writtenMeanwhile += pages
         if (begunAtPages !== undefined && (threadEnds || writtenMeanwhile > 20)) {
           movedPages = begunAtPages
-          const next = policy.reported(report(begunAtPages))
+          const next = policy.reported(report(begunAtPages), walPages * frameBytes)
           begunAtPages = undefined
           if (next === 'writer-checkpoint') movedPages = walPages
+          if (next === 'thread-again') {
+            policy.asked()
+            begunAtPages = walPages
+            writtenMeanwhile = 0
+          }
         }
         if (policy.shouldAskThread(walPages * frameBytes)) {
           policy.asked()
           begunAtPages = walPages
           writtenMeanwhile = 0
         }
-        // The writer's limit, what makes the next round due, and what comes in while two rounds are under way.
-        expect(walPages).toBeLessThanOrEqual(40 + 10 + 2 * 25)
+        // The writer's limit, what makes the next round due, and what comes in while the rounds are under way.
+        expect(walPages).toBeLessThanOrEqual(40 + 10 + 4 * 25)
       }
     }),
   )
