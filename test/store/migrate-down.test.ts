@@ -80,6 +80,34 @@ test('a long payload goes back to its job', () => {
   expect(database.prepare('SELECT payload FROM jobs').pluck().all()).toEqual(['"long"'])
 })
 
+test('programs that wait in a lane of their own wait for their turn, where there is no such lane', () => {
+  const database = openMigrated()
+  const insert = database.prepare(
+    'INSERT INTO jobs (queue, state, job_type, payload, created_at, waits_for, run_at) VALUES (?, ?, ?, ?, 0, ?, ?)',
+  )
+  insert.run('default', 'SCHEDULED', 'P', '{}', 'program', null)
+  insert.run('default', 'SCHEDULED', 'P', '{}', 'time', 99)
+  insert.run('other', 'SCHEDULED', 'P', '{}', 'program', null)
+  insert.run('other', 'QUEUED', 'T', '{}', 'turn', null)
+  database.exec(`INSERT INTO counters (queue, state, jobs)
+    VALUES ('default', 'SCHEDULED', 2), ('other', 'SCHEDULED', 1), ('other', 'QUEUED', 1)`)
+  refuseLosses(database, migrations, 8)
+  migrateDown(database, migrations, 8)
+  expect(database.prepare('SELECT waits_for FROM jobs ORDER BY seq').pluck().all()).toEqual([
+    'turn',
+    'time',
+    'turn',
+    'turn',
+  ])
+  const counters = database.prepare('SELECT queue, state, jobs FROM counters ORDER BY queue, state').raw()
+  expect(counters.all()).toEqual([
+    ['default', 'QUEUED', 1],
+    ['default', 'SCHEDULED', 1],
+    ['other', 'QUEUED', 2],
+    ['other', 'SCHEDULED', 0],
+  ])
+})
+
 test.each([
   ['up', (database: Database, changed: readonly Migration[]) => migrateUp(database, changed)],
   ['down', (database: Database, changed: readonly Migration[]) => migrateDown(database, changed, 3)],
