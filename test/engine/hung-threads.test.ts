@@ -6,15 +6,18 @@ import { useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
-test('what waits in a thread that does not go on is begun by another', async () => {
+test.each([
+  ['LEAVES_LOOP', 'TAKES'],
+  ['LEAVES_CHAIN', 'SLEEPS'],
+] as const)('what waits in a thread that %s keeps from going on is begun by another', async (leaves, type) => {
   const engine = await openEnding(engines, { threads: 2 })
   const until = engines.pathOf('enough')
   const died: unknown[] = []
   engine.events.on('thread-died', (event) => died.push(event))
   // From now on it is known how long they take: each is a batch of its own.
-  await (await engine.enqueue('TAKES', { ms: 100 })).result()
-  expect(await (await engine.enqueue('LEAVES_LOOP', { until })).result()).toBe('left')
-  const jobs = await Promise.all(Array.from({ length: 4 }, () => engine.enqueue('TAKES', { ms: 100 })))
+  await (await engine.enqueue(type, { ms: 100 })).result()
+  expect(await (await engine.enqueue(leaves, { until })).result()).toBe('left')
+  const jobs = await Promise.all(Array.from({ length: 4 }, () => engine.enqueue(type, { ms: 100 })))
   await Promise.all(jobs.map((job) => job.result()))
   writeFileSync(until, '')
   const { threads } = await engine.stats()
