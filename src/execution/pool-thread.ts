@@ -124,6 +124,9 @@ function heed(notice: ThreadNotice): void {
     case 'trust-nobody':
       greeted.runner.trustNobody()
       return
+    case 'give-sign':
+      greeted.tell({ kind: 'sign-of-life' })
+      return
     default:
       unreachable(notice)
   }
