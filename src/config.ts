@@ -81,6 +81,8 @@ export const limits = {
   /** The same, and how long, until it is taken for hung, and ended. */
   hungLooks: 50,
   hungAfterMs: 5_000,
+  /** How often a thread in which nothing runs but programs is asked for a sign of life. */
+  signEveryMs: 1_000,
   /** How often threads are looked at: for outcomes, for time limits, and for jobs that hold up others. */
   watchEveryMs: 40,
   /** Rows that one page of a list examines at most. */

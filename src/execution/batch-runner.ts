@@ -7,6 +7,8 @@
  * happened to end. A job is begun by compare-exchange in the batch's control block, so that one that the supervisor
  * has taken back is passed over.
  *
+ * A job whose handler may wait is begun only where nothing that the last one has left behind keeps the thread.
+ *
  * How an attempt ended is laid down in the outbox, where the supervisor finds it by itself; only when the thread comes
  * to rest with its batch unfinished is it told to look. What the outbox cannot hold (long results, many children) is
  * sent at once, unless the reply of the batch is about to carry it.
@@ -16,7 +18,6 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { hasCode, type PlainError, toPlainError } from '../errors.ts'
-import { type AnyJobDefinition, isProgram } from '../job/definition.ts'
 import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
@@ -26,15 +27,8 @@ import { exitedLate, LateThrows } from './late-throws.ts'
 import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
 import { hasOutcomes, jobTypeAt, type RunningBatch, seqAt, takeOutcomes, toRun } from './running-batch.ts'
-
-/** A job type that this thread serves. */
-interface ServedType {
-  readonly definition: AnyJobDefinition
-  /** Its handlers do nothing but wait for a program. */
-  readonly isProgram: boolean
-  /** How many of its handlers in a row have returned synchronously. */
-  quietRuns: number
-}
+import { ServedType } from './served-type.ts'
+import { Turns, type TurnWaits } from './turns.ts'
 
 /**
  * A type whose handlers have returned at once this often runs without a context of its own, which would cost each of
@@ -70,6 +64,7 @@ export class BatchRunner {
   /** Whether anything was laid down that no message has made known since. */
   #isUnannounced = false
   #isPumping = false
+  readonly #turns: Turns
   readonly #types = new Map<string, ServedType>()
   #trusts: boolean
   /** Whether a handler without a context has run in this thread: what nobody owns may be of such a job. */
@@ -87,17 +82,17 @@ export class BatchRunner {
       readonly announce: () => void
       /** Calls back once the thread has nothing to do but wait. */
       readonly whenWaiting: (run: () => void) => void
-    },
+    } & TurnWaits,
     trusts = true,
   ) {
     this.#trusts = trusts
     this.#surroundings = surroundings
-    for (const [name, definition] of surroundings.handlers)
-      this.#types.set(name, { definition, isProgram: isProgram(definition), quietRuns: 0 })
+    for (const [name, definition] of surroundings.handlers) this.#types.set(name, new ServedType(definition))
     this.#outbox = ports.outbox
     this.#send = ports.send
     this.#announce = ports.announce
     this.#whenWaiting = ports.whenWaiting
+    this.#turns = new Turns(ports, () => this.#pump())
   }
 
   /** Resolves when every job of the batch has ended or was taken back, with the outcomes not sent before. */
@@ -195,6 +190,10 @@ export class BatchRunner {
 
   #mayBegin(batch: RunningBatch): boolean {
     const next = this.#types.get(jobTypeAt(batch.task, batch.next))
+    if (!this.#turns.isFresh && next?.mayWait) {
+      this.#turns.waitForNext()
+      return false
+    }
     const isNextProgram = next?.isProgram ?? false
     const running = isNextProgram ? this.#programs : this.#running.size - this.#programs
     if (running === 0) return true
@@ -256,13 +255,13 @@ export class BatchRunner {
       return
     }
     if (pending !== undefined) {
-      type.quietRuns = 0
+      type.waited()
       pending.then(
         (value) => this.#returned(job, value),
         (thrown: unknown) => this.#threw(job, thrown),
       )
     } else {
-      type.quietRuns++
+      type.returned()
       this.#returned(job, returned)
     }
   }
@@ -335,6 +334,7 @@ export class BatchRunner {
     this.#layDown(batch, leavings === undefined ? end : withLeavings(end, leavings))
     batch.control.end(index)
     this.#running.delete(job)
+    this.#turns.ended(job.type)
     batch.running--
     this.#finishIfDone(batch)
     this.#pump()

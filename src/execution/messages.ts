@@ -143,6 +143,8 @@ export type ThreadMessage =
   /** What handlers have left behind while they run; all of it comes again with their ends. */
   | { readonly kind: 'news'; readonly attempts: readonly AttemptNews[] }
   | ({ readonly kind: 'log-failed' } & LogFailure)
+  /** The thread's event loop has its turn: the answer to `give-sign`. */
+  | { readonly kind: 'sign-of-life' }
 
 /** Something that a handler had begun threw where nobody could catch it, or called for the end of its thread. */
 export interface LateThrow {
@@ -210,3 +212,5 @@ export type ThreadNotice =
   | { readonly kind: 'actor-failed'; readonly name: string; readonly error: PlainError }
   /** From now on no handler runs without a context of its own. */
   | { readonly kind: 'trust-nobody' }
+  /** To be answered with a sign of life. Asked while nothing runs there but programs. */
+  | { readonly kind: 'give-sign' }

@@ -6,7 +6,7 @@
 import { getHeapStatistics } from 'node:v8'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
-import { afterThisTurn, systemClock } from '../clock.ts'
+import { afterMicrotasks, afterThisTurn, systemClock } from '../clock.ts'
 import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
 import { preloadApi } from '../telemetry/open-telemetry.ts'
@@ -83,6 +83,8 @@ async function greet(task: GreetTask): Promise<GreetReply> {
         send: (outcomes) => post({ kind: 'outcomes', ...outcomes }),
         announce: () => post({ kind: 'look-into-outbox' }),
         whenWaiting: afterThisTurn,
+        afterThisTurn,
+        afterMicrotasks,
       },
       task.trusts,
     )
@@ -121,6 +123,9 @@ function heed(notice: ThreadNotice): void {
       return
     case 'trust-nobody':
       greeted.runner.trustNobody()
+      return
+    case 'give-sign':
+      greeted.tell({ kind: 'sign-of-life' })
       return
     default:
       unreachable(notice)

@@ -6,6 +6,10 @@
  *   moving ──nothing begins or ends for a while──► still ──for some seconds──► hung
  *      ▲───────────something begins or ends──────────┘
  *
+ * A thread in which nothing runs but programs need not begin or end anything for hours: it is asked for a sign of life now
+ * and then, and stands still until it gives that. Where a handler runs it is not asked, since that may well keep its
+ * thread for itself.
+ *
  * Looks are counted too, not time alone: after the machine has slept, everybody is late.
  */
 import { limits } from '../config.ts'
@@ -16,6 +20,8 @@ interface Standstill {
   /** What the thread had at the first look, and how many jobs of that had ended: while that is so, it stands still. */
   readonly batches: readonly DispatchedBatch[]
   readonly ended: number
+  /** Nothing ran there but programs: it goes on once it gives a sign of life. */
+  readonly isAsked: boolean
   readonly sinceMs: number
   looks: number
 }
@@ -37,23 +43,32 @@ export class HungThreads {
 
   #isHung(thread: PoolThread, nowMs: number): boolean {
     const batches = thread.batches.filter((batch) => !batch.isOnlyPrograms)
-    if (thread.isEnded || batches.length === 0 || batches.some((batch) => batch.startedWork().length > 0)) {
+    const isEmpty = thread.batches.length === 0
+    if (thread.isEnded || isEmpty || batches.some((batch) => batch.startedWork().length > 0)) {
       this.#standstills.delete(thread)
       return false
     }
     const known = this.#standstills.get(thread)
-    // One that was given more meanwhile stands still all the same; one that has answered does not.
-    if (
-      known === undefined ||
-      !known.batches.every((batch) => batches.includes(batch)) ||
-      endedOf(known.batches) > known.ended
-    ) {
-      this.#standstills.set(thread, { batches, ended: endedOf(batches), sinceMs: nowMs, looks: 0 })
+    if (known === undefined || goesOn(known, thread, batches)) {
+      // One that has just given a sign is not asked again at once.
+      if (known?.isAsked && batches.length === 0 && nowMs - known.sinceMs < limits.signEveryMs) {
+        known.looks = 0
+        return false
+      }
+      const isAsked = batches.length === 0
+      if (isAsked) thread.askForSign()
+      this.#standstills.set(thread, { batches, ended: endedOf(batches), isAsked, sinceMs: nowMs, looks: 0 })
       return false
     }
     known.looks++
     return known.looks >= limits.hungLooks && nowMs - known.sinceMs >= limits.hungAfterMs
   }
+}
+
+/** One that was given more meanwhile stands still all the same; one that has answered does not. */
+function goesOn(known: Standstill, thread: PoolThread, batches: readonly DispatchedBatch[]): boolean {
+  if (known.isAsked) return !thread.owesSign
+  return !known.batches.every((batch) => batches.includes(batch)) || endedOf(known.batches) > known.ended
 }
 
 function endedOf(batches: readonly DispatchedBatch[]): number {

@@ -62,6 +62,8 @@ export class PoolThread {
   /** Who is the cause, should it end by itself. */
   blame: Blame = 'running'
   jobsRun = 0
+  /** It was asked for a sign of life, and has not given it. */
+  owesSign = false
 
   constructor(threadId: number, port: MessagePort, outbox: SharedArrayBuffer) {
     this.threadId = threadId
@@ -77,6 +79,12 @@ export class PoolThread {
   remove(batch: DispatchedBatch): void {
     const place = this.batches.indexOf(batch)
     if (place !== -1) this.batches.splice(place, 1)
+  }
+
+  askForSign(): void {
+    if (this.owesSign) return
+    this.owesSign = true
+    this.notify({ kind: 'give-sign' })
   }
 
   notify(notice: ThreadNotice, transfer: readonly MessagePort[] = []): void {

@@ -296,6 +296,9 @@ export class Pool {
       case 'log-failed':
         this.#listener.onLogFailure(message)
         return
+      case 'sign-of-life':
+        thread.owesSign = false
+        return
       default:
         unreachable(message)
     }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { Engine } from '../../src/engine/engine.ts'
 import type { EngineOptions } from '../../src/engine/options.ts'
 import ending from '../fixtures/jobs/ending.ts'
@@ -8,15 +9,14 @@ export async function openEnding(
   engines: ReturnType<typeof useEngines>,
   options: Partial<Omit<EngineOptions, 'jobs'>> = {},
 ) {
-  const database = engines.pathOf('tasks.db')
-  return engines.keep(
-    await Engine.start({
-      jobs: ending,
-      database,
-      threads: 1,
-      logLevel: 'silent',
-      throttle: false,
-      ...options,
-    }),
-  )
+  const { database = engines.pathOf('tasks.db') } = options
+  const engine = await Engine.start({
+    jobs: ending,
+    threads: 1,
+    logLevel: 'silent',
+    throttle: false,
+    ...options,
+    database,
+  })
+  return engines.keep(engine, basename(database))
 }

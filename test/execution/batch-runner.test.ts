@@ -1,7 +1,7 @@
 /** Goal: outcomes leave a pool thread in time, whatever comes after them. Method: the runner alone, with handlers that look. */
 import { AsyncResource } from 'node:async_hooks'
 import { expect, test } from 'vitest'
-import type { Clock } from '../../src/clock.ts'
+import { afterMicrotasks, afterThisTurn, type Clock, nextTurn } from '../../src/clock.ts'
 import { BatchRunner } from '../../src/execution/batch-runner.ts'
 import { ControlBlock } from '../../src/execution/control-block.ts'
 import type { BatchTask, Outcomes } from '../../src/execution/messages.ts'
@@ -21,10 +21,17 @@ interface Stage {
   passMs(ms: number): void
 }
 
-/** `outbox`: whether it has room; without, all outcomes go by message. */
+interface StageOptions {
+  readonly overlap?: number
+  /** Whether it has room; without, all outcomes go by message. */
+  readonly outbox?: 'full' | 'free'
+  /** Whether the event loop has its turn by itself, or with `rest` alone. */
+  readonly turns?: 'taken' | 'told'
+}
+
 function stage(
   handlers: Record<string, AnyJobDefinition['run']>,
-  { overlap = 1, outbox = 'full' }: { overlap?: number; outbox?: 'full' | 'free' } = {},
+  { overlap = 1, outbox = 'full', turns = 'taken' }: StageOptions = {},
 ): Stage {
   let nowMs = 1_000
   const sent: Outcomes[] = []
@@ -57,6 +64,8 @@ function stage(
     },
     send: (outcomes) => sent.push(outcomes),
     whenWaiting: (run) => waiting.push(run),
+    afterThisTurn: turns === 'taken' ? afterThisTurn : (run) => waiting.push(run),
+    afterMicrotasks,
   })
   return {
     runner,
@@ -196,6 +205,7 @@ test('overlapping jobs run across the end of a batch, up to the smallest overlap
   expect(running).toHaveLength(2)
   open[0]?.()
   await first
+  await nextTurn()
   expect(running).toHaveLength(3)
   open[1]?.()
   open[2]?.()
@@ -236,6 +246,51 @@ test('a job that was taken back is passed over', async () => {
   const rest = await scene.runner.run(task)
   expect(ran).toHaveLength(2)
   expect([...scene.sent, rest].flatMap((outcomes) => outcomes.succeeded)).toEqual([0, 2])
+})
+
+test('a job that may wait is not begun within what another has left behind', async () => {
+  const began: string[] = []
+  const scene = stage(
+    {
+      WAIT: () => {
+        began.push('wait')
+        return Promise.resolve()
+      },
+      TINY: () => {
+        began.push('tiny')
+      },
+    },
+    { turns: 'told' },
+  )
+  const beganNow = () => began.splice(0).join(' ')
+  // How the first of a type returns is not known before.
+  const first = scene.runner.run(batch(1, 'WAIT', 'TINY', 'TINY'))
+  expect(beganNow()).toBe('wait')
+  await nextTurn()
+  scene.rest()
+  expect(beganNow()).toBe('tiny tiny')
+  await first
+  const second = scene.runner.run(batch(2, 'TINY', 'TINY', 'WAIT', 'TINY'))
+  expect(beganNow()).toBe('tiny tiny')
+  scene.rest()
+  expect(beganNow()).toBe('wait')
+  await second
+  expect(beganNow()).toBe('tiny')
+})
+
+test('after one turn as many begin as may overlap', async () => {
+  let began = 0
+  const wait = () => {
+    began++
+    return Promise.resolve()
+  }
+  const scene = stage({ WAIT: wait }, { overlap: 3, turns: 'told' })
+  await scene.runner.run(batch(1, 'WAIT'))
+  const next = scene.runner.run(batch(2, 'WAIT', 'WAIT', 'WAIT'))
+  expect(began).toBe(1)
+  scene.rest()
+  expect(began).toBe(4)
+  await next
 })
 
 test('what throws later is told before the next job begins in its place', async () => {
