@@ -119,7 +119,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws OPTION_INVALID, CONFIG_INVALID, JOBS_MODULE_INVALID, START_FAILED, DATABASE_LOCKED naming the holder, DATABASE_NEWER,
    * DATABASE_FOREIGN, DATABASE_CORRUPT, DATABASE_READ_ONLY, DISK_FULL, MIGRATION_EDITED, MIGRATION_FAILED,
-   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID, SUBPROCESS_INVALID
+   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID, SUBPROCESS_INVALID, SUBPROCESS_FAILED
    */
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
