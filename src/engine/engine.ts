@@ -142,16 +142,22 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         if (engine !== undefined) engine.#failed(error)
       },
     ).catch((error: unknown) => observation.abandon(error))
-    const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
-    const events = new EngineEvents((name, isWanted) => {
-      if (name === 'job-settled' || name === 'job-progress')
-        link.tell({ kind: 'subscribe', event: name, isWanted })
-    })
-    log.subscribe(events)
-    engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure, observation })
-    await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
-    hearing.begin(engine.#hearers)
-    return engine
+    try {
+      const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
+      const events = new EngineEvents((name, isWanted) => {
+        if (name === 'job-settled' || name === 'job-progress')
+          link.tell({ kind: 'subscribe', event: name, isWanted })
+      })
+      log.subscribe(events)
+      engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure, observation })
+      await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
+      hearing.begin(engine.#hearers)
+      return engine
+    } catch (error) {
+      actors.close(engineStopped())
+      await link.abandon()
+      return observation.abandon(error)
+    }
   }
 
   /**
