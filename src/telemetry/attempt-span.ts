@@ -88,12 +88,15 @@ export class AttemptSpan {
     }
   }
 
-  /** @param endedAt wall time; by default now */
-  end({ outcome, failure }: SpanEnd, endedAt?: number): void {
+  /**
+   * @param endedAt wall time; by default now
+   * @param secrets gives values that are not to stand in what is told of a failure
+   */
+  end({ outcome, failure }: SpanEnd, endedAt?: number, secrets?: () => Iterable<string>): void {
     const span = this.#span
     unlessSpanFails(() => {
       span.setAttribute('semantica.job.outcome', outcome)
-      if (failure !== undefined) recordFailure(span, failure, endedAt)
+      if (failure !== undefined) recordFailure(span, failure, endedAt, secrets?.())
       span.end(endedAt)
     }, this.#tell)
   }

@@ -20,7 +20,9 @@ const recording = recordTraces()
 const tracer = trace.getTracer('host')
 
 async function openTraced(
-  options: { readonly setup?: URL; readonly recycleAfterJobs?: number } = { setup: recording.setup },
+  options: { readonly setup?: URL; readonly recycleAfterJobs?: number; readonly subprocess?: true } = {
+    setup: recording.setup,
+  },
 ) {
   const engine = await Engine.start({
     jobs: traced,
@@ -99,6 +101,24 @@ test('each attempt is a span of its own in the same trace, and one that fails sa
       attributes: { 'semantica.job.attempt': 2, 'semantica.job.outcome': 'succeeded' },
     },
   ])
+})
+
+test('the span of a program that fails has none of the values of its environment', async () => {
+  const engine = await openTraced({ setup: recording.setup, subprocess: true })
+  const job = await engine.enqueue(
+    'SUBPROCESS',
+    {
+      command: '/bin/sh',
+      args: ['-c', 'echo "$KEY password=open-sesame broke" >&2; exit 3'],
+      env: { KEY: 'only-for-me' },
+    },
+    { retry: { maxAttempts: 1 } },
+  )
+  await expect(job.result()).rejects.toMatchObject({ code: 'JOB_FAILED' })
+  const { status, told } = await recording.span('process SUBPROCESS')
+  expect(status.message).toContain('its last words: [REDACTED] password=[REDACTED] broke')
+  expect(told).toHaveLength(2)
+  expect(JSON.stringify([status, told])).not.toMatch(/only-for-me|open-sesame/)
 })
 
 test('a job that ran when its engine stopped goes on in the same trace at the next start', async () => {
