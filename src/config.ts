@@ -19,7 +19,7 @@ import {
 } from './config/maintenance.ts'
 import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
 import { allowedText } from './config/option.ts'
-import { type ProgramLimits, programOptions } from './config/programs.ts'
+import { defaultAllowedEnv, type ProgramLimits, programOptions } from './config/programs.ts'
 import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
 import {
   type ThrottleLimits,
@@ -278,6 +278,21 @@ export function readAllowedEnv(
     Object.entries(environment).flatMap(([name, value]) =>
       value !== undefined && isAllowed(name) ? [[name, value] as const] : [],
     ),
+  )
+}
+
+/**
+ * The values of variables that programs get beyond those that every program may know: whoever allows a program more may
+ * allow it a secret.
+ */
+export function readAddedEnvValues(
+  allowed: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string[] {
+  // The folder in which the engine was started, and no value of a program: that gets its own.
+  const usual = readAllowedEnv([...defaultAllowedEnv, 'PWD'], environment)
+  return Object.entries(readAllowedEnv(allowed, environment)).flatMap(([name, value]) =>
+    name in usual ? [] : [value],
   )
 }
 

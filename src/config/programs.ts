@@ -14,7 +14,8 @@ export interface ProgramLimits {
   readonly allowedEnv: readonly string[]
 }
 
-const defaultAllowedEnv = ['PATH', 'HOME', 'LANG', 'LC_*', 'TZ', 'TMPDIR', 'USER', 'SHELL']
+/** What every program may know. */
+export const defaultAllowedEnv = ['PATH', 'HOME', 'LANG', 'LC_*', 'TZ', 'TMPDIR', 'USER', 'SHELL']
 
 export const programOptions = {
   concurrency: {

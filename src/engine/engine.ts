@@ -119,7 +119,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
    *
    * @throws OPTION_INVALID, CONFIG_INVALID, JOBS_MODULE_INVALID, START_FAILED, DATABASE_LOCKED naming the holder, DATABASE_NEWER,
    * DATABASE_FOREIGN, DATABASE_CORRUPT, DATABASE_READ_ONLY, DISK_FULL, MIGRATION_EDITED, MIGRATION_FAILED,
-   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID, SUBPROCESS_INVALID
+   * FILE_SYSTEM_UNSUPPORTED, PATH_INVALID, SUBPROCESS_INVALID, SUBPROCESS_FAILED
    */
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
@@ -142,16 +142,22 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         if (engine !== undefined) engine.#failed(error)
       },
     ).catch((error: unknown) => observation.abandon(error))
-    const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
-    const events = new EngineEvents((name, isWanted) => {
-      if (name === 'job-settled' || name === 'job-progress')
-        link.tell({ kind: 'subscribe', event: name, isWanted })
-    })
-    log.subscribe(events)
-    engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure, observation })
-    await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
-    hearing.begin(engine.#hearers)
-    return engine
+    try {
+      const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
+      const events = new EngineEvents((name, isWanted) => {
+        if (name === 'job-settled' || name === 'job-progress')
+          link.tell({ kind: 'subscribe', event: name, isWanted })
+      })
+      log.subscribe(events)
+      engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure, observation })
+      await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
+      hearing.begin(engine.#hearers)
+      return engine
+    } catch (error) {
+      actors.close(engineStopped())
+      await link.abandon()
+      return observation.abandon(error)
+    }
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   checkKnown,
   type MaintenanceOptions,
   type MetricsOptions,
+  readAddedEnvValues,
   readAlerts,
   readDatabasePath,
   readMaintenance,
@@ -153,7 +154,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
     definitions,
     observation: { metrics, alerts: readAlerts(sources) },
     measure: typeof options.throttle === 'object' ? options.throttle.measure : undefined,
-    log: logOptions(tuning, options.logTo, definitions.values()),
+    log: logOptions(tuning, options.logTo, definitions.values(), subprocess.settings.allowedEnv),
     start: {
       database: file,
       program: basename(process.argv[1] ?? 'node'),
@@ -183,12 +184,13 @@ function logOptions(
   { logLevel, logFormat }: Tuning,
   logTo: EngineOptions['logTo'],
   definitions: Iterable<object>,
+  allowedEnv: readonly string[],
 ): LogOptions {
   if (logTo !== undefined && typeof logTo !== 'function')
     throw invalidOption('logTo', describe(logTo), 'a function')
-  const secrets = [...definitions].flatMap((definition) =>
-    isProgram(definition) ? envValuesOf(definition.program) : [],
-  )
+  const programs = [...definitions].filter(isProgram)
+  const added = programs.length === 0 ? [] : readAddedEnvValues(allowedEnv)
+  const secrets = [...programs.flatMap(({ program }) => envValuesOf(program)), ...added]
   return { logLevel, logFormat, logTo, secrets }
 }
 

@@ -10,6 +10,7 @@ import type {
   SupervisorProtocol,
   SupervisorStart,
 } from '../supervisor/messages.ts'
+import { engineStopped, reportOf } from './engine-stopped.ts'
 
 /** The pending characters with which the supervisor's heap is bounded. */
 const boundedHeapCharacters = 256_000_000
@@ -70,6 +71,13 @@ export class SupervisorLink {
 
   tell(notice: HostNotice): void {
     this.#port.tell(notice)
+  }
+
+  /** The engine could not be started after all: ends the thread, so that its database is free. */
+  async abandon(): Promise<void> {
+    this.#isClosing = true
+    await reportOf(this.ask('stop', { graceMs: 0 }), 0)
+    await this.close(engineStopped(), 1_000)
   }
 
   /** Ends the thread; by force, should it not end by itself. */

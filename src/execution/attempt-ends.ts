@@ -1,5 +1,7 @@
 import { type PlainError, toPlainError, unreachable } from '../errors.ts'
+import { isProgram } from '../job/definition.ts'
 import type { FailureCause } from '../job/failure-cause.ts'
+import { envValuesOf } from '../job/program.ts'
 import { verdictOf } from '../job/verdict.ts'
 import type { SpanEnd } from '../telemetry/attempt-span.ts'
 import type { AttemptEnd, Leavings } from './messages.ts'
@@ -39,4 +41,14 @@ export function spanEndOf(end: AnyEnd): SpanEnd {
     default:
       return unreachable(end)
   }
+}
+
+/**
+ * Values of the environment that a job, or its type, gives its program: they may stand in what that wrote.
+ *
+ * @param payload JSON text
+ */
+export function envValuesIn(definition: object, payload = 'null'): string[] {
+  if (!isProgram(definition)) return []
+  return [...envValuesOf(definition.program), ...envValuesOf(JSON.parse(payload))]
 }

@@ -99,7 +99,8 @@ export class Attempt implements ProgramContext {
     const traceparent = this.#details?.traceparent
     if (traceparent === undefined) return
     const { jobId, jobType, queue, attempt } = this
-    this.#span = AttemptSpan.begin({ jobId, jobType, queue, attempt, traceparent })
+    const tell = (error: Error): void => this.logFailed(toPlainError(error))
+    this.#span = AttemptSpan.begin({ jobId, jobType, queue, attempt, traceparent }, tell)
   }
 
   get cancelled(): boolean {

@@ -22,7 +22,7 @@ import { encodeResult } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
-import { type AnyEnd, failed, spanEndOf, withLeavings } from './attempt-ends.ts'
+import { type AnyEnd, envValuesIn, failed, spanEndOf, withLeavings } from './attempt-ends.ts'
 import { exitedLate, LateThrows } from './late-throws.ts'
 import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
@@ -329,7 +329,8 @@ export class BatchRunner {
       batch.control.spend(index, nowMs - Math.max(this.#lastEndMs, batch.control.startedAtMs(index)))
       this.#lastEndMs = nowMs
     }
-    job.attempt.span?.end(spanEndOf(end))
+    const { type, attempt } = job
+    attempt.span?.end(spanEndOf(end), undefined, () => envValuesIn(type.definition, batch.payloads[index]))
     const leavings = end === own ? job.attempt.leavings() : undefined
     this.#layDown(batch, leavings === undefined ? end : withLeavings(end, leavings))
     batch.control.end(index)

@@ -51,7 +51,7 @@ const cutValueCharacters = 4
 export function withoutCutValue(tail: string, values: Iterable<string>): string {
   if (tail.length < outputTailCharacters) return tail
   let cut = 0
-  for (const value of values) {
+  for (const value of [...values].flatMap((one) => [one, JSON.stringify(one).slice(1, -1)])) {
     for (let length = value.length - 1; length >= Math.max(cut, cutValueCharacters); length--)
       if (tail.startsWith(value.slice(-length))) cut = length
   }

@@ -14,7 +14,9 @@ const unsureMs = 100
 /** What one look has seen. */
 export interface Look {
   readonly processes: readonly ProcessFacts[]
-  /** The run ids that a process carries in its environment; `unsure` while it may be about to become another program. */
+  /** Why others may have been missed; undefined: none were. */
+  readonly failure: Error | undefined
+  /** The run ids that a process carries in its environment; `unsure` while that cannot be told. */
   runIdsOf(process: ProcessFacts): readonly string[] | 'unsure'
 }
 
@@ -40,7 +42,7 @@ export class ProcessWatch {
 
   #lookNow(): Look {
     const nowMs = systemClock.monotonicMs()
-    const processes = livingProcesses()
+    const { processes, failure } = livingProcesses()
     const before = this.#bare
     const bare = new Map<string, number>()
     this.#bare = bare
@@ -53,6 +55,7 @@ export class ProcessWatch {
     this.#lastMs = systemClock.monotonicMs()
     return {
       processes,
+      failure,
       runIdsOf(one) {
         let found = known.get(one.pid)
         if (found === undefined) {
@@ -66,7 +69,12 @@ export class ProcessWatch {
 }
 
 function read(one: ProcessFacts, bare: Map<string, number>, nowMs: number): readonly string[] | 'unsure' {
-  const environment = environmentOf(one.pid)
+  let environment: readonly string[] | undefined
+  try {
+    environment = environmentOf(one.pid)
+  } catch {
+    return 'unsure'
+  }
   if (environment === undefined) return []
   const key = keyOf(one)
   // What belongs to the kernel is in no group, and never has an environment.

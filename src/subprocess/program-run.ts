@@ -10,6 +10,7 @@
  *
  * A process that hangs in the kernel, as on a network disk that does not answer, ends only when that lets go of it. Some
  * time after its SIGKILL nobody waits for it any more: its run is over, and fails, but is gone only when the process is.
+ * So it is with one of which nobody can see whether it left anything behind: that run is over, as it ended.
  */
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
@@ -69,7 +70,8 @@ export class ProgramRun {
   #graceTimer: Timer | undefined
   #hangTimer: Timer | undefined
   readonly #hangs = Promise.withResolvers<'hangs'>()
-  #isHanging = false
+  /** Whether something of it lives, or may live, though it is over. */
+  #isLeft = false
   #isGone = false
 
   constructor(request: ProgramRequest, surroundings: RunSurroundings) {
@@ -152,18 +154,19 @@ export class ProgramRun {
         () => outputs.stderr.close(),
         () => result?.remove(),
         // What stays in the file is looked for at the next start, and not found.
-        () => row !== undefined && !this.#isHanging && file.remove(row.runId),
+        () => row !== undefined && !this.#isLeft && file.remove(row.runId),
       ])
-      if (!this.#isHanging) this.#setGone()
+      if (!this.#isLeft) this.#setGone()
       else if (row !== undefined) void this.#outlast(row)
     }
   }
 
-  /** The kernel has not let go of its process yet. Never rejects. */
+  /** The kernel has not let go of its process yet, or nobody can see what is left of it. Never rejects. */
   async #outlast(row: ProcessRow): Promise<void> {
     await this.#process?.exited
     this.#state = 'ending'
-    if (this.#members !== undefined) await this.#endMembers(row, this.#members).catch(() => {})
+    const members = this.#members
+    while (members !== undefined && !(await this.#endMembers(row, members).catch(() => true)));
     cleanUp([() => this.#surroundings.file.remove(row.runId)])
     this.#setGone()
   }
@@ -185,7 +188,7 @@ export class ProgramRun {
    */
   async #start(result: ResultFile, outputs: Outputs): Promise<ProcessRow | undefined> {
     const { request } = this
-    const { file, watch, spawn } = this.#surroundings
+    const { clock, file, watch, spawn } = this.#surroundings
     const { args = [], stdin } = request
     const env = this.#environment(result)
     const cwd = findFolder(request.cwd)
@@ -204,7 +207,7 @@ export class ProgramRun {
       const row = this.#rowOf(started.pid)
       file.add(row)
       this.#process = started
-      this.#members = new RunMembers([row], watch)
+      this.#members = new RunMembers([row], watch, clock)
       this.#state = 'running'
       started.open()
       return row
@@ -222,14 +225,14 @@ export class ProgramRun {
     const exit = await Promise.race([started.exited, this.#hangs.promise])
     this.#hangTimer?.cancel()
     if (exit === 'hangs') {
-      this.#isHanging = true
+      this.#isLeft = true
       throw hangs(this.request, started)
     }
     const { exitCode, signal } = exit
     const wasSignalled = this.#wish !== 'go-on'
     this.#state = 'ending'
     this.#graceTimer?.cancel()
-    await this.#endMembers(row, members)
+    this.#isLeft = !(await this.#endMembers(row, members))
     await withinMs(Promise.all([closed(started.stdout), closed(started.stderr)]), outputCloseMs)
     started.stdout.destroy()
     started.stderr.destroy()
@@ -247,16 +250,18 @@ export class ProgramRun {
     }
   }
 
-  /** Of those that were asked to give way, the others have their grace too. */
-  async #endMembers(row: ProcessRow, members: RunMembers): Promise<void> {
+  /**
+   * Of those that were asked to give way, the others have their grace too. False: nobody can see whether they are gone.
+   */
+  async #endMembers(row: ProcessRow, members: RunMembers): Promise<boolean> {
     const { clock } = this.#surroundings
     const leftMs = () => this.#graceEndsMs - clock.monotonicMs()
     if (process.platform !== 'linux') {
       await endUnseenGroup(row.processGroup, leftMs)
-      return
+      return true
     }
     if (leftMs() > 0) await members.goneUnless(() => leftMs() <= 0)
-    await members.end()
+    return (await members.end()) === undefined
   }
 
   #askToGiveWay(): void {

@@ -50,7 +50,7 @@ export class Runs {
   ): Promise<Runs> {
     const file = new ProcessFile(options.database)
     try {
-      await endLeftovers(file)
+      await endLeftovers(file, system.clock)
       return new Runs(options, file, system)
     } catch (error) {
       file.close()
@@ -242,11 +242,13 @@ function unknown(runId: string): Error {
   })
 }
 
-async function endLeftovers(file: ProcessFile): Promise<void> {
+/** @throws SUBPROCESS_FAILED when nobody can see what they are: then nothing may begin beside them */
+async function endLeftovers(file: ProcessFile, clock: Clock): Promise<void> {
   const bootId = readBootId()
   const rows = file.all()
   // After another start of the machine their numbers mean nothing, and none of them lives.
   const recent = rows.filter((row) => row.bootId === bootId && bootId !== '')
-  if (recent.length > 0) await new RunMembers(recent, new ProcessWatch()).end()
+  const unseen = recent.length > 0 ? await new RunMembers(recent, new ProcessWatch(), clock).end() : undefined
+  if (unseen !== undefined) throw unseen
   for (const { runId } of rows) file.remove(runId)
 }

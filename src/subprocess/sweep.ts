@@ -8,10 +8,12 @@
  * - when one in the session, other than its leader, is from a time at which our leader is known to have lived: it has been
  *   in this session since it was born.
  * Otherwise a stranger may have got the number, and only the run id counts.
+ *
+ * What cannot be looked at, as when descriptors run out, may live: nobody is missing, and nobody gone, before it can be.
  */
-import { delay } from '../clock.ts'
+import { type Clock, delay, systemClock } from '../clock.ts'
 import type { ProcessRow } from '../store/process-file.ts'
-import { type ProcessFacts, readProcess } from './process-table.ts'
+import { type ProcessFacts, readProcess, readTicks, ticksPerSecond, unseen } from './process-table.ts'
 import type { Look, ProcessWatch } from './process-watch.ts'
 
 /** Between two looks: SIGKILL takes effect soon, but not at once. The longer something lives, the seldomer it is looked at. */
@@ -24,27 +26,39 @@ type EndingSignal = 'SIGTERM' | 'SIGKILL'
 
 interface Members {
   readonly living: readonly ProcessFacts[]
-  /** Whether there may be more: a process was seen of which one cannot tell yet. */
+  /** Whether there may be more: a process was seen of which one cannot tell yet, or some could not be seen. */
   readonly isUnsure: boolean
+  /** Why those could not be seen. */
+  readonly failure: Error | undefined
 }
 
 /** The processes of some runs, as they come and go. */
 export class RunMembers {
   readonly #watch: ProcessWatch
+  readonly #clock: Clock
   readonly #runIds: ReadonlySet<string>
   readonly #firstTicks: number
-  /** Process groups, and sessions of the same number, that are known to be of these runs. */
-  readonly #groups: Set<number>
-  /** Runs whose leader has ended before the first look. */
-  #unled: readonly ProcessRow[]
+  /**
+   * Process groups, and sessions of the same number, that are known to be of these runs, by that number. The `seenTicks`
+   * of each are those at which that was known last.
+   */
+  readonly #groups: Map<number, ProcessRow>
+  /** Runs whose group may be a stranger's: their leader had ended before the first look, or they could not be seen. */
+  #doubtful: readonly ProcessRow[]
+  /** The time at which this was made, as `startTicks` and of the clock. */
+  readonly #madeTicks: number
+  readonly #madeMs: number
+  #hasLooked = false
 
-  constructor(runs: readonly ProcessRow[], watch: ProcessWatch) {
+  constructor(runs: readonly ProcessRow[], watch: ProcessWatch, clock: Clock = systemClock) {
     this.#watch = watch
+    this.#clock = clock
+    this.#madeTicks = unlessUnseen(readTicks) ?? 0
+    this.#madeMs = clock.monotonicMs()
     this.#runIds = new Set(runs.map((run) => run.runId))
     this.#firstTicks = Math.min(...runs.map((run) => run.startTicks))
-    const isLed = (run: ProcessRow) => readProcess(run.pid)?.startTicks === run.startTicks
-    this.#groups = new Set(runs.filter(isLed).map((run) => run.session))
-    this.#unled = runs.filter((run) => !isLed(run))
+    this.#groups = new Map(runs.filter(isLed).map((run) => [run.session, run]))
+    this.#doubtful = runs.filter((run) => !this.#groups.has(run.session))
   }
 
   /** Sends a signal to each of those that live now, but for the members of one group. */
@@ -58,29 +72,31 @@ export class RunMembers {
 
   /** Resolves once all are gone, or `isOver` says that they have had their time. */
   async goneUnless(isOver: () => boolean): Promise<void> {
-    for (const pause = new Pause(); !isOver(); await pause.take()) {
+    for (const pause = new Pause(); !isOver(); await pause.take(this.#clock)) {
       const { living, isUnsure } = this.#membersAt(await this.#watch.look())
       if (living.length === 0 && !isUnsure) return
     }
   }
 
-  /** Ends all that live; resolves once they are gone. */
-  async end(): Promise<void> {
+  /**
+   * Ends all that live. Resolves once they are gone, or hang in the kernel; and to an error when nobody can say, since
+   * they could not be seen for some seconds.
+   */
+  async end(): Promise<Error | undefined> {
     const pause = new Pause()
-    for (let looks = 1; looks <= mostLooks; looks++) {
-      const { living, isUnsure } = this.#membersAt(await this.#watch.look())
+    for (let looks = 1; ; looks++) {
+      const { living, isUnsure, failure } = this.#membersAt(await this.#watch.look())
       signalAll(living, 'SIGKILL')
-      if (living.length === 0 && !isUnsure) return
-      await pause.take()
+      if (living.length === 0 && !isUnsure) return undefined
+      if (looks === mostLooks) return isUnsure ? (failure ?? unseen()) : undefined
+      await pause.take(this.#clock)
     }
   }
 
   #membersAt(look: Look): Members {
-    for (const run of this.#unled)
-      if (look.processes.some((one) => isWitness(one, run))) this.#groups.add(run.session)
-    this.#unled = []
+    this.#knowGroups(look)
     const filled = new Set<number>()
-    let isUnsure = false
+    let isUnsure = look.failure !== undefined
     const living = look.processes.filter((one) => {
       if (one.startTicks < this.#firstTicks || one.pid === process.pid) return false
       if (this.#groups.has(one.processGroup) || this.#groups.has(one.session)) {
@@ -92,23 +108,65 @@ export class RunMembers {
       else return runIds.some((runId) => this.#runIds.has(runId))
       return false
     })
-    for (const group of this.#groups) if (!filled.has(group)) this.#groups.delete(group)
-    return { living, isUnsure }
+    this.#forgetGroups(filled, look)
+    return { living, isUnsure, failure: look.failure }
   }
+
+  #knowGroups({ processes, failure }: Look): void {
+    // Whoever asks for the first look has known until now that these are theirs.
+    if (!this.#hasLooked) for (const run of this.#groups.values()) this.#seeGroup(run)
+    this.#hasLooked = true
+    const known = this.#doubtful.filter((run) => processes.some((one) => isWitness(one, run)))
+    for (const run of known) this.#groups.set(run.session, run)
+    this.#doubtful = failure === undefined ? [] : this.#doubtful.filter((run) => !known.includes(run))
+  }
+
+  #forgetGroups(filled: ReadonlySet<number>, { failure }: Look): void {
+    for (const [group, run] of this.#groups) {
+      if (filled.has(group)) {
+        this.#seeGroup(run)
+        continue
+      }
+      this.#groups.delete(group)
+      if (failure !== undefined) this.#doubtful = [...this.#doubtful, run]
+    }
+  }
+
+  #seeGroup(run: ProcessRow): void {
+    const ticks = ((this.#clock.monotonicMs() - this.#madeMs) * ticksPerSecond) / 1_000
+    const seenTicks = Math.max(run.seenTicks, this.#madeTicks + Math.floor(ticks))
+    this.#groups.set(run.session, { ...run, seenTicks })
+  }
+}
+
+/** Whether the process that we started is there, and so its session and group are ours. */
+function isLed(run: ProcessRow): boolean {
+  return unlessUnseen(() => readProcess(run.pid))?.startTicks === run.startTicks
 }
 
 /** Whether a process shows that the session of a run is still what it was. */
 function isWitness({ pid, session, startTicks }: ProcessFacts, run: ProcessRow): boolean {
+  if (pid === run.pid) return startTicks === run.startTicks
   return (
     session === run.session && pid !== session && startTicks >= run.startTicks && startTicks < run.seenTicks
   )
 }
 
+function unlessUnseen<Seen>(look: () => Seen): Seen | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
+
 class Pause {
   #nextMs = firstPauseMs
 
-  async take(): Promise<void> {
-    await delay(this.#nextMs)
+  async take(clock: Clock): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    clock.startTimer(this.#nextMs, resolve, 'keeps-process-alive')
+    await promise
     this.#nextMs = Math.min(this.#nextMs * 2, longestPauseMs)
   }
 }
@@ -116,7 +174,7 @@ class Pause {
 function signalAll(members: readonly ProcessFacts[], signal: EndingSignal): void {
   for (const { pid, startTicks } of members) {
     // Looked at once more: its number may have gone to another since.
-    if (readProcess(pid)?.startTicks === startTicks) kill(pid, signal)
+    if (unlessUnseen(() => readProcess(pid))?.startTicks === startTicks) kill(pid, signal)
   }
 }
 

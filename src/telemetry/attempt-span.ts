@@ -9,6 +9,7 @@ import {
   tracerOf,
 } from './open-telemetry.ts'
 import { recordFailure } from './record-failure.ts'
+import { spanFailed, unlessSpanFails } from './span-guard.ts'
 import { attemptAttributes, spanName } from './span-names.ts'
 
 export interface TracedAttempt {
@@ -20,6 +21,8 @@ export interface TracedAttempt {
   readonly traceparent: string
 }
 
+type TellFailure = ((error: Error) => void) | undefined
+
 /** How an attempt ended. */
 export interface SpanEnd {
   /** `succeeded`, or what else it came to. */
@@ -28,20 +31,32 @@ export interface SpanEnd {
   readonly failure: PlainError | undefined
 }
 
-/** The span of one attempt: a child of the one in which its job was enqueued, and the parent of what its handler begins. */
+/**
+ * The span of one attempt: a child of the one in which its job was enqueued, and the parent of what its handler begins.
+ * Whatever an SDK throws, the attempt ends as if nobody traced it.
+ */
 export class AttemptSpan {
   readonly #api: OpenTelemetryApi
   readonly #span: Span
   readonly #context: Context
+  readonly #tell: TellFailure
 
-  private constructor(api: OpenTelemetryApi, span: Span, context: Context) {
+  private constructor(api: OpenTelemetryApi, span: Span, context: Context, tell: TellFailure) {
     this.#api = api
     this.#span = span
     this.#context = context
+    this.#tell = tell
   }
 
-  /** @param startedAt wall time; by default now */
-  static begin(attempt: TracedAttempt, startedAt?: number): AttemptSpan {
+  /**
+   * @param tell hears of the first span of this thread that could not be recorded; by default it is a warning
+   * @param startedAt wall time; by default now
+   */
+  static begin(attempt: TracedAttempt, tell?: TellFailure, startedAt?: number): AttemptSpan | undefined {
+    return unlessSpanFails(() => AttemptSpan.#begin(attempt, tell, startedAt), tell)
+  }
+
+  static #begin(attempt: TracedAttempt, tell: TellFailure, startedAt: number | undefined): AttemptSpan {
     const api = loadApi()
     const { trace, ROOT_CONTEXT, SpanKind } = api
     const parent = decodeTraceparent(attempt.traceparent)
@@ -53,21 +68,37 @@ export class AttemptSpan {
       ...(startedAt === undefined ? {} : { startTime: startedAt }),
     }
     const span = tracerOf(api).startSpan(spanName('process', attempt.jobType), options, enqueued)
-    return new AttemptSpan(api, span, trace.setSpan(enqueued, span))
+    return new AttemptSpan(api, span, trace.setSpan(enqueued, span), tell)
   }
 
   /** Calls `handler` with this span active, in all that it awaits and begins, too. */
   run<Returned>(handler: () => Returned): Returned {
-    ensureContextManager(this.#api)
-    return this.#api.context.with(this.#context, handler)
+    let isCalled = false
+    const call = (): Returned => {
+      isCalled = true
+      return handler()
+    }
+    try {
+      ensureContextManager(this.#api)
+      return this.#api.context.with(this.#context, call)
+    } catch (thrown) {
+      if (isCalled) throw thrown
+      spanFailed(thrown, this.#tell)
+      return handler()
+    }
   }
 
-  /** @param endedAt wall time; by default now */
-  end({ outcome, failure }: SpanEnd, endedAt?: number): void {
+  /**
+   * @param endedAt wall time; by default now
+   * @param secrets gives values that are not to stand in what is told of a failure
+   */
+  end({ outcome, failure }: SpanEnd, endedAt?: number, secrets?: () => Iterable<string>): void {
     const span = this.#span
-    span.setAttribute('semantica.job.outcome', outcome)
-    if (failure !== undefined) recordFailure(span, failure, endedAt)
-    span.end(endedAt)
+    unlessSpanFails(() => {
+      span.setAttribute('semantica.job.outcome', outcome)
+      if (failure !== undefined) recordFailure(span, failure, endedAt, secrets?.())
+      span.end(endedAt)
+    }, this.#tell)
   }
 }
 
@@ -78,5 +109,5 @@ export function recordLostAttempt(
   startedAt: number,
   endedAt: number,
 ): void {
-  if (registeredApi() !== undefined) AttemptSpan.begin(attempt, startedAt).end(end, endedAt)
+  if (registeredApi() !== undefined) AttemptSpan.begin(attempt, undefined, startedAt)?.end(end, endedAt)
 }

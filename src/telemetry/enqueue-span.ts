@@ -3,6 +3,7 @@ import { toPlainError } from '../errors.ts'
 import { defaultQueue } from '../job/spec.ts'
 import { type OpenTelemetryApi, registeredApi, traceparentOf, tracerOf } from './open-telemetry.ts'
 import { recordFailure } from './record-failure.ts'
+import { unlessSpanFails } from './span-guard.ts'
 import { enqueueAttributes, spanName } from './span-names.ts'
 
 interface EnqueuedJob {
@@ -27,26 +28,36 @@ class EnqueueSpan {
   /** Ends the span with the acknowledgement. */
   around<Answer extends Added>(acknowledged: Promise<Answer>): Promise<Answer> {
     const span = this.#span
-    if (!span.isRecording()) return acknowledged
+    if (unlessSpanFails(() => span.isRecording()) !== true) return acknowledged
     return acknowledged.then(
       (added) => {
-        if ('id' in added) span.setAttribute('messaging.message.id', added.id)
-        span.end()
+        unlessSpanFails(() => {
+          if ('id' in added) span.setAttribute('messaging.message.id', added.id)
+          span.end()
+        })
         return added
       },
       (thrown: unknown) => {
-        recordFailure(span, toPlainError(thrown))
-        span.end()
+        unlessSpanFails(() => {
+          recordFailure(span, toPlainError(thrown))
+          span.end()
+        })
         throw thrown
       },
     )
   }
 }
 
-/** Begins the span of a job, or of jobs that are enqueued together. Undefined: nobody here has to do with traces. */
+/**
+ * Begins the span of a job, or of jobs that are enqueued together. Undefined: nobody here has to do with traces, or they
+ * cannot be recorded.
+ */
 export function beginEnqueueSpan(jobs: EnqueuedJob | readonly EnqueuedJob[]): EnqueueSpan | undefined {
   const api = registeredApi()
-  if (api === undefined) return undefined
+  return api === undefined ? undefined : unlessSpanFails(() => begin(api, jobs))
+}
+
+function begin(api: OpenTelemetryApi, jobs: EnqueuedJob | readonly EnqueuedJob[]): EnqueueSpan {
   const all = 'jobType' in jobs ? [jobs] : jobs
   const jobType = shared(all, (job) => job.jobType)
   const queue = shared(all, (job) => job.options?.queue ?? defaultQueue)

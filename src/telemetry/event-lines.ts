@@ -41,7 +41,7 @@ const wordings: Readonly<Record<string, Wording>> = {
   'job-unresponsive': { target: pool, message: 'Handler did not give way; its thread is ended' },
   'job-threw-late': { target: pool, message: 'Job threw after it had ended; its thread is replaced' },
   'job-progress': { target: supervisor, message: 'Job progress' },
-  'job-log-failed': { target: pool, message: 'Job log cannot be written; the job goes on' },
+  'job-log-failed': { target: pool, message: 'Log or trace of a job cannot be written; the job goes on' },
   'job-without-handler': {
     target: supervisor,
     message: 'No handler serves the type of a stored job; it waits',

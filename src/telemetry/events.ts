@@ -9,7 +9,7 @@
  * | `job-unresponsive` | a handler did not give way within its grace after its signal fired; its thread is ended for it | warn |
  * | `job-threw-late` | something that a job had begun threw, or called `process.exit`, after the job had ended; its outcome stays, its thread is replaced | error |
  * | `job-progress` | a handler told how far it has come; about ten a second from each thread | debug |
- * | `job-log-failed` | the log of a job, or the output of its program, cannot be written; the job goes on; once for each job | warn |
+ * | `job-log-failed` | the log of a job, the output of its program, or its trace cannot be written; the job goes on; once for each job, of traces once for each thread | warn |
  * | `job-without-handler` | a stored job's type is served by no module of this engine; it waits for one that does | warn |
  * | `schema-upgraded` | at start: the database had the schema of an older version; where its copy is | warn |
  * | `recovered` | at start: jobs that were running when the last process died | warn |

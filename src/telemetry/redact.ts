@@ -19,6 +19,8 @@ const plainWords =
   'and|or|is|are|was|has|must|should|cannot|to|for|from|in|with|not|no|none|null|undefined|true|false|' +
   'string|number|boolean|unknown|expected|required|missing|invalid|expired|empty'
 const noPlainWord = `(?!["']?(?:${plainWords})(?:[\\s.,:;|"')\\]}]|$))`
+/** What stands between a name and its value; a `=>` is no `=`. */
+const assigns = '(?:=>|:=|:(?!=)|={1,3}(?![=>]))'
 /** In quotes, which may be escaped or, in a text that was cut, not be closed; or else up to what ends a word. */
 const value = [
   /\\"(?!\\?")[^"\n]*"?/,
@@ -51,7 +53,7 @@ const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
   [/\b(Cookie["']?\s{0,4}[:=]\s{0,4}["']?)[\w.-]{1,100}=[^\r\n"']*/gi, `$1${concealed}`],
   [
     RegExp(
-      String.raw`\b([\w-]{0,40}(?:${names})[\w-]{0,10}(?:\\?["'])?\s{0,4}[:=]\s{0,4})${noSecret}${noPlainWord}(?:${value})`,
+      String.raw`\b([\w-]{0,40}(?:${names})[\w-]{0,10}(?:\\?["'])?\s{0,4}${assigns}\s{0,4})${noSecret}${noPlainWord}(?:${value})`,
       'gi',
     ),
     `$1${concealed}`,
@@ -60,6 +62,14 @@ const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
   [
     RegExp(
       String.raw`(?<![a-z0-9])(pwd["']?\s{0,4}[:=]\s{0,4})(?!["']?(?:[/~.]|[a-z]:[\\/]))${noPlainWord}(?:${value})`,
+      'gi',
+    ),
+    `$1${concealed}`,
+  ],
+  // Of a colon what follows must be in quotes: else it may be a count, or a state.
+  [
+    RegExp(
+      String.raw`(?<![a-z0-9])((?:pass|auth)(?:\\?["'])?\s{0,4}(?:${assigns}\s{0,4}(?=\\?["'])|=>?\s{0,4}(?![=>])))${noPlainWord}(?:${value})`,
       'gi',
     ),
     `$1${concealed}`,
@@ -74,6 +84,8 @@ const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
     /(\b(?:[Kk]ey|KEY)["']?\s{0,4}[:=]\s{0,4}["']?)(?=\w{0,200}[a-z])(?=\w{0,200}[A-Z])(?=\w{0,200}\d)[\w+/=-]{20,}/g,
     `$1${concealed}`,
   ],
+  // A user without a password is a token, in what is fetched.
+  [/(\bhttps?:\/\/)[^\s:@/?#"'<>]{1,500}(?=@)/gi, `$1${concealed}`],
   // A password may hold an @, or a slash where no port can be meant.
   [
     /(\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s:@/]{0,200}:)(?!\d{1,5}[/?#])(?:[^\s/?#"'<>]{1,500}(?=@)|[^\s@"'<>]{1,500}(?=@))/gi,
@@ -120,19 +132,24 @@ function redactNamed(name: string, value: unknown, secrets: readonly string[], d
   return redact(value, secrets, depth + 1)
 }
 
-function redactText(text: string, secrets: readonly string[]): string {
+/** A text without secrets. */
+export function redactText(text: string, secrets: readonly string[]): string {
   let redacted = text
   for (const secret of secrets) redacted = redacted.replaceAll(secret, concealed)
   for (const [what, instead] of secretTexts) redacted = redacted.replace(what, instead)
   return redacted
 }
 
-/** What to conceal of values that are secret, the longest first; lines of a long one also by themselves. */
+/** What to conceal of values that are secret, the longest first, also in JSON; lines of a long one also by themselves. */
 export function secretsIn(values: Iterable<string>): string[] {
   const secrets = new Set<string>()
   for (const value of values) {
     for (const part of value.includes('\n') ? [value, ...value.split(/\r?\n/)] : [value])
-      if (part.trim().length >= minimumSecretCharacters) secrets.add(part)
+      if (part.trim().length >= minimumSecretCharacters) secrets.add(part).add(inJson(part))
   }
   return [...secrets].sort((one, other) => other.length - one.length)
+}
+
+function inJson(value: string): string {
+  return JSON.stringify(value).slice(1, -1)
 }

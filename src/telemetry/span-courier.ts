@@ -1,6 +1,7 @@
 import { trace } from '@opentelemetry/api'
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { type CarriedSpan, spanChannelName } from './carried-span.ts'
+import { unlessSpanFails } from './span-guard.ts'
 
 /**
  * Records what is traced in this thread, and hands it to the thread of the host, which exports it. A pool thread that has
@@ -12,7 +13,8 @@ export function carrySpans(): void {
   channel.unref()
   const courier: SpanProcessor = {
     onStart() {},
-    onEnd: (span) => channel.postMessage(toCarried(span)),
+    // A span of a handler's own as well: what it says need not cross threads.
+    onEnd: (span) => unlessSpanFails(() => channel.postMessage(toCarried(span))),
     forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
   }

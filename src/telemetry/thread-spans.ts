@@ -21,10 +21,11 @@ export function mayHoldSpans(): boolean {
 export async function flushSpans(isLast: boolean): Promise<void> {
   if (isLast) endGathering?.()
   else await gather()
-  // A collector that is down is for the SDK to tell of.
-  await flushable()
-    ?.forceFlush()
-    .catch(() => {})
+  try {
+    await flushable()?.forceFlush()
+  } catch {
+    // A collector that is down is for the SDK to tell of.
+  }
 }
 
 async function gather(): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { metrics } from '@opentelemetry/api'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
@@ -75,6 +76,24 @@ test('new threads that never become ready end the engine, and not the machine', 
   } finally {
     delete process.env.SCRIPTED_SET_UP_FORBIDDEN
   }
+})
+
+test('a start that fails when its threads are up leaves neither them nor the port behind', async () => {
+  const getMeter = () => {
+    throw new Error('no meter today')
+  }
+  metrics.setGlobalMeterProvider({ getMeter })
+  const jobsAndActor = {
+    actors: { counter: { module: counter, options: { logPath: engines.pathOf('log') } } },
+    metrics: { port: 0 },
+  }
+  try {
+    await expect(engines.open(jobsAndActor)).rejects.toThrow('no meter today')
+  } finally {
+    metrics.disable()
+  }
+  const engine = await engines.open(jobsAndActor)
+  expect(await (await engine.enqueue('OK', 'free')).result()).toBe('free')
 })
 
 test('an actor that does not start refuses the start', async () => {

@@ -12,3 +12,8 @@ test.each([
 ])('the end of an output loses what it begins with: %s', (_what, tail, left) => {
   expect(withoutCutValue(tail, ['x-value-123', 'secret-value-123', ''])).toBe(tail.slice(tail.indexOf(left)))
 })
+
+test('nor does it begin with the rest of one that JSON spells otherwise', () => {
+  const tail = full(String.raw`\"cret\n", said`)
+  expect(withoutCutValue(tail, ['my-se"cret\n'])).toBe(tail.slice(tail.indexOf('", said')))
+})

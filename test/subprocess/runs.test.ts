@@ -1,5 +1,7 @@
 /** What the actor that runs programs does with what several threads ask of it. Real processes. */
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { afterEach, expect, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import type { ProgramEnd, ProgramRequest } from '../../src/job/program.ts'
@@ -7,11 +9,14 @@ import { spawnBehindGate } from '../../src/subprocess/gate.ts'
 import { Runs, type System } from '../../src/subprocess/runs.ts'
 import { livingWith, uniqueSeconds, useVoices } from '../engine/program-voices.ts'
 import { usePlace } from '../store/folder.ts'
+import { useBlindness } from './blindness.ts'
 
 const place = usePlace()
 const voices = useVoices()
 let opened: Runs | undefined
 afterEach(() => opened?.stop())
+// Ends first: a stop waits until it can be seen what is left.
+const blindness = useBlindness()
 
 async function open(concurrency = 2, system?: System): Promise<Runs> {
   const database = place.pathOf('tasks.db')
@@ -23,6 +28,12 @@ async function open(concurrency = 2, system?: System): Promise<Runs> {
 const quickClock: Clock = {
   ...systemClock,
   startTimer: (delayMs, fire, hold) => systemClock.startTimer(delayMs > 1_000 ? 1 : delayMs, fire, hold),
+}
+
+/** Between two looks nobody waits. */
+const restlessClock: Clock = {
+  ...systemClock,
+  startTimer: (delayMs, fire, hold) => systemClock.startTimer(delayMs > 100 ? delayMs : 0, fire, hold),
 }
 
 let lastRun = 0
@@ -183,4 +194,30 @@ test('of a run that its thread gives up nothing is kept', async () => {
   expect(await thread.start(next)).toEqual({ kind: 'begun' })
   await thread.wait(next)
   await expect(thread.wait(given)).rejects.toThrow('There is no run')
+})
+
+test('where nobody can see what a program left, no other of its job begins, and the next start looks for it', async () => {
+  const system = { clock: restlessClock, spawn: spawnBehindGate }
+  const runs = await open(2, system)
+  const gate = place.pathOf('gate')
+  execFileSync('mkfifo', [gate])
+  const seconds = uniqueSeconds()
+  const thread = threadOf(runs)
+  const leaves = scriptOf(`env -i sleep ${seconds} & read -r line < "$GATE"; echo bye`, {
+    jobId: 'a',
+    env: { GATE: gate },
+  })
+  await thread.start(leaves)
+  void blindness.begin('list', Number.POSITIVE_INFINITY)
+  await writeFile(gate, 'go\n')
+  expect(await thread.wait(leaves)).toMatchObject({ exitCode: 0, stdoutTail: 'bye\n' })
+  // As an engine would that is started after the death of this one.
+  await expect(open(2, system)).rejects.toMatchObject({ code: 'SUBPROCESS_FAILED' })
+  opened = runs
+  const next = scriptOf(`pgrep -fc '^sleep ${seconds}'; true`, { jobId: 'a', attempt: 2 })
+  const begun = threadOf(runs).start(next)
+  blindness.end()
+  expect(await begun).toEqual({ kind: 'begun' })
+  expect(await threadOf(runs).wait(next)).toMatchObject({ stdoutTail: '0\n' })
+  expect(livingWith(seconds)).toEqual([])
 })

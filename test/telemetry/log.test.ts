@@ -205,3 +205,31 @@ describe('where it goes', () => {
     expect((await rejectionOf(Engine.start(wrong), 'OPTION_INVALID')).message).toBe(message)
   })
 })
+
+test('values that the environment of the host adds to that of programs are left out, but for the usual ones', async () => {
+  process.env.SECRET_OF_HOST = 'only-for-"hosts"'
+  const log = gather()
+  try {
+    const engine = engines.keep(
+      await Engine.start({
+        jobs: basic,
+        database: engines.pathOf('tasks.db'),
+        threads: 1,
+        logTo: log.logTo,
+        subprocess: { allowedEnv: ['PATH', 'SECRET_*'] },
+      }),
+    )
+    const args = ['-c', 'echo "$SECRET_OF_HOST in $PATH" >&2; exit 3']
+    const job = await engine.enqueue(
+      'SUBPROCESS',
+      { command: '/bin/sh', args },
+      { retry: { maxAttempts: 1 } },
+    )
+    await rejectionOf(job.result(), 'JOB_FAILED')
+    await engine.stop()
+  } finally {
+    delete process.env.SECRET_OF_HOST
+  }
+  expect(log.text).toContain(`its last words: [REDACTED] in ${process.env.PATH}.`)
+  expect(log.text).not.toContain('only-for')
+})

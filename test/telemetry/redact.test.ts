@@ -80,6 +80,17 @@ describe('within a text', () => {
       'read [REDACTED] now',
     ],
     ['-----BEGIN PRIVATE KEY-----\nMIIEv', '[REDACTED]'],
+    ['cannot clone https://hunter22@github.com/x.git', 'cannot clone https://[REDACTED]@github.com/x.git'],
+    ['git+https://hunter22@h/x', 'git+https://[REDACTED]@h/x'],
+    ["'password' => 'hunter22', 'user' => 'bob'", "'password' => [REDACTED], 'user' => 'bob'"],
+    ['password => hunter22', 'password => [REDACTED]'],
+    ['password==hunter22 secret === hunter22', 'password==[REDACTED] secret === [REDACTED]'],
+    ['token:=hunter22', 'token:=[REDACTED]'],
+    ['pass=hunter22 user=bob', 'pass=[REDACTED] user=bob'],
+    ['DB_PASS=hunter22 SMTP_AUTH="a b"', 'DB_PASS=[REDACTED] SMTP_AUTH=[REDACTED]'],
+    ['{"user":"bob","pass":"hunter22"}', '{"user":"bob","pass":[REDACTED]}'],
+    ["connect({ auth: 'hunter22' })", 'connect({ auth: [REDACTED] })'],
+    ['auth => hunter22', 'auth => [REDACTED]'],
   ])('%s', (text, redacted) => {
     expect(redactText(text)).toBe(redacted)
   })
@@ -103,6 +114,12 @@ describe('within a text', () => {
     'http://localhost:4873/@scope/package',
     'http://localhost:8080?mail=a@b.c',
     '-----BEGIN CERTIFICATE-----\nMIIEv\n-----END CERTIFICATE-----',
+    'https://github.com/a@b and ssh://git@github.com/x.git',
+    'mail bob@example.org about https://example.org',
+    'compass=north author=bob bypass=1 authority: x authenticated=x',
+    'pass: 12, fail: 0; auth: ok',
+    'auth=none pass=true',
+    'token => null',
     'the cookie: a small cake',
     'the token is missing',
     'Cannot read properties of undefined (reading "password")',
@@ -122,6 +139,11 @@ describe('known values', () => {
 
   test('each line of a long one', () => {
     expect(redactText('died: MIIEvQ', 'BEGIN\nMIIEvQ\nEND')).toBe('died: [REDACTED]')
+  })
+
+  test('as JSON spells them', () => {
+    const secret = 'p"w\\d\nsecond line'
+    expect(redactText(`env ${JSON.stringify({ KEY: secret })}`, secret)).toBe('env {"KEY":"[REDACTED]"}')
   })
 
   test('short ones are words of everyday texts', () => {

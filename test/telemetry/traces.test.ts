@@ -7,10 +7,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { TracerProvider } from '@opentelemetry/sdk-trace'
 import { describe, expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import { useEngines } from '../engine/open-engine.ts'
 import traced from '../fixtures/jobs/traced.ts'
+import { throwing } from '../fixtures/telemetry/throwing-spans.ts'
 import { recordTraces } from './record-traces.ts'
 
 const engines = useEngines()
@@ -18,7 +20,9 @@ const recording = recordTraces()
 const tracer = trace.getTracer('host')
 
 async function openTraced(
-  options: { readonly setup?: URL; readonly recycleAfterJobs?: number } = { setup: recording.setup },
+  options: { readonly setup?: URL; readonly recycleAfterJobs?: number; readonly subprocess?: true } = {
+    setup: recording.setup,
+  },
 ) {
   const engine = await Engine.start({
     jobs: traced,
@@ -97,6 +101,24 @@ test('each attempt is a span of its own in the same trace, and one that fails sa
       attributes: { 'semantica.job.attempt': 2, 'semantica.job.outcome': 'succeeded' },
     },
   ])
+})
+
+test('the span of a program that fails has none of the values of its environment', async () => {
+  const engine = await openTraced({ setup: recording.setup, subprocess: true })
+  const job = await engine.enqueue(
+    'SUBPROCESS',
+    {
+      command: '/bin/sh',
+      args: ['-c', 'echo "$KEY password=open-sesame broke" >&2; exit 3'],
+      env: { KEY: 'only-for-me' },
+    },
+    { retry: { maxAttempts: 1 } },
+  )
+  await expect(job.result()).rejects.toMatchObject({ code: 'JOB_FAILED' })
+  const { status, told } = await recording.span('process SUBPROCESS')
+  expect(status.message).toContain('its last words: [REDACTED] password=[REDACTED] broke')
+  expect(told).toHaveLength(2)
+  expect(JSON.stringify([status, told])).not.toMatch(/only-for-me|open-sesame/)
 })
 
 test('a job that ran when its engine stopped goes on in the same trace at the next start', async () => {
@@ -289,4 +311,44 @@ test('without an SDK in the pool threads a handler sees the trace all the same',
   const job = await engine.enqueue('CHILD_SPANS')
   const traceId = await job.result()
   expect(traceId).toBe((await recording.span('enqueue CHILD_SPANS')).traceId)
+})
+
+describe('an SDK that throws', () => {
+  const setup = new URL('../fixtures/telemetry/throwing-spans.ts', import.meta.url)
+
+  test('in a pool thread costs no attempt, and is told once', async () => {
+    const engine = await openTraced({ setup })
+    const told: unknown[] = []
+    engine.events.on('job-log-failed', ({ jobId, traceId, error }) =>
+      told.push({ jobId, traceId, message: error.message }),
+    )
+    const jobs = [
+      await engine.enqueue('TRACE_ID'),
+      await engine.enqueue('PLAIN_PARENT'),
+      await engine.enqueue('TRACE_ID'),
+    ]
+    for (const job of jobs) {
+      await job.result()
+      expect(await engine.get(job.id)).toMatchObject({ state: 'DONE', attempt: 1, failedAttempts: [] })
+    }
+    expect(told).toEqual([
+      {
+        jobId: jobs[0]?.id,
+        traceId: (await recording.span('enqueue TRACE_ID')).traceId,
+        message: expect.stringContaining('cannot record a span: the exporter is broken'),
+      },
+    ])
+  })
+
+  test.each(['start', 'end'] as const)('at the %s of a span on the host refuses no job', async (when) => {
+    const engine = await openTraced({})
+    trace.disable()
+    trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [throwing(when)] }))
+    const job = await engine.enqueue('FAILS_ONCE')
+    await job.result()
+    const [second] = await engine.enqueueMany([{ type: 'FAILS_ONCE' }])
+    await second?.result()
+    await engine.stop()
+    await expect(engine.enqueue('TRACE_ID')).rejects.toMatchObject({ code: 'ENGINE_STOPPED' })
+  })
 })
