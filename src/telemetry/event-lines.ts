@@ -55,7 +55,13 @@ const wordings: Readonly<Record<string, Wording>> = {
     target: 'semantica.checkpointer',
     message: 'Checkpoint failed; the WAL grows until one succeeds',
   },
-  'commit-failed': { target: supervisor, message: 'Commit failed; it is tried again' },
+  'commit-failed': {
+    target: supervisor,
+    message: ({ jobId }) =>
+      jobId === undefined
+        ? 'Commit failed; it is tried again'
+        : 'What became of a job cannot be recorded; it is tried again, and others go on',
+  },
   throttled: { target: supervisor, message: 'Throttled: jobs of low priority are held back' },
   resumed: { target: supervisor, message: 'Resumed: jobs of low priority are begun again' },
   'engine-failed': {
