@@ -6,7 +6,13 @@ import type { StopReport } from '../supervisor/messages.ts'
 
 /** What `stop` takes beyond its grace for what is not the jobs': last commit, actors, threads. */
 const stopMarginMs = 10_000
-const nothingReported = { graceful: false, putBackWaiting: 0, putBackRunning: 0, threadsEnded: 0 }
+const nothingReported = {
+  graceful: false,
+  putBackWaiting: 0,
+  putBackRunning: 0,
+  leftRunning: 0,
+  threadsEnded: 0,
+}
 
 /** What is refused, or was waited for, once `stop` has been called. */
 export function engineStopped(): SemanticaError {

@@ -70,7 +70,7 @@ export function emitEvent(events: EngineEvents, idOf: (seq: number) => string, e
       events.emit(event.kind, { name: event.name })
       return
     case 'commit-failed':
-      events.emit(event.kind, { error: event.error, retryInMs: event.retryInMs })
+      emitCommitFailed(events, idOf, event)
       return
     case 'throttled': {
       const { kind, ...throttled } = event
@@ -101,6 +101,16 @@ function emitFailure(
   const facts = { ...jobFacts(idOf, event), queue, attempt, durationMs, cause, error }
   if (event.kind === 'job-failed') events.emit('job-failed', facts)
   else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
+}
+
+function emitCommitFailed(
+  events: EngineEvents,
+  idOf: (seq: number) => string,
+  { kind, error, retryInMs, job }: Extract<EngineEvent, { readonly kind: 'commit-failed' }>,
+): void {
+  const { seq, jobType, traceId } = job ?? {}
+  const jobId = seq === undefined ? undefined : idOf(seq)
+  events.emit(kind, { jobId, jobType, traceId, error, retryInMs })
 }
 
 function emitDeath(

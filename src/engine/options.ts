@@ -126,6 +126,17 @@ export async function checkOptions(options: EngineOptions): Promise<CheckedOptio
   return complete(given, await readSources(given))
 }
 
+function settingsOf(definition: AnyJobDefinition): JobTypeSettings {
+  const { retry, timeoutMs, graceMs, overlap } = definition
+  return {
+    ...(isProgram(definition) ? { isProgram: true } : {}),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(graceMs === undefined ? {} : { graceMs }),
+    ...(overlap === undefined ? {} : { overlap }),
+  }
+}
+
 function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   const { environment } = sources
   const tuning = readTuning(options, environment, sources)
@@ -135,17 +146,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
   const given = Array.isArray(options.jobs) ? options.jobs : [options.jobs]
   const modules = [...given, ...subprocess.modules]
   const definitions = mergeDefinitions(modules)
-  const jobTypes: Record<string, JobTypeSettings> = {}
-  for (const [name, definition] of definitions) {
-    const { retry, timeoutMs, graceMs, overlap } = definition
-    jobTypes[name] = {
-      ...(isProgram(definition) ? { isProgram: true } : {}),
-      ...(retry === undefined ? {} : { retry }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(graceMs === undefined ? {} : { graceMs }),
-      ...(overlap === undefined ? {} : { overlap }),
-    }
-  }
+  const jobTypes = Object.fromEntries([...definitions].map(([name, one]) => [name, settingsOf(one)]))
   const file = resolve(readDatabasePath(sources))
   const actors = checkActors(options.actors === undefined ? {} : options.actors)
   const metrics = readMetrics(sources)

@@ -124,11 +124,12 @@ export function defineJobs<
   if (typeof definitions !== 'object' || definitions === null) {
     throw invalidOption('defineJobs', describe(definitions), 'an object of job types')
   }
-  const completed: Record<string, unknown> = {}
-  for (const [type, definition] of Object.entries<GivenDefinition>(definitions)) {
-    checkDefinition(type, definition)
-    completed[type] = isProgram(definition) ? withSchema(definition) : definition
-  }
+  const completed = Object.fromEntries(
+    Object.entries<GivenDefinition>(definitions).map(([type, definition]) => {
+      checkDefinition(type, definition)
+      return [type, isProgram(definition) ? withSchema(definition) : definition]
+    }),
+  )
   // The boundary: whoever enqueues sees what was given; whoever loads handlers gives programs theirs.
   return Object.freeze({ [moduleMark]: true, url, definitions: Object.freeze(completed) as Definitions })
 }

@@ -1,5 +1,5 @@
 import type { MaintenanceSettings } from '../config.ts'
-import { pageBytes } from '../store/open.ts'
+import { type Database, pageBytes } from '../store/open.ts'
 import type { DatabaseSize } from '../supervisor/messages.ts'
 import type { Duty, DutyReport, DutySurroundings } from './duty.ts'
 import { readSize } from './read-size.ts'
@@ -27,6 +27,7 @@ export class Compact implements Duty {
   readonly #hasBegun: () => boolean
   #isWanted: boolean | undefined
   #vacuumedPages = 0
+  #left: string | undefined
 
   /** `hasBegun` tells whether an earlier duty gives back already: what it began is brought to its end. */
   constructor(surroundings: DutySurroundings, hasBegun: () => boolean) {
@@ -40,6 +41,10 @@ export class Compact implements Duty {
     if (!this.#isWanted) return false
     const { vacuumedPages, freePages } = await supervisor.ask('compact', { pages: pagesPerRequest })
     this.#vacuumedPages += vacuumedPages
+    if (vacuumedPages === 0 && freePages > 0 && !vacuumsIncrementally(database)) {
+      const action = 'run "PRAGMA auto_vacuum = INCREMENTAL; VACUUM" on the file while the engine is stopped'
+      this.#left = `${freePages} free pages cannot be given back, they are only used again: ${action}`
+    }
     return vacuumedPages > 0 && freePages > 0
   }
 
@@ -51,6 +56,12 @@ export class Compact implements Duty {
       deletedArtifacts: 0,
       reclaimedBytes: this.#vacuumedPages * pageBytes,
       examined: this.#vacuumedPages,
+      details: this.#left,
     }
   }
+}
+
+/** A VACUUM by hand may have made it otherwise. */
+function vacuumsIncrementally(database: Database): boolean {
+  return database.pragma('auto_vacuum', { simple: true }) === 2
 }

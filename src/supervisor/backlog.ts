@@ -50,13 +50,13 @@ export function canAdvance(changes: Changes): boolean {
   if (!admits) return false
   if (changes.maySlice) return true
   if (dueAt !== undefined && dueAt <= changes.clock.wallMs()) return true
-  if (exclusiveWaiting > 0) return claims.size === 0
+  if (exclusiveWaiting > 0) return claims.active === 0
   // One that runs alone is waited for: its end is a command.
   if (claims.hasSuspects(exclusiveSuspicion)) return false
   if (programs.mayHoldMore && programs.room > 0) return true
   const queued = writer.counters.total('QUEUED')
   if (queued === 0) return false
-  if (suspectsMayWait && claims.size === 0) return true
+  if (suspectsMayWait && claims.active === 0) return true
   if (suspectsWaiting > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
     return true
   return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
@@ -100,7 +100,7 @@ function claimSuspects(changes: Changes): void {
     return
   }
   if (changes.exclusiveWaiting > 0) {
-    if (claims.size > 0) return
+    if (claims.active > 0) return
     claimWhile(changes, 'exclusive', () => false)
   } else if (!claims.hasSuspects(exclusiveSuspicion)) {
     const free = changes.threads - claims.suspects(1)

@@ -79,8 +79,13 @@ export class DispatchedBatch {
   }
 
   /** Whether the claim is still this batch's: it was neither ended nor taken back. */
-  holds(claim: Claim): boolean {
+  owns(claim: Claim): boolean {
     return claim.batch === this && claim.place === 'dispatched'
+  }
+
+  /** Whether it is also open what becomes of it. */
+  holds(claim: Claim): boolean {
+    return this.owns(claim) && !claim.isSetAside
   }
 
   takeBack(claim: Claim): boolean {

@@ -74,8 +74,9 @@ export class Changes {
   suspectsMayWait = true
   exclusiveWaiting = 0
   suspectsWaiting = 0
-  /** Jobs that were put back because their handler gave way to the stop. */
-  gaveWay = 0
+  /** Jobs that the stop has put back: those that had not begun, and those whose handler gave way, or was ended. */
+  putBackWaiting = 0
+  putBackRunning = 0
   /** Jobs that wait for an engine that serves their type. */
   parked = 0
   /** Cancels of many jobs that are under way, the next one first. */

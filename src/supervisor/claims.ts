@@ -54,6 +54,8 @@ export interface Claim {
   abortedAtMs: number
   /** It did not give way within its grace: its thread is being ended for it. */
   isCondemned: boolean
+  /** What becomes of it is decided, and could not be recorded so far: nobody else decides, and it takes no place. */
+  isSetAside: boolean
 }
 
 export interface Fate {
@@ -102,6 +104,7 @@ export class Claims {
   #journal: Change[] = []
   #estimatedMs = 0
   #characters = 0
+  #setAside = 0
   /** Claims of jobs that are programs: these take nothing of a thread's time, and are counted apart. */
   #programs = 0
   #programCharacters = 0
@@ -110,6 +113,11 @@ export class Claims {
 
   get size(): number {
     return this.#claims.size
+  }
+
+  /** How many are neither ended nor set aside. */
+  get active(): number {
+    return this.#claims.size - this.#setAside
   }
 
   get(seq: number): Claim | undefined {
@@ -128,7 +136,8 @@ export class Claims {
   /** How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may. */
   roomMs(threads: number): number {
     if (this.#characters - this.#programCharacters >= maxClaimedCharacters) return 0
-    const others = this.#claims.size - this.#programs
+    if (this.#setAside >= maxSetAside) return 0
+    const others = this.active - this.#programs
     if (others >= threads * limits.batchesPerThread * limits.batchJobs) return 0
     const room = threads * limits.batchesPerThread * limits.batchMs - this.#estimatedMs
     return others < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
@@ -136,7 +145,7 @@ export class Claims {
 
   /** How many more programs may be claimed where so many may run at a time. */
   roomForPrograms(concurrency: number): number {
-    if (this.#programCharacters >= maxClaimedCharacters) return 0
+    if (this.#programCharacters >= maxClaimedCharacters || this.#setAside >= maxSetAside) return 0
     return Math.max(concurrency - this.#programs, 0)
   }
 
@@ -165,6 +174,7 @@ export class Claims {
       fate: noFate,
       abortedAtMs: 0,
       isCondemned: false,
+      isSetAside: false,
     }
     this.#remember(claim)
     this.#journal.push(claim)
@@ -201,6 +211,15 @@ export class Claims {
   doom(claim: Claim, fate: Partial<Fate>): void {
     this.#journal.push({ kind: 'doomed', claim, before: claim.fate })
     claim.fate = { ...claim.fate, ...fate }
+  }
+
+  /** For good, and whatever is rolled back: its handler has ended, or is not to begin. */
+  setAside(claim: Claim): void {
+    if (claim.isSetAside) return
+    const isThere = claim.place !== 'gone'
+    if (isThere) this.#countPlace(claim, -1)
+    claim.isSetAside = true
+    if (isThere) this.#countPlace(claim, 1)
   }
 
   /** Whether its handler has not begun. */
@@ -308,27 +327,33 @@ export class Claims {
   #remember(claim: Claim): void {
     this.#claims.add(claim)
     this.#blocks.add(claim.seq)
-    this.#estimatedMs += claim.estimateMs
-    if (claim.jobType.isProgram) {
-      this.#programs++
-      this.#programCharacters += claim.payload.length
-    }
-    this.#characters += claim.payload.length
-    this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) + 1
+    this.#countCharacters(claim, 1)
+    this.#countPlace(claim, 1)
   }
 
   #forget(claim: Claim): void {
     if (!this.#claims.remove(claim)) return
     this.#blocks.remove(claim.seq)
-    this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) - 1
-    this.#estimatedMs -= claim.estimateMs
-    if (claim.jobType.isProgram) {
-      this.#programs--
-      this.#programCharacters -= claim.payload.length
-    }
-    this.#characters -= claim.payload.length
-    if (this.#claims.size === 0) this.#estimatedMs = 0
+    this.#countCharacters(claim, -1)
+    this.#countPlace(claim, -1)
+    if (this.active === 0) this.#estimatedMs = 0
     claim.place = 'gone'
+  }
+
+  #countCharacters({ jobType, payload }: Claim, sign: 1 | -1): void {
+    const characters = sign * payload.length
+    if (jobType.isProgram) this.#programCharacters += characters
+    this.#characters += characters
+  }
+
+  #countPlace(claim: Claim, sign: 1 | -1): void {
+    if (claim.isSetAside) {
+      this.#setAside += sign
+      return
+    }
+    this.#estimatedMs += sign * claim.estimateMs
+    if (claim.jobType.isProgram) this.#programs += sign
+    this.#bySuspicion[claim.suspicion] = (this.#bySuspicion[claim.suspicion] ?? 0) + sign
   }
 
   /** A claim that was held goes back to where it was. One that was ready has kept its turn: it must not get another. */
@@ -354,3 +379,5 @@ export class Claims {
 
 /** Payloads that claims may hold in memory at a time. */
 const maxClaimedCharacters = 64_000_000
+/** From so many on that are set aside nothing more is claimed: it could not be recorded either, and all are kept in memory. */
+const maxSetAside = 1_000

@@ -19,6 +19,7 @@ import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { failAttempt } from './fail-attempt.ts'
 import { finish, isPoison, putBack, type Return } from './finish.ts'
+import type { LastingPart } from './lasting-commands.ts'
 import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
 import type { Blame } from './pool-thread.ts'
@@ -31,11 +32,27 @@ export interface JudgedDeath {
 }
 
 /** To be applied after everything that the thread has sent. */
-export function judgeDeath(
+export function judgeDeath(changes: Changes, batches: readonly DispatchedBatch[], death: JudgedDeath): void {
+  for (const { apply } of sentences(changes, batches, death)) apply()
+}
+
+/** The same job by job, after all together have failed. */
+export function deathByClaim(
+  changes: Changes,
+  batches: readonly DispatchedBatch[],
+  death: JudgedDeath,
+): readonly LastingPart[] {
+  const parts = sentences(changes, batches, death)
+  for (const { claim } of parts) changes.claims.setAside(claim)
+  return parts
+}
+
+/** What becomes of each, which hangs on what the others did: decided for all of them before anything is changed. */
+function sentences(
   changes: Changes,
   batches: readonly DispatchedBatch[],
   { cause, error, blame }: JudgedDeath,
-): void {
+): LastingPart[] {
   const now = changes.clock.wallMs()
   const nowMonotonicMs = changes.clock.monotonicMs()
   const started = batches.flatMap((batch) => batch.startedWork())
@@ -43,25 +60,28 @@ export function judgeDeath(
   const isKnown =
     blame === 'none' ||
     batches.some((batch) => batch.started().some((claim) => claim.isCondemned || isBlamed(claim)))
-  for (const batch of batches) {
-    for (const claim of batch.claims) {
-      if (!batch.holds(claim)) continue
-      const startedAt = Math.min(
-        now,
-        Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index)),
-      )
-      const back = { runAt: undefined, startedAt, now }
-      const held = batch.thread.heldEnds.get(claim)
-      if (held !== undefined) endHeld(changes, claim, held, startedAt, now)
-      else if (claim.isCondemned) endCondemned(changes, batch, claim, startedAt, now)
-      else if (!started.includes(claim)) putBackLost(changes, claim, { ...back, suspicion: 0 })
-      else if (isBlamed(claim)) chargeDeath(changes, claim, { cause: 'EXITED', error }, startedAt, now)
-      else if (isKnown) putBackLost(changes, claim, { ...back, suspicion: 0 })
-      else if (started.length > 1 || blame === 'unclear' || (blame === 'unowned' && claim.suspicion === 0))
-        putBackLost(changes, claim, { ...back, suspicion: 1 })
-      else chargeDeath(changes, claim, { cause, error }, startedAt, now)
-    }
+  const judge = (batch: DispatchedBatch, claim: Claim) => {
+    const startedAt = Math.min(now, Math.round(now - nowMonotonicMs + batch.control.startedAtMs(claim.index)))
+    const back = { runAt: undefined, startedAt, now }
+    const held = batch.thread.heldEnds.get(claim)
+    if (held !== undefined) return () => endHeld(changes, claim, held, startedAt, now)
+    if (claim.isCondemned) return () => endCondemned(changes, batch, claim, startedAt, now)
+    if (!started.includes(claim)) return () => putBackLost(changes, claim, { ...back, suspicion: 0 })
+    if (isBlamed(claim)) return () => chargeDeath(changes, claim, { cause: 'EXITED', error }, startedAt, now)
+    if (isKnown) return () => putBackLost(changes, claim, { ...back, suspicion: 0 })
+    if (started.length > 1 || blame === 'unclear' || (blame === 'unowned' && claim.suspicion === 0))
+      return () => putBackLost(changes, claim, { ...back, suspicion: 1 })
+    return () => chargeDeath(changes, claim, { cause, error }, startedAt, now)
   }
+  return batches.flatMap((batch) =>
+    batch.claims
+      .filter((claim) => batch.holds(claim))
+      .map((claim) => {
+        const sentence = judge(batch, claim)
+        // Also once it has been set aside.
+        return { claim, apply: () => batch.owns(claim) && sentence() }
+      }),
+  )
 }
 
 /** Nobody's fault: it runs again. */

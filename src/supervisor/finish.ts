@@ -9,6 +9,7 @@ import type { JobSeq } from '../job/id.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { failedAttempt } from './failed-attempt.ts'
+import type { LastingPart } from './lasting-commands.ts'
 import { reportLost } from './lost-attempt.ts'
 import type { JobFailure } from './messages.ts'
 
@@ -155,13 +156,30 @@ export function isPoison(deaths: number): boolean {
   return deaths >= maxDeaths
 }
 
-/** The engine stops: every one of these claims goes back as it was, uncharged. */
+/** The engine stops: every one of these claims that is not decided about goes back as it was, uncharged. */
 export function putBackAll(changes: Changes, claims: readonly Claim[], hasBegun: boolean): void {
+  for (const claim of claims) if (!claim.isSetAside) putBackUncharged(changes, claim, hasBegun)
+}
+
+/** The same one by one, after all together have failed. */
+export function putBackByClaim(
+  changes: Changes,
+  claims: readonly Claim[],
+  hasBegun: boolean,
+): readonly LastingPart[] {
+  const open = claims.filter((claim) => !claim.isSetAside)
+  for (const claim of open) changes.claims.setAside(claim)
+  return open.map((claim) => ({ claim, apply: () => putBackUncharged(changes, claim, hasBegun) }))
+}
+
+function putBackUncharged(changes: Changes, claim: Claim, hasBegun: boolean): void {
+  if (claim.place === 'gone') return
   const now = changes.clock.wallMs()
-  for (const claim of claims) {
-    if (claim.place === 'gone') continue
-    const suspicion = hasBegun ? 0 : claim.suspicion
-    if (hasBegun) reportLost(changes, claim, { outcome: 'stopping' }, now)
-    putBack(changes, claim, { runAt: undefined, startedAt: hasBegun ? now : null, now, suspicion })
-  }
+  if (hasBegun) reportLost(changes, claim, { outcome: 'stopping' }, now)
+  const suspicion = hasBegun ? 0 : claim.suspicion
+  putBack(changes, claim, { runAt: undefined, startedAt: hasBegun ? now : null, now, suspicion })
+  changes.afterCommit(() => {
+    if (hasBegun) changes.putBackRunning++
+    else changes.putBackWaiting++
+  })
 }

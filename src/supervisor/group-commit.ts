@@ -6,6 +6,7 @@
  * (replies, events) is collected while applying and dropped with whatever is rolled back: nobody hears of a change
  * that is not durable. What is remembered beside the tables (claims, times, numbers) goes back with them.
  */
+import { SemanticaError } from '../errors.ts'
 import { fromSqliteError } from '../store/database-errors.ts'
 import type { JobWriter } from '../store/writer.ts'
 import type { Claims } from './claims.ts'
@@ -14,8 +15,12 @@ import type { Metering } from './metering.ts'
 /** Something that changes the database. May be applied more than once, after what it did was undone. */
 export interface Command {
   apply(): void
-  /** It could not be applied; nothing of it is left. */
-  refuse(error: Error): void
+  /**
+   * It could not be applied; nothing of it is left.
+   *
+   * @param isAlone others were, or could have been: the fault is its own
+   */
+  refuse(error: Error, isAlone?: boolean): void
 }
 
 /** Memory that goes with the tables. */
@@ -28,6 +33,17 @@ interface Mark {
   readonly claims: number
   readonly effects: number
   readonly recall: () => void
+}
+
+interface Refusal {
+  readonly command: Command
+  readonly error: Error
+}
+
+/** Whether it is nobody's own fault, and whatever is written next will fail as well. */
+function isEverybodys(error: Error): boolean {
+  if (!(error instanceof SemanticaError)) return false
+  return ['DISK_FULL', 'DATABASE_READ_ONLY', 'DATABASE_LOCKED'].includes(error.code)
 }
 
 export class GroupCommit {
@@ -99,27 +115,37 @@ export class GroupCommit {
     this.#tell()
   }
 
-  #replay(commands: readonly Command[]): Error | undefined {
+  /** @param lost what gave up the whole transaction, and is left out for that */
+  #replay(commands: readonly Command[], lost?: Refusal): Error | undefined {
     const mark = this.#mark()
-    const refused: [Command, Error][] = []
+    const refused = lost === undefined ? [] : [lost]
+    let loser: Refusal | undefined
     try {
       this.#begin()
       for (const command of commands) {
-        const error = this.#applyAlone(command)
-        if (error === undefined) continue
+        if (command === lost?.command) continue
+        const thrown = this.#applyAlone(command)
+        if (thrown === undefined) continue
+        const error = fromSqliteError(thrown, this.#databasePath)
         // SQLite gave up the whole transaction: nothing of the others is left either.
-        if (!this.#writer.inTransaction) throw error
-        refused.push([command, fromSqliteError(error, this.#databasePath)])
+        if (!this.#writer.inTransaction) {
+          loser = { command, error }
+          throw error
+        }
+        refused.push({ command, error })
       }
       this.#commit()
     } catch (error) {
       this.#undo(mark)
+      // On a full disk nobody is to blame. Where a page cannot be read it is whoever needs that page.
+      if (lost === undefined && loser !== undefined && !isEverybodys(loser.error))
+        return this.#replay(commands, loser)
       const cause = fromSqliteError(error, this.#databasePath)
-      for (const command of commands) command.refuse(cause)
+      for (const command of commands) command.refuse(cause, false)
       return cause
     }
     this.#tell()
-    for (const [command, error] of refused) command.refuse(error)
+    for (const { command, error } of refused) command.refuse(error, !isEverybodys(error))
     return undefined
   }
 

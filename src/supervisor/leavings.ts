@@ -9,14 +9,15 @@ import type { AttemptNews, Leavings, LogFailure } from '../execution/messages.ts
 import { traceIdOf } from '../job/traceparent.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
+import type { LastingPart } from './lasting-commands.ts'
 import type { EngineEvent } from './messages.ts'
 
 /** Jobs whose failing log was reported that are remembered, so that each is reported once. */
 const maxLogFailures = 10_000
 
 interface Surroundings {
-  /** Has `apply` run in the next transaction, and again until it is committed. */
-  submit(apply: () => void): void
+  /** Has `apply` run in the next transaction, and again until it is committed, or its parts are. */
+  submit(apply: () => void, divide: () => readonly LastingPart[]): void
   emit(event: EngineEvent): void
 }
 
@@ -36,7 +37,10 @@ export class News {
     for (const news of attempts) this.#waiting.set(news.seq, merge(this.#waiting.get(news.seq), news))
     if (this.#isSubmitted) return
     this.#isSubmitted = true
-    this.#surroundings.submit(() => this.#apply())
+    this.#surroundings.submit(
+      () => this.#apply(),
+      () => this.#divide(),
+    )
   }
 
   logFailed({ seq, jobType, traceId, error }: LogFailure): void {
@@ -53,14 +57,32 @@ export class News {
 
   #apply(): void {
     for (const news of this.#waiting.values()) {
-      const claim = this.#changes.claims.get(news.seq)
-      if (claim?.attempt === news.attempt) keepLeavings(this.#changes, claim, news)
+      const claim = this.#claimOf(news)
+      if (claim !== undefined) keepLeavings(this.#changes, claim, news)
     }
     // Until then more may come, for when this is rolled back and tried again.
     this.#changes.afterCommit(() => {
       this.#waiting.clear()
       this.#isSubmitted = false
     })
+  }
+
+  /** The same one by one, after all together have failed. */
+  #divide(): readonly LastingPart[] {
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    this.#isSubmitted = false
+    return waiting.flatMap((news) => {
+      const claim = this.#claimOf(news)
+      if (claim === undefined) return []
+      const apply = () => this.#claimOf(news) === claim && keepLeavings(this.#changes, claim, news)
+      return [{ claim, apply, comesAgain: true }]
+    })
+  }
+
+  #claimOf({ seq, attempt }: AttemptNews): Claim | undefined {
+    const claim = this.#changes.claims.get(seq)
+    return claim?.attempt === attempt ? claim : undefined
   }
 }
 

@@ -18,10 +18,19 @@ export interface SliceResult {
   readonly seq: number
   readonly deletedJobs: number
   readonly vacuumedPages: number
+  /** False: a step gave back nothing of what is free. The file may have been made so by somebody else. */
+  readonly givesBack: boolean
   readonly isDone: boolean
 }
 
-export const notBegun: SliceResult = { index: 0, seq: 0, deletedJobs: 0, vacuumedPages: 0, isDone: false }
+export const notBegun: SliceResult = {
+  index: 0,
+  seq: 0,
+  deletedJobs: 0,
+  vacuumedPages: 0,
+  givesBack: true,
+  isDone: false,
+}
 
 /** Pages that may be free before the next ones are given back. */
 const freePagesKept = 128
@@ -39,13 +48,15 @@ export class Slices {
 
   /** Goes on with deleting, for about `sliceMs`. */
   prune({ items, compacts }: PruneRequest, from: SliceResult, sliceMs: number): SliceResult {
-    let { index, seq, deletedJobs, vacuumedPages } = from
+    let { index, seq, deletedJobs, vacuumedPages, givesBack } = from
     const endMs = this.#clock.monotonicMs() + sliceMs
     let nowMs = endMs - sliceMs
     while (nowMs < endMs) {
-      const isVacuum = compacts && this.#writer.freePages > freePagesKept
+      const isVacuum = compacts && givesBack && this.#writer.freePages > freePagesKept
       if (isVacuum) {
-        vacuumedPages += this.#vacuumStep(this.#pages.size)
+        const done = this.#vacuumStep(this.#pages.size)
+        vacuumedPages += done
+        givesBack = done > 0
       } else {
         const step = this.#pruneStep(items, index, seq)
         if (step === undefined) break
@@ -58,7 +69,7 @@ export class Slices {
       else this.#rows.took(afterMs - nowMs)
       nowMs = afterMs
     }
-    return { index, seq, deletedJobs, vacuumedPages, isDone: index >= items.length }
+    return { index, seq, deletedJobs, vacuumedPages, givesBack, isDone: index >= items.length }
   }
 
   /** Goes on with giving back free pages, for about `sliceMs`. */

@@ -178,6 +178,8 @@ export interface StopReport {
   /** Jobs put back that had not started, and that had. */
   readonly putBackWaiting: number
   readonly putBackRunning: number
+  /** Jobs that the file still has as running, since what became of them could not be recorded: the next start runs them again. */
+  readonly leftRunning: number
   /** Threads that were ended by force. */
   readonly threadsEnded: number
   readonly elapsedMs: number
@@ -336,7 +338,15 @@ export type EngineEvent =
   | { readonly kind: 'actor-recovered'; readonly name: string }
   | { readonly kind: 'checkpointer-died'; readonly error: PlainError; readonly willRestart: boolean }
   | { readonly kind: 'checkpoint-failed'; readonly error: PlainError; readonly walBytes: number }
-  | { readonly kind: 'commit-failed'; readonly error: PlainError; readonly retryInMs: number }
+  | {
+      readonly kind: 'commit-failed'
+      readonly error: PlainError
+      readonly retryInMs: number
+      /** What could not be recorded is about this one alone; undefined: it is not about one. */
+      readonly job:
+        | { readonly seq: number; readonly jobType: string; readonly traceId: string | undefined }
+        | undefined
+    }
   | ({ readonly kind: 'throttled' } & Omit<Throttled, 'since'>)
   | { readonly kind: 'resumed'; readonly reason: Throttled['reason']; readonly heldForMs: number }
   | { readonly kind: 'maintenance-started'; readonly reason: MaintenanceReason }

@@ -13,9 +13,45 @@ import { addJob, factsOf } from './enqueue.ts'
 import { failAttempt } from './fail-attempt.ts'
 import { finish, putBack } from './finish.ts'
 import { interruptAttempt } from './interruptions.ts'
+import type { LastingPart } from './lasting-commands.ts'
 import { keepLeavings } from './leavings.ts'
 
 export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes: Outcomes): void {
+  try {
+    recordOutcomes(changes, batch, outcomes)
+  } catch (error) {
+    // Whatever else is applied until they can be recorded: what has ended is neither judged nor put back.
+    for (const claim of claimsOf(batch, outcomes)) changes.claims.setAside(claim)
+    throw error
+  }
+}
+
+/** The same one by one, after all together have failed. */
+export function outcomesByClaim(
+  changes: Changes,
+  batch: DispatchedBatch,
+  outcomes: Outcomes,
+): readonly LastingPart[] {
+  const { succeeded, results, others } = outcomes
+  const none = { batch: outcomes.batch, succeeded: [], results: undefined, others: [] }
+  const single = [
+    ...succeeded.map((index, place) => ({ ...none, succeeded: [index], results: [results?.[place]] })),
+    ...others.map((end) => ({ ...none, others: [end] })),
+  ]
+  return single.flatMap((one) =>
+    claimsOf(batch, one).map((claim) => ({ claim, apply: () => applyOutcomes(changes, batch, one) })),
+  )
+}
+
+function claimsOf(batch: DispatchedBatch, { succeeded, others }: Outcomes): Claim[] {
+  const indexes = [...succeeded, ...others.map(({ index }) => index)]
+  return indexes.flatMap((index) => {
+    const claim = batch.claims[index]
+    return claim?.batch === batch ? [claim] : []
+  })
+}
+
+function recordOutcomes(changes: Changes, batch: DispatchedBatch, outcomes: Outcomes): void {
   const now = changes.clock.wallMs()
   const nowMonotonicMs = changes.clock.monotonicMs()
   // The threads' clocks agree to a fraction of a millisecond: an attempt must not seem to begin after it ended.
@@ -27,7 +63,7 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
   for (let place = 0; place < outcomes.succeeded.length; place++) {
     const index = outcomes.succeeded[place] ?? 0
     const claim = batch.claims[index]
-    if (claim === undefined || !batch.holds(claim)) continue
+    if (claim === undefined || !batch.owns(claim)) continue
     claim.jobType.observe(batch.control.costMs(index))
     if (metering !== undefined) ended.push(claim)
     const result = outcomes.results?.[place]
@@ -39,7 +75,7 @@ export function applyOutcomes(changes: Changes, batch: DispatchedBatch, outcomes
   run.settle()
   for (const end of outcomes.others) {
     const claim = batch.claims[end.index]
-    if (claim === undefined || !batch.holds(claim)) continue
+    if (claim === undefined || !batch.owns(claim)) continue
     // One that has not run says nothing of what the others take.
     if (end.kind !== 'expired') {
       claim.jobType.observe(batch.control.costMs(end.index))
@@ -143,7 +179,7 @@ export function applyEnd(
     case 'stopping':
       if (putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 0 })) {
         changes.afterCommit(() => {
-          changes.gaveWay++
+          changes.putBackRunning++
         })
       }
       return

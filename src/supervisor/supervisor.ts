@@ -1,7 +1,7 @@
 import { Mailbox } from '../actor/mailbox.ts'
 import { afterThisTurn, type Clock } from '../clock.ts'
 import { limits } from '../config.ts'
-import { engineError, toPlainError } from '../errors.ts'
+import { engineError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { JobWriter } from '../store/writer.ts'
 import { Actors } from './actors.ts'
@@ -10,14 +10,13 @@ import type { DispatchedBatch } from './batch.ts'
 import { Changes } from './changes.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Claims } from './claims.ts'
-import { judgeDeath } from './death.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { DueTimer } from './due-timer.ts'
-import { putBackAll } from './finish.ts'
 import { type Command, GroupCommit } from './group-commit.ts'
 import { IdleWaiters } from './idle-waiters.ts'
 import { JobTypes } from './job-types.ts'
 import { LastingCommands } from './lasting-commands.ts'
+import { commitFailed, submitDeath, submitOutcomes, submitPutBack } from './lasting-endings.ts'
 import { News } from './leavings.ts'
 import { Maintenance } from './maintenance.ts'
 import type { EngineEvent, StopReport, SupervisorStats } from './messages.ts'
@@ -26,7 +25,6 @@ import { poolSettings } from './pool-settings.ts'
 import type { PoolThread } from './pool-thread.ts'
 import { recover } from './recover.ts'
 import { releaseParked } from './release-parked.ts'
-import { applyOutcomes } from './settle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
 import { ThreadEnds } from './thread-ends.ts'
@@ -89,8 +87,7 @@ export class Supervisor {
         this.#mailbox.offer('outcomes', command)
         this.#wakeIfShort()
       },
-      onFailure: (error, retryInMs) =>
-        this.#emit({ kind: 'commit-failed', error: toPlainError(error), retryInMs }),
+      onFailure: (error, retryInMs, claim) => this.#emit(commitFailed(error, retryInMs, claim)),
       onRetry: () => this.wake(),
     })
     this.#actors = new Actors(start.actors, clock, {
@@ -129,7 +126,7 @@ export class Supervisor {
       transitions: start.transitions === 'all' ? this.transitions : undefined,
       skips: this.transitions,
     })
-    this.#news = new News(this.#changes, { submit: (apply) => this.#lasting.submit(apply), emit })
+    this.#news = new News(this.#changes, { submit: this.#lasting.submit.bind(this.#lasting), emit })
     this.throttle = new ThrottleWatch(surroundings, this.#changes, wake)
     this.maintenance = new Maintenance(surroundings, writer.pruning, {
       runAlone: (apply) => this.#commit.runOnly(apply),
@@ -172,7 +169,7 @@ export class Supervisor {
       emit: (event) => this.#emit(event),
       judges: () => this.#state === 'serving' || this.#state === 'draining',
       judge: (batches, death) => {
-        if (batches.length > 0) this.#lasting.submit(() => judgeDeath(this.#changes, batches, death))
+        submitDeath(this.#lasting, this.#changes, batches, death)
         this.wake()
       },
     })
@@ -286,7 +283,7 @@ export class Supervisor {
     if (this.#state === 'serving') this.#dueTimer.plan(this.#changes.dueAt)
     this.throttle.keep()
     this.maintenance.afterCycle()
-    if (this.#claims.size === 0) this.#drained?.()
+    if (this.#claims.active === 0) this.#drained?.()
     if (isBlocked) return false
     if (this.#waiting > 0 || (!this.#lasting.isWaiting && canAdvance(this.#changes))) this.wake()
     return true
@@ -326,7 +323,7 @@ export class Supervisor {
   }
 
   #submitOutcomes(batch: DispatchedBatch, outcomes: Outcomes): void {
-    this.#lasting.submit(() => applyOutcomes(this.#changes, batch, outcomes))
+    submitOutcomes(this.#lasting, this.#changes, batch, outcomes)
     if (batch.hasPrograms && this.#changes.programs.mayHoldMore) this.wake()
   }
 
@@ -349,7 +346,7 @@ export class Supervisor {
     const maintained = this.maintenance.stop(1_000)
     this.#dispatcher.close()
     const waiting = [...this.#claims.all()].filter((claim) => claim.place !== 'dispatched')
-    if (waiting.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, waiting, false))
+    submitPutBack(this.#lasting, this.#changes, waiting, false)
     this.#dispatcher.abortAll('stopping')
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
@@ -371,7 +368,7 @@ export class Supervisor {
     const step = () => this.#waiting > 0 && this.#cycle()
     this.#lasting.finish(step)
     const left = [...this.#claims.all()]
-    if (left.length > 0) this.#lasting.submit(() => putBackAll(this.#changes, left, true))
+    submitPutBack(this.#lasting, this.#changes, left, true)
     this.#lasting.finish(step)
     this.#dispatcher.stopWatch()
     this.#lasting.close()
@@ -382,8 +379,9 @@ export class Supervisor {
     await this.#checkpoints.stop(1_000)
     return {
       graceful: left.length === 0,
-      putBackWaiting: waiting.length,
-      putBackRunning: this.#changes.gaveWay + left.length,
+      putBackWaiting: this.#changes.putBackWaiting,
+      putBackRunning: this.#changes.putBackRunning,
+      leftRunning: this.#claims.size,
       threadsEnded: stuck.length,
       elapsedMs: Math.round(this.#clock.monotonicMs() - startMs),
     }

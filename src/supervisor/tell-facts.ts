@@ -40,10 +40,11 @@ function readFacts(supervisor: Supervisor, database: Database, metering: Meterin
 
 function readQueues({ changes }: Supervisor): Record<string, QueueFacts> {
   const { counters } = changes.writer
-  const queues: Record<string, QueueFacts> = {}
-  for (const [queue, jobs] of counters.byQueue()) {
-    const { added, entered } = counters.flowOf(queue)
-    queues[queue] = { jobs, added, entered }
-  }
-  return queues
+  // Not one after the other into an object: `__proto__` is a name like any other.
+  return Object.fromEntries(
+    [...counters.byQueue()].map(([queue, jobs]) => {
+      const { added, entered } = counters.flowOf(queue)
+      return [queue, { jobs, added, entered }]
+    }),
+  )
 }

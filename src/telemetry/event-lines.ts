@@ -55,7 +55,13 @@ const wordings: Readonly<Record<string, Wording>> = {
     target: 'semantica.checkpointer',
     message: 'Checkpoint failed; the WAL grows until one succeeds',
   },
-  'commit-failed': { target: supervisor, message: 'Commit failed; it is tried again' },
+  'commit-failed': {
+    target: supervisor,
+    message: ({ jobId }) =>
+      jobId === undefined
+        ? 'Commit failed; it is tried again'
+        : 'What became of a job cannot be recorded; it is tried again, and others go on',
+  },
   throttled: { target: supervisor, message: 'Throttled: jobs of low priority are held back' },
   resumed: { target: supervisor, message: 'Resumed: jobs of low priority are begun again' },
   'engine-failed': {
@@ -96,14 +102,14 @@ function wordsOf(name: string): string {
 
 /** The same facts under names in snake_case, deep. Bytes that were given back are told in MB, as in every report. */
 function toFields(facts: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const fields: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(facts)) {
-    if (value === undefined) continue
-    if (name === 'reclaimedBytes' && typeof value === 'number')
-      fields.reclaimed_mb = Math.round(value / 1e4) / 100
-    else fields[snakeCase(name)] = toField(value)
-  }
-  return fields
+  return Object.fromEntries(
+    Object.entries(facts).flatMap(([name, value]) => {
+      if (value === undefined) return []
+      if (name === 'reclaimedBytes' && typeof value === 'number')
+        return [['reclaimed_mb', Math.round(value / 1e4) / 100]]
+      return [[snakeCase(name), toField(value)]]
+    }),
+  )
 }
 
 function toField(value: unknown): unknown {

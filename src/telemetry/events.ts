@@ -18,7 +18,7 @@
  * | `actor-recovered` | an actor whose restart budget was spent is up again | info |
  * | `checkpointer-died` | the checkpointer ended by itself; the writer does its work meanwhile | error |
  * | `checkpoint-failed` | the WAL cannot be moved to the database file, and grows meanwhile; told once until it can | error |
- * | `commit-failed` | nothing could be written, as on a full disk; outcomes are kept and tried again | error |
+ * | `commit-failed` | nothing could be written, as on a full disk, or (`jobId`) nothing about one job; outcomes are kept and tried again | error |
  * | `throttled` | jobs of low priority are held back: the machine is busy with other things, or short of memory | warn |
  * | `resumed` | they are begun again | info |
  * | `request-refused` | an enqueue, a cancel or another request was rejected | warn |
@@ -94,7 +94,14 @@ export interface EngineEventMap {
     /** How much of the WAL was in use when that was looked at last. */
     readonly walBytes: number
   }
-  'commit-failed': { readonly error: PlainError; readonly retryInMs: number }
+  'commit-failed': {
+    /** What could not be recorded is about this job alone, and others go on; undefined: nothing could be written. */
+    readonly jobId: string | undefined
+    readonly jobType: string | undefined
+    readonly traceId: TraceId
+    readonly error: PlainError
+    readonly retryInMs: number
+  }
   throttled: {
     readonly reason: 'cpu' | 'memory'
     /** How much was taken, and above how much jobs are held. */

@@ -16,6 +16,19 @@ afterAll(() => {
 const thread = new PoolThread(1, port1, createOutbox())
 const jobType = new JobType('ANY', {})
 
+const plain = {
+  queue: 'default',
+  priority: 0,
+  payload: 'null',
+  createdAt: 0,
+  attempt: 1,
+  failures: 0,
+  suspicion: 0,
+  subjectKey: null,
+  generation: null,
+  traceparent: null,
+}
+
 /** What the claims should be, as plain as can be. */
 interface Expected {
   readonly places: Map<number, 'made' | 'ready' | 'held' | 'waiting' | 'started'>
@@ -26,9 +39,11 @@ function copy({ places, fates }: Expected): Expected {
   return { places: new Map(places), fates: new Map(fates) }
 }
 
+type PickedStep = 'hold' | 'end' | 'hold-and-end' | 'doom' | 'take-back' | 'set-aside'
+
 type Step =
   | { readonly kind: 'make'; readonly suspicion: 0 | 1 }
-  | { readonly kind: 'hold' | 'end' | 'hold-and-end' | 'doom' | 'take-back'; readonly pick: number }
+  | { readonly kind: PickedStep; readonly pick: number }
   | { readonly kind: 'dispatch'; readonly jobs: number; readonly started: number }
   | { readonly kind: 'savepoint' | 'savepoint-rollback' | 'rollback' | 'commit' }
 
@@ -41,7 +56,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constantFrom('hold' as const, 'end', 'hold-and-end', 'doom', 'take-back'),
+      kind: fc.constantFrom('hold' as const, 'end', 'hold-and-end', 'doom', 'take-back', 'set-aside'),
       pick,
     }),
   },
@@ -66,6 +81,7 @@ class Rig {
   expected: Expected = { places: new Map(), fates: new Map() }
   #lastSeq = 0
   #lastBatch = 0
+  readonly #setAside = new Set<number>()
   #begin = copy(this.expected)
   #savepoint: { readonly mark: number; readonly expected: Expected } | undefined
   #isOpen = false
@@ -137,6 +153,8 @@ class Rig {
     expect([...this.claims.all()].map((claim) => claim.seq).sort((one, other) => one - other)).toEqual(
       [...this.expected.places.keys()].sort((one, other) => one - other),
     )
+    const active = [...this.expected.places.keys()].filter((seq) => !this.#setAside.has(seq))
+    expect(this.claims.active).toBe(active.length)
     for (const claim of this.claims.all()) {
       expect(claim.fate.supersededBy).toBe(this.expected.fates.get(claim.seq) ?? null)
       expect(this.claims.isWaiting(claim)).toBe(this.expected.places.get(claim.seq) !== 'started')
@@ -145,27 +163,11 @@ class Rig {
 
   #make(suspicion: number): void {
     const seq = toJobSeq(++this.#lastSeq)
-    this.claims.make(
-      {
-        seq,
-        queue: 'default',
-        priority: 0,
-        payload: 'null',
-        createdAt: 0,
-        attempt: 1,
-        failures: 0,
-        suspicion,
-        subjectKey: null,
-        generation: null,
-        traceparent: null,
-      },
-      jobType,
-      undefined,
-    )
+    this.claims.make({ ...plain, seq, suspicion }, jobType, undefined)
     this.expected.places.set(seq, 'made')
   }
 
-  #change(kind: 'hold' | 'end' | 'hold-and-end' | 'doom' | 'take-back', pick: number): void {
+  #change(kind: PickedStep, pick: number): void {
     const all = [...this.claims.all()]
     const claim = all[pick % Math.max(1, all.length)]
     if (claim === undefined) return
@@ -177,6 +179,13 @@ class Rig {
       for (const { seq } of taken) places.set(seq, 'ready')
       this.claims.giveBack(taken)
       this.#begin = copy(this.expected)
+      return
+    }
+    if (kind === 'set-aside') {
+      // Whatever is rolled back.
+      if (places.get(claim.seq) !== 'started') return
+      this.claims.setAside(claim)
+      this.#setAside.add(claim.seq)
       return
     }
     this.#isOpen = true
@@ -237,28 +246,25 @@ test('claims follow the transactions that they belong to, and none is given out 
   )
 })
 
+test('claims that are set aside take no place, but more than a thousand of them leave none', () => {
+  const claims = new Claims()
+  const rooms: number[] = []
+  for (let seq = 1; seq <= 1_000; seq++) {
+    claims.make({ ...plain, seq: toJobSeq(seq) }, jobType, undefined)
+    const claim = claims.get(seq)
+    if (claim !== undefined) claims.setAside(claim)
+    rooms.push(claims.roomMs(1), claims.roomForPrograms(1))
+  }
+  const [roomMs, programs] = [new Claims().roomMs(1), 1]
+  expect(rooms).toEqual([...Array.from({ length: 999 }, () => [roomMs, programs]).flat(), 0, 0])
+})
+
 test('what is ready goes by priority, and then in its order', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -2, max: 2 }), { maxLength: 30 }), (priorities) => {
       const claims = new Claims()
       for (const [index, priority] of priorities.entries()) {
-        claims.make(
-          {
-            seq: toJobSeq(index + 1),
-            queue: 'default',
-            priority,
-            payload: '',
-            createdAt: 0,
-            attempt: 1,
-            failures: 0,
-            suspicion: 0,
-            subjectKey: null,
-            generation: null,
-            traceparent: null,
-          },
-          jobType,
-          undefined,
-        )
+        claims.make({ ...plain, seq: toJobSeq(index + 1), priority }, jobType, undefined)
         if (index % 7 === 0) claims.committed()
       }
       claims.committed()

@@ -19,15 +19,16 @@ import { DispatchedBatch } from '../../src/supervisor/batch.ts'
 import { applyCancel } from '../../src/supervisor/cancel.ts'
 import { Changes } from '../../src/supervisor/changes.ts'
 import { type Claim, Claims } from '../../src/supervisor/claims.ts'
-import { judgeDeath } from '../../src/supervisor/death.ts'
 import { applyEnqueue } from '../../src/supervisor/enqueue.ts'
 import { type Command, GroupCommit } from '../../src/supervisor/group-commit.ts'
 import { JobTypes } from '../../src/supervisor/job-types.ts'
+import { LastingCommands } from '../../src/supervisor/lasting-commands.ts'
+import { submitDeath, submitOutcomes } from '../../src/supervisor/lasting-endings.ts'
 import type { EnqueueRequest, SettledJob } from '../../src/supervisor/messages.ts'
 import { PoolThread } from '../../src/supervisor/pool-thread.ts'
-import { applyOutcomes } from '../../src/supervisor/settle.ts'
 import { type Fault, FaultyDatabase } from './faulty-database.ts'
 import { LoggedStates } from './logged-states.ts'
+import { misplacedJobs, parkedJobs, unexpectedJobs } from './stored-rows.ts'
 
 const ports = new MessageChannel()
 
@@ -42,6 +43,8 @@ export class Rig {
   readonly changes: Changes
   readonly settled: SettledJob[] = []
   readonly acknowledged = new Set<number>()
+  /** Jobs of which it was told that what became of them could not be recorded. */
+  readonly unrecorded: number[] = []
   readonly #logged = new LoggedStates()
   readonly #database: Database
   readonly #commit: GroupCommit
@@ -50,6 +53,8 @@ export class Rig {
   #nowMs = 1_000_000
   #lastBatch = 0
   #waiting: Command[] = []
+  #timers: (() => void)[] = []
+  readonly #lasting: LastingCommands
 
   constructor(database: Database) {
     this.#database = database
@@ -61,8 +66,16 @@ export class Rig {
     const clock: Clock = {
       wallMs: () => this.#nowMs,
       monotonicMs: () => this.#nowMs,
-      startTimer: () => ({ cancel() {} }),
+      startTimer: (_delayMs, fire) => {
+        this.#timers.push(fire)
+        return { cancel() {} }
+      },
     }
+    this.#lasting = new LastingCommands(clock, {
+      offer: (command) => this.#waiting.push(command),
+      onFailure: (_error, _retryInMs, claim) => claim !== undefined && this.unrecorded.push(claim.seq),
+      onRetry: () => {},
+    })
     this.changes = new Changes({
       writer,
       claims: this.claims,
@@ -114,8 +127,8 @@ export class Rig {
     return answer
   }
 
-  request(apply: () => void): void {
-    this.#waiting.push({ apply, refuse: () => {} })
+  request(apply: () => void, refuse: Command['refuse'] = () => {}): void {
+    this.#waiting.push({ apply, refuse })
   }
 
   /** Ends a running job behind the back of its claim. */
@@ -126,12 +139,6 @@ export class Rig {
       this.changes.writer.counters.move('default', 'RUNNING', 'CANCELLED')
       this.#commit.afterCommit(() => this.#logged.states.set(seq, 'CANCELLED'))
     })
-  }
-
-  /** What must not be lost: refused, it comes again. */
-  lasting(apply: () => void): void {
-    const command: Command = { apply, refuse: () => this.#waiting.push(command) }
-    this.#waiting.push(command)
   }
 
   cycle(): void {
@@ -150,8 +157,20 @@ export class Rig {
     this.check()
   }
 
+  /** All waits are over then. */
   pass(ms: number): void {
     this.#nowMs += ms
+    for (const fire of this.#timers.splice(0)) fire()
+  }
+
+  /** So many waits, and all that is tried after each of them. */
+  goOn(waits: number): void {
+    for (let wait = 0; wait < waits; wait++) {
+      this.pass(1)
+      // What is refused ends a commit.
+      do this.cycle()
+      while (this.#waiting.length > 0)
+    }
   }
 
   /** Gives everything that is ready to the thread. */
@@ -173,12 +192,14 @@ export class Rig {
     }
   }
 
-  /** Has what has begun end, each as its type and payload say. */
-  end(): void {
+  /** Has what has begun end, or some of it, each as its type and payload say. */
+  end(ends: (seq: number) => boolean = () => true): void {
     const begunBatches = this.#batches.filter((batch) => batch.waiting().length === 0)
-    this.#batches = this.#batches.filter((batch) => batch.waiting().length > 0)
+    this.#batches = this.#batches.filter(
+      (batch) => batch.waiting().length > 0 || batch.started().some(({ seq }) => !ends(seq)),
+    )
     for (const batch of begunBatches) {
-      const begun = batch.started()
+      const begun = batch.started().filter(({ seq }) => ends(seq))
       for (const claim of begun) batch.control.end(claim.index)
       const succeeded = begun
         .filter(({ jobType }) => ['OK', 'PROGRAM'].includes(jobType.name))
@@ -203,9 +224,8 @@ export class Rig {
       })
       // Those without a result are recorded together.
       const results = succeeded.map((index) => (index % 4 === 3 ? '"done"' : undefined))
-      this.lasting(() =>
-        applyOutcomes(this.changes, batch, { batch: batch.number, succeeded, results, others }),
-      )
+      const outcomes = { batch: batch.number, succeeded, results, others }
+      submitOutcomes(this.#lasting, this.changes, batch, outcomes)
     }
   }
 
@@ -214,12 +234,12 @@ export class Rig {
     const batches = this.#batches.splice(0)
     this.claims.giveBack(batches.flatMap((batch) => batch.takeBackWaiting()))
     const error = { name: 'Error', message: 'the thread died' }
-    this.lasting(() => judgeDeath(this.changes, batches, { cause: 'THREAD_DIED', error, blame: 'running' }))
+    submitDeath(this.#lasting, this.changes, batches, { cause: 'THREAD_DIED', error, blame: 'running' })
   }
 
   get isBusy(): boolean {
     const { QUEUED, SCHEDULED, RUNNING } = this.changes.writer.counters.totals()
-    return QUEUED + SCHEDULED + RUNNING > 0 || this.#waiting.length > 0
+    return QUEUED + SCHEDULED + RUNNING + this.#waiting.length + this.#timers.length > 0
   }
 
   check(): void {
@@ -256,11 +276,13 @@ export class Rig {
     for (const [state, jobs] of Object.entries(totals)) {
       expect(jobs, state).toBe(rows.filter((row) => row.state === state).length)
     }
-    const programs = [...this.claims.all()].filter(({ jobType }) => jobType.isProgram)
+    const programs = [...this.claims.all()].filter(
+      ({ jobType, isSetAside }) => jobType.isProgram && !isSetAside,
+    )
     expect(programs.length, 'no more programs are claimed than may run').toBeLessThanOrEqual(1)
-    expect(this.#misplaced(), 'programs wait in their lane, and nothing else does').toEqual([])
-    expect(this.changes.parked).toBe(this.#parked().length)
-    expect(this.#unexpected()).toEqual([])
+    expect(misplacedJobs(this.#database), 'programs wait in their lane, and nothing else does').toEqual([])
+    expect(this.changes.parked).toBe(parkedJobs(this.#database).length)
+    expect(unexpectedJobs(this.#database)).toEqual([])
     const states = new Map(rows.map(({ seq, state }) => [seq, state]))
     for (const seq of this.acknowledged) expect(states.has(seq), `job ${seq} is acknowledged`).toBe(true)
     for (const { seq, state } of this.settled) expect(states.get(seq)).toBe(state)
@@ -278,41 +300,12 @@ export class Rig {
     }
   }
 
-  /** Rows of jobs that have ended, and jobs that wait and have a time, but no row. */
-  #unexpected(): number[] {
-    return this.#database
-      .prepare<[], number>(
-        `SELECT seq FROM expirations AS one WHERE NOT EXISTS (
-           SELECT 1 FROM jobs WHERE seq = one.seq AND finished_at IS NULL)
-         UNION ALL SELECT seq FROM jobs WHERE waits_for IS NOT NULL AND NOT EXISTS (
-           SELECT 1 FROM expirations WHERE expirations.seq = jobs.seq)
-         AND (policy ->> 'deadline' IS NOT NULL OR attempt = 0 AND policy ->> 'ttlEndsAt' IS NOT NULL)`,
-      )
-      .pluck()
-      .all()
-  }
-
-  #misplaced(): number[] {
-    return this.#database
-      .prepare<[], number>(
-        "SELECT seq FROM jobs WHERE waits_for IN ('turn', 'program') AND (waits_for = 'program') <> (job_type LIKE '%PROGRAM')",
-      )
-      .pluck()
-      .all()
-  }
-
-  #parked(): number[] {
-    return this.#database
-      .prepare<[], number>("SELECT seq FROM jobs WHERE waits_for = 'handler' AND state = 'SCHEDULED'")
-      .pluck()
-      .all()
-  }
-
   finish(): void {
     for (let round = 0; this.isBusy; round++) {
       expect(round, 'the jobs come to an end').toBeLessThan(60)
       // What nobody serves ends by hand.
-      for (const seq of this.#parked()) this.request(() => applyCancel(this.changes, toJobSeq(seq), 1))
+      for (const seq of parkedJobs(this.#database))
+        this.request(() => applyCancel(this.changes, toJobSeq(seq), 1))
       this.cycle()
       this.dispatch()
       this.begin()

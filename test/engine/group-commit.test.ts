@@ -87,3 +87,73 @@ test('of neighbours that are settled together, what somebody else has ended is l
     expect(rig.claims.size).toBe(0)
   })
 })
+
+const damage = (where: string) => `CREATE TRIGGER damaged BEFORE UPDATE ON jobs WHEN OLD.${where}
+  BEGIN SELECT RAISE(ABORT, 'damaged'); END`
+
+test('a row that cannot be changed keeps no other of its message, nor of its dead thread, from its end', () => {
+  rigs.withDatabase((database) => {
+    const rig = new Rig(database)
+    const read = () =>
+      database.prepare<[], string>("SELECT state || ' ' || attempt FROM jobs ORDER BY seq").pluck().all()
+    rig.enqueue({ payloads: ['1', '2', '3'] })
+    rig.enqueue({ jobTypes: ['FAIL', 'OK', 'OK'], payloads: ['4', '5', '6'] })
+    rig.cycle()
+    rig.dispatch()
+    rig.begin()
+    database.exec(damage('seq IN (2, 4, 5)'))
+    rig.end((seq) => seq <= 4)
+    rig.die()
+    rig.goOn(3)
+    expect(read()).toEqual(['DONE 1', 'RUNNING 1', 'DONE 1', 'RUNNING 1', 'RUNNING 1', 'RUNNING 2'])
+    expect([rig.claims.active, new Set(rig.unrecorded)]).toEqual([1, new Set([2, 4, 5])])
+
+    database.exec('DROP TRIGGER damaged')
+    rig.goOn(1)
+    // What had ended is recorded, and what had not runs again.
+    expect(read()).toEqual(['DONE 1', 'DONE 1', 'DONE 1', 'SCHEDULED 1', 'QUEUED 1', 'RUNNING 2'])
+    rig.finish()
+  })
+})
+
+test('a claim that is set aside takes no place, whatever is rolled back', () => {
+  rigs.withDatabase((database) => {
+    const rig = new Rig(database)
+    const room = rig.claims.roomMs(1)
+    rig.enqueue({ payloads: ['1', '2'] })
+    rig.enqueue({ jobTypes: 'PROGRAM', payloads: ['3'] })
+    rig.cycle()
+    rig.dispatch()
+    rig.begin()
+    database.exec(damage("state = 'RUNNING'"))
+    rig.end()
+    rig.goOn(3)
+    expect([rig.claims.size, rig.claims.active]).toEqual([3, 0])
+    expect([rig.claims.roomMs(1), rig.claims.roomForPrograms(1)]).toEqual([room, 1])
+    database.exec('DROP TRIGGER damaged')
+    rig.finish()
+    expect([rig.claims.size, rig.claims.active]).toEqual([0, 0])
+    expect([rig.claims.roomMs(1), rig.claims.roomForPrograms(1)]).toEqual([room, 1])
+  })
+})
+
+test('a page that cannot be read is the trouble of whoever needs it', () => {
+  rigs.withDatabase((database) => {
+    const rig = new Rig(database)
+    const applied: string[] = []
+    rig.request(() => applied.push('before'))
+    const refused: unknown[] = []
+    rig.request(
+      () => {
+        database.exec('ROLLBACK')
+        throw Object.assign(new Error('injected'), { code: 'SQLITE_IOERR_READ' })
+      },
+      (error, isAlone) => refused.push(error, isAlone),
+    )
+    const own = rig.enqueue({ payloads: ['1'] })
+    rig.cycle()
+    rig.cycle()
+    expect(refused).toEqual([expect.objectContaining({ code: 'DATABASE_FAILED' }), true])
+    expect([applied.length, own.seqs]).toEqual([3, [1]])
+  })
+})

@@ -60,6 +60,20 @@ test('a run deletes finished jobs with all that hangs on them, and leaves those 
   for (const table of [...tablesOfJobs, 'counters']) expect([table, countRows(table)]).toEqual([table, 0])
 })
 
+test('a file that cannot give back its free pages is pruned all the same, and the report says so', async () => {
+  await (await engines.open()).stop()
+  // As by somebody who has compacted it by hand.
+  engines.change(`PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM;
+    CREATE TABLE gone AS SELECT zeroblob(2000000); DROP TABLE gone`)
+  const engine = await engines.open({ maintenance: keepNothing })
+  await (await engine.enqueue('OK', 1)).result()
+  const { duties, ...report } = await engine.maintenance.runNow()
+  expect(report).toMatchObject({ deletedJobs: 1, reclaimedBytes: 0 })
+  expect(duties.find(({ duty }) => duty === 'compact')?.details).toMatch(
+    /^2\d\d free pages.*PRAGMA auto_vacuum = INCREMENTAL; VACUUM/,
+  )
+})
+
 test('numbers of pruned jobs are not given again, not even after a restart', async () => {
   const first = await engines.open({ maintenance: keepNothing })
   const job = await first.enqueue('OK', 1)

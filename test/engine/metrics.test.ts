@@ -32,8 +32,12 @@ async function openBusy(options: Parameters<typeof engines.open>[0] = {}) {
 
 test('the text holds what the jobs did, by queue, state and type', async () => {
   const { engine, stage } = await openBusy()
+  const named = await engine.enqueue('NOTHING', 1, { queue: '__proto__' })
+  await named.result()
   const values = await valuesOf(engine)
   expect(values.get('semantica_jobs{state="DONE",queue="default"}')).toBe(3)
+  expect(values.get('semantica_enqueued_total{queue="__proto__"}')).toBe(1)
+  expect(Object.keys((await engine.stats()).queues)).toContain('__proto__')
   expect(values.get('semantica_jobs{state="RUNNING",queue="default"}')).toBe(1)
   expect(values.get('semantica_jobs{state="FAILED",queue="mail"}')).toBe(1)
   expect(values.get('semantica_enqueued_total{queue="default"}')).toBe(4)

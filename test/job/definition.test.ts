@@ -13,6 +13,11 @@ test('a module keeps what it was given, and cannot be changed afterwards', () =>
   expect(Object.isFrozen(module) && Object.isFrozen(module.definitions)).toBe(true)
 })
 
+test('a job type may have any name', () => {
+  const definitions = Object.fromEntries([['__proto__', { run }]])
+  expect(Object.entries(defineJobs(url, definitions).definitions)).toEqual([['__proto__', { run }]])
+})
+
 test('a module of another copy of this package is recognised, other things are not', () => {
   expect(isJobsModule({ [Symbol.for('semantica-task-engine.jobs')]: true, url, definitions: {} })).toBe(true)
   expect([undefined, null, {}, { url, definitions: {} }, 'a', run].some(isJobsModule)).toBe(false)

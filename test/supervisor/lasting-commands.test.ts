@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import type { Changes } from '../../src/supervisor/changes.ts'
+import type { Claim } from '../../src/supervisor/claims.ts'
 import type { Command } from '../../src/supervisor/group-commit.ts'
-import { LastingCommands } from '../../src/supervisor/lasting-commands.ts'
+import { LastingCommands, type LastingPart } from '../../src/supervisor/lasting-commands.ts'
 import { releaseParked } from '../../src/supervisor/release-parked.ts'
 
 /** A mailbox, of which the test says when its commands are applied, and a wait that ends when it says so. */
@@ -10,17 +11,20 @@ function open() {
   const mailbox: Command[] = []
   const failures: string[] = []
   let endWait = (): void => {}
+  let waits = 0
   const clock: Clock = {
     wallMs: () => 0,
     monotonicMs: () => 0,
     startTimer(_delayMs, fire) {
       endWait = fire
+      waits++
       return { cancel() {} }
     },
   }
   const lasting = new LastingCommands(clock, {
     offer: (command) => void mailbox.push(command),
-    onFailure: (error) => failures.push(error.message),
+    onFailure: (error, retryInMs, claim) =>
+      failures.push([error.message, ...(claim === undefined ? [] : [claim.seq, retryInMs])].join(' ')),
     onRetry: () => {},
   })
   return {
@@ -28,6 +32,10 @@ function open() {
     failures,
     lasting,
     endWait: () => endWait(),
+    get waits() {
+      return waits
+    },
+    refuseAlone: () => mailbox.shift()?.refuse(new Error('damaged'), true),
     refuse: (count: number) => {
       for (const command of mailbox.splice(0, count)) command.refuse(new Error('full'))
     },
@@ -67,6 +75,49 @@ test('a command that was put behind another in a transaction that failed comes o
   endWait()
   apply()
   expect(applied).toEqual(['outcome', 'death'])
+})
+
+test('what is refused alone keeps nobody waiting, and is tried again after ever longer waits', () => {
+  const { lasting, failures, refuseAlone, apply, endWait, mailbox } = open()
+  const applied: string[] = []
+  const part = (name: string, seq: number): LastingPart => ({
+    // The boundary: nothing else of a claim is looked at.
+    claim: { seq } as unknown as Claim,
+    apply: () => applied.push(name),
+  })
+  lasting.submit(
+    () => applied.push('both'),
+    () => [part('bad', 1), part('good', 2)],
+  )
+  lasting.submit(() => applied.push('death'))
+  refuseAlone()
+  mailbox.shift()?.apply()
+  expect(mailbox).toHaveLength(2)
+  for (let round = 0; round < 7; round++) {
+    refuseAlone()
+    apply()
+    expect([lasting.isWaiting, applied]).toEqual([false, ['death', 'good']])
+    endWait()
+  }
+  expect(failures).toEqual(['damaged 1 1000', 'damaged 1 2000', 'damaged 1 4000', 'damaged 1 8000'])
+  refuseAlone()
+  lasting.finish(() => {
+    mailbox.shift()?.apply()
+    return mailbox.length > 0
+  })
+  expect(applied).toEqual(['death', 'good', 'bad'])
+})
+
+test('what comes again with something else is not tried again', () => {
+  const rig = open()
+  const claim = { seq: 1 } as unknown as Claim
+  rig.lasting.submit(
+    () => {},
+    () => [{ claim, apply: () => {}, comesAgain: true }],
+  )
+  rig.refuseAlone()
+  rig.refuseAlone()
+  expect([rig.waits, rig.mailbox]).toEqual([0, []])
 })
 
 test('at the end all that was submitted is tried once more, in its order', () => {

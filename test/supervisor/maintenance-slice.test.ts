@@ -3,13 +3,13 @@ import { expect, test } from 'vitest'
 import type { Clock } from '../../src/clock.ts'
 import type { PruneWriter } from '../../src/store/prune-writer.ts'
 import { notBegun, Slices } from '../../src/supervisor/maintenance-slice.ts'
-import type { PruneItem } from '../../src/supervisor/messages.ts'
+import type { DatabaseSize, PruneItem } from '../../src/supervisor/messages.ts'
 import { seed } from '../crash/effort.ts'
 
 type Range = readonly [first: number, last: number]
 
 /** Deletes the ranges, and gives what was asked of the writer. Each look at the clock is so much later. */
-function prune(ranges: readonly Range[], lookMs: number) {
+function prune(ranges: readonly Range[], lookMs: number, size?: DatabaseSize) {
   const jobs: Range[] = []
   const dependents: Range[] = []
   let nowMs = 0
@@ -19,7 +19,12 @@ function prune(ranges: readonly Range[], lookMs: number) {
       return nowMs
     },
   }
+  let vacuums = 0
   const writer: Partial<PruneWriter> = {
+    ...size,
+    vacuum: () => {
+      vacuums++
+    },
     jobsDelete: ({ first, last }) => jobs.push([first, last]) && last - first + 1,
     dependentsDelete: (first, last) => dependents.push([first, last]),
   }
@@ -37,8 +42,8 @@ function prune(ranges: readonly Range[], lookMs: number) {
   // The boundary: nothing else is asked of them.
   const slices = new Slices(writer as PruneWriter, clock as Clock)
   let result = notBegun
-  while (!result.isDone) result = slices.prune({ items, compacts: false }, result, 5)
-  return { jobs, dependents, deletedJobs: result.deletedJobs }
+  while (!result.isDone) result = slices.prune({ items, compacts: size !== undefined }, result, 5)
+  return { jobs, dependents, vacuums, deletedJobs: result.deletedJobs }
 }
 
 const numbersOf = (ranges: readonly Range[]) =>
@@ -76,4 +81,10 @@ test('each number goes once with what hangs on it, whatever the steps', () => {
     }),
     { seed, numRuns: 50 },
   )
+})
+
+test('free pages that cannot be given back are left, and the deleting goes on', () => {
+  const { jobs, vacuums } = prune([[1, 9_000]], 0.1, { freePages: 1_000, pages: 2_000 })
+  expect(numbersOf(jobs)).toHaveLength(9_000)
+  expect(vacuums).toBe(1)
 })
