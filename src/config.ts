@@ -4,7 +4,7 @@
  * what the command line says.
  */
 import { type AlertSettings, alertOptions, alertsSwitch } from './config/alerts.ts'
-import { type Configuration, checkConfiguration } from './config/all-options.ts'
+import { allOptions, type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
 import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
@@ -169,6 +169,20 @@ export function commandSources(
 /** Variables of the environment that look like options, and are none. */
 export function readUnknownVariables(environment: Environment = process.env): readonly UnknownVariable[] {
   return findUnknownVariables(environment)
+}
+
+const toldVariables = new Set<string>()
+
+/** The same without those that it gave before: what is told once needs no other line from each engine of a process. */
+export function takeUnknownVariables(): readonly UnknownVariable[] {
+  const untold = readUnknownVariables().filter(({ name }) => !toldVariables.has(name))
+  for (const { name } of untold) toldVariables.add(name)
+  return untold
+}
+
+/** Refuses what no source may say, for who needs none of it yet. @throws OPTION_INVALID */
+export function checkSettings(sources: Sources): void {
+  for (const [name, option] of allOptions) readSetting<unknown>(name, option, sources)
 }
 
 /**
