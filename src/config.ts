@@ -9,12 +9,13 @@ import { configVariable, findConfigFile, loadConfigFile } from './config/config-
 import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
 import {
-  checkRetention,
   type MaintenanceLimits,
   type MaintenanceOptions,
   type MaintenanceSettings,
   maintenanceOptions,
   maintenanceSwitch,
+  type RetentionByState,
+  retentionOptions,
   settingsOf,
 } from './config/maintenance.ts'
 import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
@@ -236,9 +237,13 @@ export function readMaintenance(
   const isScheduled = readSetting('maintenance', maintenanceSwitch, sources).value
   const own = typeof given === 'object' ? given : {}
   checkKnown(own, [...Object.keys(maintenanceOptions), 'retentionMs'], 'maintenance')
-  if (own.retentionMs !== undefined) checkRetention(own.retentionMs)
+  if (own.retentionMs !== undefined) {
+    checkFields('maintenance.retentionMs', own.retentionMs)
+    checkKnown(own.retentionMs, Object.keys(retentionOptions), 'maintenance.retentionMs')
+  }
   const limits = readTable<MaintenanceLimits>('maintenance', maintenanceOptions, sources)
-  return settingsOf(limits, own.retentionMs, isScheduled)
+  const byState = readTable<RetentionByState>('maintenance.retentionMs', retentionOptions, sources)
+  return settingsOf(limits, byState, isScheduled)
 }
 
 /**

@@ -16,7 +16,8 @@ interface OptionFacts<Value> {
   readonly fallbackText?: string
 }
 
-export interface NumberOption extends OptionFacts<number> {
+/** Without a default another option counts. */
+export interface NumberOption extends OptionFacts<number | undefined> {
   readonly kind: 'number'
   readonly minimum: number
   readonly maximum: number
@@ -44,7 +45,7 @@ export interface NamesOption extends OptionFacts<readonly string[]> {
   readonly kind: 'names'
 }
 
-/** In code and files true or false; in a variable `on` or `off`. */
+/** True or false; in a variable `on` or `off` as well. */
 export interface SwitchOption extends OptionFacts<boolean> {
   readonly kind: 'switch'
   /** Instead of true it may be an object, with the options of a group. */
@@ -99,7 +100,8 @@ export function fromText(option: Option, text: string): unknown {
     case 'number':
       return /^[+-]?\d+(?:\.\d+)?(?:e\d+)?$/i.test(text) ? Number(text) : text
     case 'switch':
-      return text === 'on' ? true : text === 'off' ? false : text
+      if (text === 'on' || text === 'true') return true
+      return text === 'off' || text === 'false' ? false : text
     case 'names':
       return text.split(',').map((name) => name.trim())
     case 'choice':
@@ -138,8 +140,8 @@ export function allowedText(option: Option): string {
       return 'names of at least 1 character'
     case 'switch':
       return option.holdsOptions
-        ? 'true, false, or an object of its options; on, off in a variable'
-        : 'true, false; on, off in a variable'
+        ? 'true, false, or an object of its options; in a variable true, false, on, off'
+        : 'true, false; in a variable on, off too'
     default:
       return unreachable(option)
   }

@@ -117,6 +117,6 @@ function givenValues(name: string, option: Option, sources: Sources): Given[] {
 }
 
 /** What `group.option` names in an object. A group that is no object has been refused, or is turned off. */
-function valueIn(given: object | undefined, name: string): unknown {
+export function valueIn(given: object | undefined, name: string): unknown {
   return name.split('.').reduce<unknown>((place, part) => (isOptions(place) ? place[part] : undefined), given)
 }

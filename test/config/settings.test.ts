@@ -41,6 +41,21 @@ test.each([
   expect(thrownBy(() => readTuning(given, environment, more), 'OPTION_INVALID').message).toContain(text)
 })
 
+test.each([
+  ['on', true],
+  ['true', true],
+  ['off', false],
+  ['false', false],
+])('a switch may be %s in a variable', (text, value) => {
+  expect(readTuning({ upgradeBackup: !value }, { SEMANTICA_UPGRADE_BACKUP: text }).upgradeBackup).toBe(value)
+})
+
+test('of a switch it is said what a variable may be', () => {
+  expect(
+    thrownBy(() => readTuning({}, { SEMANTICA_UPGRADE_BACKUP: '1' }), 'OPTION_INVALID').message,
+  ).toContain('SEMANTICA_UPGRADE_BACKUP is "1". Allowed: true, false; in a variable on, off too.')
+})
+
 test('numbers of the environment may be written as programs write them', () => {
   expect(readTuning({}, { SEMANTICA_MAX_PENDING_JOBS: '1e6' }).maxPendingJobs).toBe(1_000_000)
 })
