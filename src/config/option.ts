@@ -137,7 +137,7 @@ export function allowedText(option: Option): string {
     case 'text':
       return 'at least 1 character'
     case 'names':
-      return 'names of at least 1 character'
+      return 'names without spaces or "="; in a variable separated by commas'
     case 'switch':
       return option.holdsOptions
         ? 'true, false, or an object of its options; in a variable true, false, on, off'
@@ -147,8 +147,16 @@ export function allowedText(option: Option): string {
   }
 }
 
+/** What an option does, without the links that README.md has: for terminals and programs. */
+export function plainMeaning({ meaning }: Option): string {
+  return meaning.replaceAll(/, see \[below\]\(#[^)]*\)/g, '').replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+}
+
 /** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
 const notAFile = /^(?::memory:|file:)/
+
+/** As a variable of the environment can be named. */
+const isName = /^[^\s=,]+$/
 
 function isAllowed(option: Option, value: unknown): boolean {
   switch (option.kind) {
@@ -166,7 +174,7 @@ function isAllowed(option: Option, value: unknown): boolean {
     case 'text':
       return typeof value === 'string' && value !== ''
     case 'names':
-      return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
+      return Array.isArray(value) && value.every((name) => typeof name === 'string' && isName.test(name))
     case 'switch':
       return typeof value === 'boolean'
     default:

@@ -82,6 +82,17 @@ test('every option is listed with where its value came from', () => {
   expect(new Set(listed.map(({ variable }) => variable)).size).toBe(listed.length)
 })
 
+test('what is listed has no links of a page', () => {
+  for (const { meaning } of listSettings({ environment: {} })) expect(meaning).not.toMatch(/\]\(|below/)
+})
+
+test.each(['PATH LANG', 'PATH,', 'PATH=1'])('%j are no names', (text) => {
+  const environment = { SEMANTICA_SUBPROCESS_ALLOWED_ENV: text }
+  expect(thrownBy(() => listSettings({ environment }), 'OPTION_INVALID').message).toContain(
+    'Allowed: names without spaces or "="; in a variable separated by commas.',
+  )
+})
+
 test('the path in a file is relative to the file, others are as given', () => {
   const of = (values: object, environment: Record<string, string> = {}) =>
     listSettings({ file: { path: '/etc/app/a.json', values: { ...values } }, environment })[0]?.value
