@@ -25,9 +25,7 @@ test('help and version', () => {
 })
 
 test('help is for terminals, and says of the database what the command does with it', () => {
-  const helps = ['index', 'config', 'list', 'show', 'backup'].map(
-    (name) => semantica([name, '--help']).stdout,
-  )
+  const helps = ['index', 'config', 'list'].map((name) => semantica([name, '--help']).stdout)
   for (const help of [...helps, semantica(['migrate', 'up', '--help']).stdout]) {
     expect(help).toContain('--config <file>')
     expect(help).not.toMatch(/\]\(|made when missing/)
