@@ -21,7 +21,14 @@ import {
 import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
 import { allowedText } from './config/option.ts'
 import { type ProgramLimits, programOptions } from './config/programs.ts'
-import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
+import {
+  checkGiven,
+  checkKnown,
+  type Environment,
+  readSetting,
+  readTable,
+  type Sources,
+} from './config/setting.ts'
 import {
   type ThrottleLimits,
   type ThrottleOptions,
@@ -183,7 +190,7 @@ export function takeUnknownVariables(): readonly UnknownVariable[] {
 
 /** Refuses what no source may say, for who needs none of it yet. @throws OPTION_INVALID */
 export function checkSettings(sources: Sources): void {
-  for (const [name, option] of allOptions) readSetting<unknown>(name, option, sources)
+  for (const [name, option] of allOptions) checkGiven(name, option, sources)
 }
 
 /**
