@@ -4,23 +4,31 @@
  * what the command line says.
  */
 import { type AlertSettings, alertOptions, alertsSwitch } from './config/alerts.ts'
-import { type Configuration, checkConfiguration } from './config/all-options.ts'
+import { allOptions, type Configuration, checkConfiguration } from './config/all-options.ts'
 import { configVariable, findConfigFile, loadConfigFile } from './config/config-file.ts'
 import { databaseOption } from './config/database.ts'
 import { findUnknownVariables, type UnknownVariable } from './config/listing.ts'
 import {
-  checkRetention,
   type MaintenanceLimits,
   type MaintenanceOptions,
   type MaintenanceSettings,
   maintenanceOptions,
   maintenanceSwitch,
+  type RetentionByState,
+  retentionOptions,
   settingsOf,
 } from './config/maintenance.ts'
 import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
 import { allowedText } from './config/option.ts'
 import { defaultAllowedEnv, type ProgramLimits, programOptions } from './config/programs.ts'
-import { checkKnown, type Environment, readSetting, readTable, type Sources } from './config/setting.ts'
+import {
+  checkGiven,
+  checkKnown,
+  type Environment,
+  readSetting,
+  readTable,
+  type Sources,
+} from './config/setting.ts'
 import {
   type ThrottleLimits,
   type ThrottleOptions,
@@ -173,6 +181,20 @@ export function readUnknownVariables(environment: Environment = process.env): re
   return findUnknownVariables(environment)
 }
 
+const toldVariables = new Set<string>()
+
+/** The same without those that it gave before: what is told once needs no other line from each engine of a process. */
+export function takeUnknownVariables(): readonly UnknownVariable[] {
+  const untold = readUnknownVariables().filter(({ name }) => !toldVariables.has(name))
+  for (const { name } of untold) toldVariables.add(name)
+  return untold
+}
+
+/** Refuses what no source may say, for who needs none of it yet. @throws OPTION_INVALID */
+export function checkSettings(sources: Sources): void {
+  for (const [name, option] of allOptions) checkGiven(name, option, sources)
+}
+
 /**
  * The effective tuning.
  *
@@ -224,9 +246,13 @@ export function readMaintenance(
   const isScheduled = readSetting('maintenance', maintenanceSwitch, sources).value
   const own = typeof given === 'object' ? given : {}
   checkKnown(own, [...Object.keys(maintenanceOptions), 'retentionMs'], 'maintenance')
-  if (own.retentionMs !== undefined) checkRetention(own.retentionMs)
+  if (own.retentionMs !== undefined) {
+    checkFields('maintenance.retentionMs', own.retentionMs)
+    checkKnown(own.retentionMs, Object.keys(retentionOptions), 'maintenance.retentionMs')
+  }
   const limits = readTable<MaintenanceLimits>('maintenance', maintenanceOptions, sources)
-  return settingsOf(limits, own.retentionMs, isScheduled)
+  const byState = readTable<RetentionByState>('maintenance.retentionMs', retentionOptions, sources)
+  return settingsOf(limits, byState, isScheduled)
 }
 
 /**

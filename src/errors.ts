@@ -276,7 +276,9 @@ export class SemanticaError extends Error {
  */
 export function engineError(code: ErrorCode, facts: ErrorFacts): SemanticaError {
   const allowed = facts.allowed === undefined ? '' : ` Allowed: ${facts.allowed}.`
-  return new SemanticaError(code, `${facts.found}.${allowed} ${facts.action}`, facts)
+  // What others say, as the error of a handler, may end a sentence by itself.
+  const found = /[.!?]$/.test(facts.found) ? facts.found : `${facts.found}.`
+  return new SemanticaError(code, `${found}${allowed} ${facts.action}`, facts)
 }
 
 /** An error as plain data, so that it crosses threads and rows with its code. */

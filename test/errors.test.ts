@@ -88,6 +88,9 @@ describe('an engine error', () => {
   })
 
   test('leaves out what was not given', () => {
+    // The words of others may end a sentence by themselves.
+    for (const found of ['Job failed: no disk.', 'Job failed: why?'])
+      expect(engineError('JOB_FAILED', { found, action: 'Mend it.' }).message).toBe(`${found} Mend it.`)
     const error = engineError('DISK_FULL', { found: 'No space', action: 'Make room.' })
     expect(error.message).toBe('No space. Make room.')
     expect('cause' in error).toBe(false)

@@ -9,6 +9,7 @@ import {
 import { exitCodes } from './exit-codes.ts'
 import { printable } from './printable.ts'
 import type { SettingFlags } from './setting-flags.ts'
+import { tellUnknownVariables } from './unknown-variables.ts'
 
 export async function runConfig({ json, ...flags }: SettingFlags & { readonly json?: boolean }) {
   const sources = await readSources(commandSources(flags, process.cwd()))
@@ -18,7 +19,7 @@ export async function runConfig({ json, ...flags }: SettingFlags & { readonly js
     process.stdout.write(`${JSON.stringify(asJson(sources.file?.path, settings, unknown))}\n`)
   else {
     process.stdout.write(asText(settings))
-    for (const { name, meant } of unknown) process.stderr.write(warning(name, meant))
+    tellUnknownVariables(unknown)
   }
   return exitCodes.ok
 }
@@ -56,9 +57,4 @@ function inWords(value: unknown): string {
   if (value === undefined) return '-'
   if (typeof value === 'boolean') return value ? 'on' : 'off'
   return Array.isArray(value) ? value.join(',') : String(value)
-}
-
-function warning(name: string, meant: string | undefined): string {
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
-  return `semantica: warning: ${printable(name)} is set, but it is not a variable of this version.${hint}\n`
 }

@@ -1,4 +1,4 @@
-import { commandSources } from '../config.ts'
+import { commandSources, takeUnknownVariables } from '../config.ts'
 import { type IndexSummary, indexDirectory } from '../indexer/index-directory.ts'
 import { exitCodes } from './exit-codes.ts'
 import { watchInterruption } from './interruption.ts'
@@ -6,6 +6,7 @@ import { printable } from './printable.ts'
 import { progressDisplay } from './progress-display.ts'
 import type { SettingFlags } from './setting-flags.ts'
 import { startTraces } from './traces.ts'
+import { tellUnknownVariables } from './unknown-variables.ts'
 
 interface IndexCommandOptions extends SettingFlags {
   readonly state?: string
@@ -19,6 +20,7 @@ const maxShownFailures = 20
 export async function runIndex(directory: string, options: IndexCommandOptions): Promise<number> {
   const { state, json = false, maxFileBytes, ...flags } = options
   const sources = commandSources(flags, process.cwd())
+  tellUnknownVariables(takeUnknownVariables())
   const traces = await startTraces()
   const interruption = watchInterruption()
   const display = json ? undefined : await progressDisplay(process.stderr.isTTY)

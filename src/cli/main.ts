@@ -63,7 +63,7 @@ function buildProgram(): Command {
     .addHelpText('after', `${examples}\n${exitCodeHelp}`)
     .showHelpAfterError('Run with --help for usage.')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'semantica: ')) })
+    .configureOutput({ outputError: (text, write) => write(ownError(text)) })
   // Each command loads only what it needs: the start is most of the time of a short run.
   const index = program
     .command('index')
@@ -116,6 +116,12 @@ function buildProgram(): Command {
   addJobCommands(program)
   addMigrateCommand(program)
   return program
+}
+
+/** Commander's text of what is wrong with the command line; of a value with the code that other wrong values have. */
+function ownError(text: string): string {
+  const own = text.replace(/^error: /, 'semantica: ')
+  return / is invalid\. /.test(own) ? `${own.trimEnd()} (OPTION_INVALID)\n` : own
 }
 
 /** Prints what went wrong in one line, and gives the exit code. */

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 // Not by way of src/config.ts: every command would load all of it, to show its help or to find a name.
 import type { Configuration } from '../config/all-options.ts'
 import { databaseOption } from '../config/database.ts'
-import { allowedText, type Option as EngineOption } from '../config/option.ts'
+import { allowedText, type Option as EngineOption, plainMeaning } from '../config/option.ts'
 import { tuningOptions } from '../config/tuning.ts'
 
 /** What the flags below give to a command. */
@@ -28,7 +28,8 @@ export function addSettingFlags(
 function flagOf(name: keyof typeof flagged): Option {
   const option: EngineOption = flagged[name]
   if (option.flag === undefined) throw new Error(`Broken assumption: ${name} has a flag`)
-  const meaning = option.meaning.replaceAll('`', '')
+  // Whether a missing database is made is a matter of the command.
+  const meaning = name === 'database' ? 'path of the database file' : plainMeaning(option).replaceAll('`', '')
   switch (option.kind) {
     case 'number':
       return new Option(`${option.flag} <n>`, meaning).argParser(

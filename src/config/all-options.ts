@@ -2,11 +2,16 @@
 import { describe, engineError } from '../errors.ts'
 import { type AlertOptions, alertOptions, alertsSwitch } from './alerts.ts'
 import { databaseOption } from './database.ts'
-import { type MaintenanceLimits, maintenanceOptions, maintenanceSwitch } from './maintenance.ts'
+import {
+  type MaintenanceOptions,
+  maintenanceOptions,
+  maintenanceSwitch,
+  retentionOptions,
+} from './maintenance.ts'
 import { type MetricsOptions, metricsOptions, metricsSwitch } from './metrics.ts'
 import { isOptions, type Option } from './option.ts'
 import { type ProgramLimits, programOptions } from './programs.ts'
-import { checkKnown, inGroup } from './setting.ts'
+import { checkKnown, inGroup, valueIn } from './setting.ts'
 import { type ThrottleLimits, throttleOptions, throttleSwitch } from './throttle.ts'
 import { type Tuning, tuningOptions } from './tuning.ts'
 
@@ -17,7 +22,7 @@ export interface Configuration extends Partial<Tuning> {
   /** When jobs of low priority are held back; `false`: never. `SEMANTICA_THROTTLE` */
   readonly throttle?: Partial<ThrottleLimits> | boolean
   /** How long finished jobs are kept, and when the file is made smaller; `false`: only when it is asked for. `SEMANTICA_MAINTENANCE` */
-  readonly maintenance?: Partial<MaintenanceLimits> | boolean
+  readonly maintenance?: MaintenanceOptions | boolean
   /** Numbers for Prometheus and OpenTelemetry. `SEMANTICA_METRICS` */
   readonly metrics?: MetricsOptions | boolean
   /** From when on `alert` is told; `false`: never. `SEMANTICA_ALERTS` */
@@ -29,6 +34,7 @@ export interface Configuration extends Partial<Tuning> {
 const groups: Readonly<Record<string, Readonly<Record<string, Option>>>> = {
   throttle: throttleOptions,
   maintenance: maintenanceOptions,
+  'maintenance.retentionMs': retentionOptions,
   metrics: metricsOptions,
   alerts: alertOptions,
   subprocess: programOptions,
@@ -51,8 +57,17 @@ export const allOptions: ReadonlyMap<string, Option> = new Map([
   ),
 ])
 
-/** What only code can give, since it is code. */
-const onlyInCode: readonly string[] = ['jobs', 'actors', 'setup', 'logTo', 'config', 'overrides']
+/** What only code can give: most of it is code. */
+const onlyInCode: readonly string[] = [
+  'jobs',
+  'actors',
+  'setup',
+  'logTo',
+  'config',
+  'overrides',
+  'throttle.measure',
+  'subprocess.serveBuiltIn',
+]
 
 /**
  * Refuses what is no configuration. Values are checked when they are read.
@@ -61,17 +76,10 @@ const onlyInCode: readonly string[] = ['jobs', 'actors', 'setup', 'logTo', 'conf
  * @throws OPTION_INVALID naming what is unknown, and what was probably meant
  */
 export function checkConfiguration(given: object, nameOf: (name: string) => string): void {
-  const code = Object.keys(given).find((name) => onlyInCode.includes(name))
-  if (code !== undefined)
-    throw engineError('OPTION_INVALID', {
-      found: `${nameOf(code)} can only be given to Engine.start`,
-      action: 'Move it there.',
-      details: { option: code },
-    })
-  checkKnown(given, [...new Set([...Object.keys(single), ...Object.keys(groups)])], '', nameOf)
-  for (const [group, table] of Object.entries(groups)) {
-    const options: unknown = new Map(Object.entries(given)).get(group)
-    if (isOptions(options)) checkKnown(options, Object.keys(table), group, nameOf)
+  checkNames('', given, nameOf)
+  for (const group of Object.keys(groups)) {
+    const options = valueIn(given, group)
+    if (isOptions(options)) checkNames(group, options, nameOf)
     else if (options !== undefined && !(group in single))
       throw engineError('OPTION_INVALID', {
         found: `${nameOf(group)} is ${describe(options)}`,
@@ -80,4 +88,22 @@ export function checkConfiguration(given: object, nameOf: (name: string) => stri
         details: { option: group },
       })
   }
+}
+
+function checkNames(group: string, given: object, nameOf: (name: string) => string): void {
+  const code = Object.keys(given)
+    .map((name) => inGroup(group, name))
+    .find((name) => onlyInCode.includes(name))
+  if (code !== undefined)
+    throw engineError('OPTION_INVALID', {
+      found: `${nameOf(code)} can only be given to Engine.start`,
+      action: 'Move it there.',
+      details: { option: code },
+    })
+  const begin = inGroup(group, '')
+  const known = [...Object.keys(single), ...Object.keys(groups), ...allOptions.keys()]
+    .filter((name) => name.startsWith(begin))
+    .map((name) => name.slice(begin.length))
+    .filter((name) => !name.includes('.'))
+  checkKnown(given, [...new Set(known)], group, nameOf)
 }

@@ -2,7 +2,7 @@
 import { allOptions } from './all-options.ts'
 import { configVariable } from './config-file.ts'
 import { nearestName } from './nearest-name.ts'
-import { allowedText, type Origin, placeOf } from './option.ts'
+import { allowedText, type Origin, placeOf, plainMeaning } from './option.ts'
 import { type Environment, readSetting, type Sources } from './setting.ts'
 
 export interface EffectiveSetting {
@@ -27,7 +27,7 @@ export interface EffectiveSetting {
 export function listSettings(sources: Sources): readonly EffectiveSetting[] {
   return [...allOptions].map(([name, option]) => {
     const { value, origin } = readSetting<unknown>(name, option, sources)
-    const { variable, flag, fallback, meaning } = option
+    const { variable, flag, fallback } = option
     return {
       name,
       value,
@@ -37,7 +37,7 @@ export function listSettings(sources: Sources): readonly EffectiveSetting[] {
       flag,
       default: fallback(),
       allowed: allowedText(option),
-      meaning,
+      meaning: plainMeaning(option),
     }
   })
 }

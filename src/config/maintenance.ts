@@ -1,7 +1,5 @@
-import { describe, invalidOption } from '../errors.ts'
-import { checkFields, checkNumber } from '../job/definition.ts'
 import { type FinalState, finalStates } from '../job/state.ts'
-import type { OptionFor, SwitchOption } from './option.ts'
+import type { NumberOption, OptionFor, SwitchOption } from './option.ts'
 
 /** What of maintenance can be set from outside of the program too. Days and hours may be fractions. */
 export interface MaintenanceLimits {
@@ -22,10 +20,13 @@ export interface MaintenanceLimits {
   readonly artifactRetentionDays: number
 }
 
+/** Undefined: as `retentionDays` says. */
+export type RetentionByState = Readonly<Record<FinalState, number | undefined>>
+
 /** What is kept for how long, and when the file is made smaller. */
 export interface MaintenanceOptions extends Partial<MaintenanceLimits> {
-  /** How long finished jobs of a state are kept, in milliseconds, in place of `retentionDays`. */
-  readonly retentionMs?: Partial<Readonly<Record<FinalState, number>>>
+  /** How long finished jobs of a state are kept, in milliseconds, in place of `retentionDays`. `SEMANTICA_RETENTION_MS_DONE` and so on */
+  readonly retentionMs?: Partial<RetentionByState>
 }
 
 /** The effective options of maintenance. */
@@ -113,23 +114,35 @@ export const maintenanceOptions = {
   },
 } as const satisfies { readonly [Name in keyof MaintenanceLimits]: OptionFor<MaintenanceLimits[Name]> }
 
-/** @throws OPTION_INVALID naming the state */
-export function checkRetention(retentionMs: object): void {
-  checkFields('maintenance.retentionMs', retentionMs)
-  for (const [state, ms] of Object.entries(retentionMs)) {
-    if (!finalStates.some((one) => one === state))
-      throw invalidOption(`maintenance.retentionMs.${state}`, describe(ms), `of ${finalStates.join(', ')}`)
-    checkNumber(`maintenance.retentionMs.${state}`, ms, 0, maxDays * msPerDay)
+/** By state: what of it is not given is kept for `retentionDays`. */
+export const retentionOptions: Readonly<Record<FinalState, NumberOption>> = {
+  DONE: retentionOf('DONE'),
+  FAILED: retentionOf('FAILED'),
+  CANCELLED: retentionOf('CANCELLED'),
+  SUPERSEDED: retentionOf('SUPERSEDED'),
+  SKIPPED_TTL: retentionOf('SKIPPED_TTL'),
+  SKIPPED_DEADLINE: retentionOf('SKIPPED_DEADLINE'),
+}
+
+function retentionOf(state: FinalState): NumberOption {
+  return {
+    kind: 'number',
+    variable: `SEMANTICA_RETENTION_MS_${state}`,
+    minimum: 0,
+    maximum: maxDays * msPerDay,
+    fallback: () => undefined,
+    isFraction: true,
+    meaning: `how long jobs that ended as ${state} are kept, in milliseconds, in place of retentionDays`,
   }
 }
 
 export function settingsOf(
   given: MaintenanceLimits,
-  byState: MaintenanceOptions['retentionMs'],
+  byState: RetentionByState,
   isScheduled: boolean,
 ): MaintenanceSettings {
   const retentionMs = given.retentionDays * msPerDay
-  const kept = finalStates.map((state) => [state, byState?.[state] ?? retentionMs] as const)
+  const kept = finalStates.map((state) => [state, byState[state] ?? retentionMs] as const)
   return {
     isScheduled,
     intervalMs: given.intervalHours * msPerHour,

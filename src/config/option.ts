@@ -16,7 +16,8 @@ interface OptionFacts<Value> {
   readonly fallbackText?: string
 }
 
-export interface NumberOption extends OptionFacts<number> {
+/** Without a default another option counts. */
+export interface NumberOption extends OptionFacts<number | undefined> {
   readonly kind: 'number'
   readonly minimum: number
   readonly maximum: number
@@ -44,7 +45,7 @@ export interface NamesOption extends OptionFacts<readonly string[]> {
   readonly kind: 'names'
 }
 
-/** In code and files true or false; in a variable `on` or `off`. */
+/** True or false; in a variable `on` or `off` as well. */
 export interface SwitchOption extends OptionFacts<boolean> {
   readonly kind: 'switch'
   /** Instead of true it may be an object, with the options of a group. */
@@ -99,7 +100,8 @@ export function fromText(option: Option, text: string): unknown {
     case 'number':
       return /^[+-]?\d+(?:\.\d+)?(?:e\d+)?$/i.test(text) ? Number(text) : text
     case 'switch':
-      return text === 'on' ? true : text === 'off' ? false : text
+      if (text === 'on' || text === 'true') return true
+      return text === 'off' || text === 'false' ? false : text
     case 'names':
       return text.split(',').map((name) => name.trim())
     case 'choice':
@@ -135,18 +137,26 @@ export function allowedText(option: Option): string {
     case 'text':
       return 'at least 1 character'
     case 'names':
-      return 'names of at least 1 character'
+      return 'names without spaces or "="; in a variable separated by commas'
     case 'switch':
       return option.holdsOptions
-        ? 'true, false, or an object of its options; on, off in a variable'
-        : 'true, false; on, off in a variable'
+        ? 'true, false, or an object of its options; in a variable true, false, on, off'
+        : 'true, false; in a variable on, off too'
     default:
       return unreachable(option)
   }
 }
 
+/** What an option does, without the links that README.md has: for terminals and programs. */
+export function plainMeaning({ meaning }: Option): string {
+  return meaning.replaceAll(/, see \[below\]\(#[^)]*\)/g, '').replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+}
+
 /** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
 const notAFile = /^(?::memory:|file:)/
+
+/** As a variable of the environment can be named. */
+const isName = /^[^\s=,]+$/
 
 function isAllowed(option: Option, value: unknown): boolean {
   switch (option.kind) {
@@ -164,7 +174,7 @@ function isAllowed(option: Option, value: unknown): boolean {
     case 'text':
       return typeof value === 'string' && value !== ''
     case 'names':
-      return Array.isArray(value) && value.every((name) => typeof name === 'string' && name !== '')
+      return Array.isArray(value) && value.every((name) => typeof name === 'string' && isName.test(name))
     case 'switch':
       return typeof value === 'boolean'
     default:

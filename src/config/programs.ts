@@ -39,7 +39,7 @@ export const programOptions = {
     kind: 'names',
     variable: 'SEMANTICA_SUBPROCESS_ALLOWED_ENV',
     fallback: (): readonly string[] => defaultAllowedEnv,
-    fallbackText: '`PATH HOME LANG LC_* TZ TMPDIR USER SHELL`',
+    fallbackText: '`PATH,HOME,LANG,LC_*,TZ,TMPDIR,USER,SHELL`',
     meaning:
       "what programs get of the engine's environment, beside the `env` of their job; in a variable separated by commas",
   },

@@ -45,6 +45,11 @@ export function readSetting<Value>(
   return winner as Setting<Value>
 }
 
+/** Refuses what a source gives and may not; nothing is read beyond that. @throws OPTION_INVALID */
+export function checkGiven(name: string, option: Option, sources: Sources): void {
+  for (const { value, origin } of givenValues(name, option, sources)) checkValue(name, option, value, origin)
+}
+
 type Table<Settings> = {
   readonly [Name in keyof Settings]: Option & { readonly fallback: () => Settings[Name] }
 }
@@ -117,6 +122,6 @@ function givenValues(name: string, option: Option, sources: Sources): Given[] {
 }
 
 /** What `group.option` names in an object. A group that is no object has been refused, or is turned off. */
-function valueIn(given: object | undefined, name: string): unknown {
+export function valueIn(given: object | undefined, name: string): unknown {
   return name.split('.').reduce<unknown>((place, part) => (isOptions(place) ? place[part] : undefined), given)
 }

@@ -37,7 +37,7 @@ export interface Tuning {
   readonly jobLogBytes: number
   /**
    * Whether the first start of a newer version of the engine, before it changes the schema of a database with jobs, copies it
-   * to `<database>.schema-<version>.<time>.backup`. Default true. `SEMANTICA_UPGRADE_BACKUP`: `on`, `off`
+   * to `<database>.schema-<version>.<time>.backup`. Default true. `SEMANTICA_UPGRADE_BACKUP`
    */
   readonly upgradeBackup: boolean
   /** What the engine's own log, one line an event, holds. Default `warn`. `SEMANTICA_LOG_LEVEL` */
@@ -149,7 +149,7 @@ export const tuningOptions = {
     variable: 'SEMANTICA_UPGRADE_BACKUP',
     fallback: () => true,
     meaning:
-      'whether the first start of a newer version, before it changes the schema of a database with jobs, copies it, see [below](#upgrades); in a variable `on` or `off`',
+      'whether the first start of a newer version, before it changes the schema of a database with jobs, copies it, see [below](#upgrades)',
   },
   logLevel: {
     kind: 'choice',

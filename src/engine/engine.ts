@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.ts'
-import type { ThrottleOptions, Tuning } from '../config.ts'
+import { type ThrottleOptions, type Tuning, takeUnknownVariables } from '../config.ts'
 import { describe, invalidOption, toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
@@ -149,6 +149,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
           link.tell({ kind: 'subscribe', event: name, isWanted })
       })
       log.subscribe(events)
+      log.unknownVariables(takeUnknownVariables)
       engine = new Engine({ tuning, definitions, link, facts, events, log, actors, measure, observation })
       await observation.begin({ ...facts, events, readEngine: () => link.ask('facts', null) })
       hearing.begin(engine.#hearers)

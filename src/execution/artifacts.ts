@@ -7,16 +7,15 @@ import {
   constants,
   copyFileSync,
   lstatSync,
-  mkdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { describe, engineError, hasCode, toPlainError } from '../errors.ts'
 import type { JobFiles } from './job-files.ts'
+import { makeJobFolder } from './job-folder.ts'
 import type { Artifact } from './messages.ts'
 
 /** What a handler gives as an artifact: the contents, or the file that has them. */
@@ -47,8 +46,8 @@ export function storeArtifact(
   const source = sourceOf(database, name, data)
   const path = join(files.artifacts, name)
   try {
-    makeFolder(files.artifacts)
-    makeFolder(dirname(files.partial))
+    makeJobFolder(files.artifacts, 'ARTIFACT_INVALID')
+    makeJobFolder(dirname(files.partial), 'ARTIFACT_INVALID')
     rmSync(files.partial, { force: true })
     if ('path' in source) copyFileSync(source.path, files.partial, constants.COPYFILE_EXCL)
     else writeFileSync(files.partial, source.contents, { flag: 'wx' })
@@ -132,17 +131,4 @@ function invalidData(name: string, found: string, allowed: string): Error {
     allowed,
     action: 'Correct it.',
   })
-}
-
-/** The folder of all the files may be a link, to another disk for instance; those within it may not. */
-function makeFolder(folder: string): void {
-  for (const place of [dirname(folder), folder]) {
-    if (!place.endsWith('-files') && lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink())
-      throw engineError('ARTIFACT_INVALID', {
-        found: `${place} is a link to ${realpathSync(place)}`,
-        allowed: 'a folder',
-        action: `Remove the link ${basename(place)}.`,
-      })
-  }
-  mkdirSync(folder, { recursive: true })
 }

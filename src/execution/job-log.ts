@@ -8,22 +8,14 @@
  *
  * What fails is reported once, and tried again with the first line after a second: the job goes on meanwhile.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { describe, toPlainError } from '../errors.ts'
 import type { JobLog, LogFields } from '../job/context.ts'
 import { hasEnded } from './has-ended.ts'
 import type { JobFiles } from './job-files.ts'
+import { makeJobFolder } from './job-folder.ts'
 
 export type JobLogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -118,7 +110,7 @@ export class AttemptLog implements JobLog {
 
   #open(): number {
     const { log } = this.#surroundings.files
-    mkdirSync(dirname(log), { recursive: true })
+    makeJobFolder(dirname(log))
     const descriptor = openSync(log, openFlags, 0o666)
     this.#bytes = fstatSync(descriptor).size
     return descriptor

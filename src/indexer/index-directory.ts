@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, relative } from 'node:path'
 import { afterThisTurn, systemClock } from '../clock.ts'
-import { maxStopGraceMs, type SourceOptions, type Tuning } from '../config.ts'
+import { checkSettings, maxStopGraceMs, readSources, type SourceOptions, type Tuning } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
@@ -136,7 +136,11 @@ class IndexRun {
     const kept = keepUnseen(plan, listed.value)
     this.#tally.planned(kept, listed.value)
     const isIdle = kept.toRead.length + kept.removed.length + kept.dropped.length === 0
-    if (isIdle && this.#engine === undefined) return
+    if (isIdle && this.#engine === undefined) {
+      // No engine reads them this time: what is wrong is not to show only on the day when a file has changed.
+      checkSettings(await readSources(this.#options))
+      return
+    }
     await this.#carryOut(kept)
   }
 

@@ -54,7 +54,7 @@ export async function copyJobFiles(
     }
     syncPlace(target)
   }
-  // The folder itself may be a link, to another disk for instance.
+  // Nothing is written through a link in its place any more, but what is behind one may be of jobs that are there.
   await copyFolder(`${database}-files`, to, true)
   return total
 }

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /**
  * Takes all of these steps, also those after one that fails. A program may close the folder it was given to everybody,
@@ -14,7 +15,12 @@ export function cleanUp(steps: readonly (() => void)[]): void {
   }
 }
 
-/** @throws what the system says when something in it cannot be removed */
+/**
+ * Not where the folder around it is a link: nobody knows what else there is of the same name.
+ *
+ * @throws what the system says when something in it cannot be removed
+ */
 export function removeFolder(folder: string): void {
+  if (lstatSync(dirname(folder), { throwIfNoEntry: false })?.isSymbolicLink()) return
   rmSync(folder, { recursive: true, force: true })
 }

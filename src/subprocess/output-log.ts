@@ -1,6 +1,7 @@
-import { closeSync, constants, ftruncateSync, mkdirSync, writeSync } from 'node:fs'
+import { closeSync, constants, ftruncateSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
+import { makeJobFolder } from '../execution/job-folder.ts'
 import { openOwnFile } from './own-file.ts'
 
 const firstBytes = 16_384
@@ -63,7 +64,7 @@ export class OutputLog {
   }
 
   #open(): number {
-    mkdirSync(dirname(this.#path), { recursive: true })
+    makeJobFolder(dirname(this.#path))
     const { file, bytes } = openOwnFile(this.#path, openFlags)
     this.#fileBytes = bytes
     return file

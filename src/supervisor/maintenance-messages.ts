@@ -21,6 +21,8 @@ export interface DutyReport {
   /** What was looked at: rows, files or pages. */
   readonly examined: number
   readonly details?: string | undefined
+  /** What it failed with; the rest tells what it had done before. */
+  readonly failure?: PlainError | undefined
 }
 
 export interface MaintenanceTotals {
@@ -39,11 +41,12 @@ export type MaintenanceOutcome = 'completed' | 'failed'
 export interface MaintenanceReport extends MaintenanceTotals {
   readonly reason: MaintenanceReason
   readonly startedAt: Date
+  readonly outcome: MaintenanceOutcome
   readonly duties: readonly DutyReport[]
 }
 
 /** What the duty that is under way has done so far. */
-export type MaintenanceProgress = Omit<DutyReport, 'details'>
+export type MaintenanceProgress = Omit<DutyReport, 'details' | 'failure'>
 
 export interface MaintenanceStatus {
   /** The run that is under way. */

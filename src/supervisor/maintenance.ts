@@ -5,8 +5,8 @@
  *   waiting ──time has come, file too large, asked──▶ starting ──ready──▶ running ──told its end──▶ ending ──▶ waiting
  *                                                        └────────────────────┴──thread fails──────────▲
  *
- * A stop ends a run between two slices. What ended so, or by the death of the process, is not recorded as a run: the next
- * start finds it overdue, and goes on with what is left.
+ * A stop ends a run between two slices. What ended so, or by the death of the process, is not recorded as a run. Where its
+ * time had come, the next start finds it overdue; where it was asked for earlier than that, what it left waits for the next.
  */
 import { servePort } from '../actor/port.ts'
 import { ActorThread } from '../actor/thread.ts'
@@ -68,6 +68,7 @@ interface Run {
   progress: MaintenanceProgress | undefined
   /** What each duty has told last: of the one that was under way too, when the thread ended in its midst. */
   readonly reports: Map<DutyName, DutyReport>
+  readonly failures: Map<DutyName, PlainError>
   failure: PlainError | undefined
   isEnding: boolean
 }
@@ -194,6 +195,7 @@ export class Maintenance {
       threadEnded: Promise.resolve(),
       progress: undefined,
       reports: new Map(),
+      failures: new Map(),
       failure: undefined,
       isEnding: false,
     }
@@ -270,6 +272,7 @@ export class Maintenance {
         this.#hooks.emit({ kind: 'maintenance-progress', ...notice.progress })
         return
       case 'duty-failed':
+        run.failures.set(notice.duty, notice.error)
         this.#failed(run, notice.duty, notice.error)
         return
       case 'finished':
@@ -289,7 +292,10 @@ export class Maintenance {
 
   #end(run: Run): void {
     this.#run = undefined
-    const duties = [...run.reports.values()]
+    const duties = [...run.reports.values()].map((report) => {
+      const failure = run.failures.get(report.duty)
+      return failure === undefined ? report : { ...report, failure }
+    })
     const totals: MaintenanceTotals = {
       deletedJobs: sum(duties, 'deletedJobs'),
       deletedEarly: sum(duties, 'deletedEarly'),
@@ -305,7 +311,7 @@ export class Maintenance {
     this.#plan()
     const outcome = failure === undefined ? 'completed' : 'failed'
     this.#hooks.emit({ kind: 'maintenance-completed', outcome, ...totals })
-    const report: MaintenanceReport = { ...totals, reason, startedAt: new Date(startedAt), duties }
+    const report: MaintenanceReport = { ...totals, reason, startedAt: new Date(startedAt), outcome, duties }
     for (const asker of run.askers) {
       if (failure === undefined) asker.reply(report)
       else asker.refuse(fromPlainError({ ...failure, details: { ...failure.details, report } }))
@@ -340,6 +346,6 @@ function totalsOf(run: LastRun): MaintenanceTotals {
 function stopping(): Error {
   return engineError('ENGINE_STOPPED', {
     found: 'The engine stops',
-    action: 'Start it again: maintenance goes on with what is left.',
+    action: 'The next run goes on with what is left: when it is due, or when it is asked for.',
   })
 }

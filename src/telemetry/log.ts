@@ -102,6 +102,16 @@ export class EngineLog {
     writeTransitions(runs, new Date(atMs).toISOString(), idOf, write)
   }
 
+  /** @param take gives the variables that look like options and are none, and were not told before */
+  unknownVariables(take: () => readonly object[]): void {
+    // They are told once: not to nobody.
+    if (severity.warn > severity[this.#options.logLevel]) return
+    const variables = take()
+    if (variables.length === 0) return
+    const message = 'Variables are set that are none of this version'
+    this.#write('warn', { traceId: '', target: 'semantica.engine', fields: { variables }, message })
+  }
+
   #event<Name extends EngineEventName>(name: Name, event: EngineEventMap[Name]): void {
     const level = levelOf(name, event)
     if (level === 'none' || severity[level] > severity[this.#options.logLevel]) return

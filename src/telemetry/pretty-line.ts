@@ -51,9 +51,12 @@ function localTime(timestamp: string): string {
 
 function shown(value: unknown): string {
   if (typeof value === 'string' && /^[\w.:/@+-]+$/.test(value)) return value
-  // Of an error the text is enough for a line; the stack is kept with the attempt.
-  if (typeof value === 'object' && value !== null && 'message' in value && 'name' in value)
-    return shown(`${value.name}: ${value.message}`)
+  // Of an error text and code are enough for a line; the stack is kept with the attempt.
+  if (typeof value === 'object' && value !== null && 'message' in value && 'name' in value) {
+    const code = 'code' in value ? String(value.code) : ''
+    const text = `${value.name}: ${value.message}`
+    return shown(text.includes(code) ? text : `${text} (${code})`)
+  }
   // Nothing that a terminal would obey gets through.
   return JSON.stringify(value).replaceAll(
     /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,

@@ -4,6 +4,8 @@
  * The packages that do it are loaded here and nowhere else, and only when they are wanted: they take longer than the whole
  * start of the engine, and need not be installed.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { ClientRequest } from 'node:http'
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import * as OpenTelemetry from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -54,10 +56,11 @@ export async function startTraceExport(
     .merge(detectResources({ detectors: [envDetector] }))
   const tellFailure = once((error: string) =>
     onFailure(
-      `traces cannot be delivered to ${endpoint}: ${error}; the work goes on, and this is not said again`,
+      `traces cannot be delivered to ${endpoint}: ${error.trim().replaceAll(/\s+/g, ' ')}; the work goes on, and this is not said again`,
     ),
   )
   const exporter = telling(plainExporter, tellFailure)
+  const requests = watchRequests(endpoint)
   const batches = { maxExportBatchSize: spansPerExport, maxQueueSize: maxWaitingSpans }
   const processor = new BatchSpanProcessor({ exporter, ...batches })
   const provider = new TracerProvider({ resource, spanProcessors: [processor] })
@@ -70,7 +73,9 @@ export async function startTraceExport(
     async stop() {
       fromThreads.close()
       const flushed = await withinMs(provider.shutdown(), flushMs).catch(() => 'failed')
-      if (flushed === 'timed-out') tellFailure(`it took longer than ${flushMs.toLocaleString('en')} ms`)
+      const failure = requests.stop()
+      if (flushed === 'timed-out')
+        tellFailure(failure ?? `it took longer than ${flushMs.toLocaleString('en')} ms`)
       trace.disable()
       context.disable()
     },
@@ -124,11 +129,41 @@ function telling(exporter: SpanExporter, tell: (error: string) => void): SpanExp
   return {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
-        if (result.error !== undefined) tell(toPlainError(result.error).message)
+        if (result.error !== undefined) tell(textOf(result.error))
         done(result)
       }),
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
     shutdown: () => exporter.shutdown(),
+  }
+}
+
+/** Of several addresses that were tried in vain the code alone says what happened. */
+function textOf(error: unknown): string {
+  const { message, code, name } = toPlainError(error)
+  return message === '' ? (code ?? name) : message
+}
+
+/** The channel on which Node tells of requests over HTTP and HTTPS that failed. */
+const failedRequests = 'http.client.request.error'
+
+/**
+ * Over HTTP the exporter tries what may pass again and again, and says nothing before it gives up, which may be later than
+ * anybody waits for.
+ */
+function watchRequests(endpoint: string): { stop(): string | undefined } {
+  const { host } = new URL(endpoint)
+  let failure: string | undefined
+  const onFailure = (event: unknown) => {
+    // The boundary: only Node publishes here.
+    const { request, error } = event as { readonly request: ClientRequest; readonly error: unknown }
+    if (request.getHeader('host') === host) failure = textOf(error)
+  }
+  subscribe(failedRequests, onFailure)
+  return {
+    stop() {
+      unsubscribe(failedRequests, onFailure)
+      return failure
+    },
   }
 }
 

@@ -24,6 +24,15 @@ test('help and version', () => {
   expect(semantica(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
 
+test('help is for terminals, and says of the database what the command does with it', () => {
+  const helps = ['index', 'config', 'list'].map((name) => semantica([name, '--help']).stdout)
+  for (const help of [...helps, semantica(['migrate', 'up', '--help']).stdout]) {
+    expect(help).toContain('--config <file>')
+    expect(help).not.toMatch(/\]\(|made when missing/)
+  }
+  expect(helps[0]).toContain("what the engine's log holds: silent")
+})
+
 test.each([
   [['bogus'], 'unknown command'],
   [['index', '--threads', '0'], 'Allowed: a whole number from 1 to 256'],

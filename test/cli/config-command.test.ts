@@ -67,8 +67,12 @@ test.each([
     { SEMANTICA_THREADS: 'many' },
     'SEMANTICA_THREADS is "many". Allowed: a whole number from 1 to 256',
   ],
-  [['config', '--threads', '0'], {}, "'0' is invalid. Allowed: a whole number from 1 to 256"],
-  [['config', '--durability', 'total'], {}, 'Allowed choices are process, power'],
+  [
+    ['config', '--threads', '0'],
+    {},
+    "'0' is invalid. Allowed: a whole number from 1 to 256. (OPTION_INVALID)\nRun with --help",
+  ],
+  [['config', '--durability', 'total'], {}, 'Allowed choices are process, power. (OPTION_INVALID)'],
   [['config', '--config', 'no.json'], {}, 'no.json does not exist'],
   [['config'], { SEMANTICA_CONFIG: 'broken.json' }, 'broken.json:2:1 is not JSON: the end of the file'],
   [['config', '--config', 'unknown.json'], {}, 'Did you mean threads?'],
@@ -102,4 +106,22 @@ test('index heeds the configuration, and keeps its own database', () => {
   expect(status).toBe(0)
   expect(stderr).toContain('"level"')
   expect(semantica(tree.path, ['search', 'a'])).toMatchObject({ status: 0 })
+})
+
+test('index refuses wrong values and tells unknown variables also where no file has changed', () => {
+  using tree = new TemporaryTree().write({ 'a.ts': 'const a = 1' })
+  const warning =
+    'semantica: warning: SEMANTICA_RETENTION_DAY is set, but it is not a variable of this version. Did you mean SEMANTICA_RETENTION_DAYS?\n'
+  const unknown = { SEMANTICA_RETENTION_DAY: '1' }
+  // Once, though an engine that it starts would tell it too.
+  expect(semantica(tree.path, ['index', '--threads', '1', '--json'], unknown)).toMatchObject({
+    status: 0,
+    stderr: warning,
+  })
+  expect(semantica(tree.path, ['index', '--json'], unknown)).toMatchObject({ status: 0, stderr: warning })
+  const { status, stdout, stderr } = semantica(tree.path, ['index', '--json'], {
+    SEMANTICA_ALERTS_EVERY_MS: 'x',
+  })
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  expect(stderr).toContain('SEMANTICA_ALERTS_EVERY_MS is "x". Allowed: a whole number from 10')
 })

@@ -83,8 +83,19 @@ test('a collector that is not there costs one line, and no job', async () => {
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ indexed: 2, failed: 0 })
   expect(stderr.trim().split('\n')).toEqual([
-    expect.stringMatching(/^semantica: traces cannot be delivered to http:.*said again$/),
+    expect.stringMatching(/^semantica: traces cannot be delivered to http:.*ECONNREFUSED.*said again$/),
   ])
+})
+
+test('what TLS says of a collector without it is in one line too', async () => {
+  await using collector = await collectHttp()
+  const { status, stderr } = await run({
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint.replace('http:', 'https:'),
+  })
+  expect(status).toBe(0)
+  expect(stderr).toMatch(
+    /^semantica: traces cannot be delivered to https:.*; the work goes on.*said again\n$/,
+  )
 })
 
 test('a protocol that is not known is refused before anything is done', async () => {

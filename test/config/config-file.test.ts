@@ -54,6 +54,26 @@ test.each([
   ['e.json', '{ "throttle": { "cpu_percent": 1 } }', 'OPTION_INVALID', 'Did you mean throttle.cpuPercent?'],
   ['f.json', '{ "subprocess": true }', 'OPTION_INVALID', 'subprocess in'],
   ['g.json', '{ "jobs": "./jobs.ts" }', 'OPTION_INVALID', 'can only be given to Engine.start'],
+  [
+    'm.json',
+    '{ "throttle": { "measure": true } }',
+    'OPTION_INVALID',
+    'm.json can only be given to Engine.start',
+  ],
+  [
+    'b.json',
+    '{ "subprocess": { "serveBuiltIn": false } }',
+    'OPTION_INVALID',
+    'b.json can only be given to Engine.start',
+  ],
+  [
+    'r.json',
+    '{ "maintenance": { "retentionMs": { "RUNNING": 1 } } }',
+    'OPTION_INVALID',
+    'maintenance.retentionMs.RUNNING in ',
+  ],
+  ['s.json', '{ "maintenance": { "retentionMs": 1 } }', 'OPTION_INVALID', 's.json is 1. Allowed: an object'],
+  ['t.json', '{ "maintenance": { "retention": 7 } }', 'OPTION_INVALID', 'retentionMs'],
 ] as const)('%s with %j is refused', async (name, text, code, message) => {
   const path = text === undefined ? join(folder, name) : write(name, text)
   expect((await rejectionOf(readSources({ config: path }, {}), code)).message).toContain(message)

@@ -41,6 +41,21 @@ test.each([
   expect(thrownBy(() => readTuning(given, environment, more), 'OPTION_INVALID').message).toContain(text)
 })
 
+test.each([
+  ['on', true],
+  ['true', true],
+  ['off', false],
+  ['false', false],
+])('a switch may be %s in a variable', (text, value) => {
+  expect(readTuning({ upgradeBackup: !value }, { SEMANTICA_UPGRADE_BACKUP: text }).upgradeBackup).toBe(value)
+})
+
+test('of a switch it is said what a variable may be', () => {
+  expect(
+    thrownBy(() => readTuning({}, { SEMANTICA_UPGRADE_BACKUP: '1' }), 'OPTION_INVALID').message,
+  ).toContain('SEMANTICA_UPGRADE_BACKUP is "1". Allowed: true, false; in a variable on, off too.')
+})
+
 test('numbers of the environment may be written as programs write them', () => {
   expect(readTuning({}, { SEMANTICA_MAX_PENDING_JOBS: '1e6' }).maxPendingJobs).toBe(1_000_000)
 })
@@ -65,6 +80,17 @@ test('every option is listed with where its value came from', () => {
     ['subprocess.allowedEnv', ['PATH', 'AWS_*'], 'environment', 'SEMANTICA_SUBPROCESS_ALLOWED_ENV'],
   ])
   expect(new Set(listed.map(({ variable }) => variable)).size).toBe(listed.length)
+})
+
+test('what is listed has no links of a page', () => {
+  for (const { meaning } of listSettings({ environment: {} })) expect(meaning).not.toMatch(/\]\(|below/)
+})
+
+test.each(['PATH LANG', 'PATH,', 'PATH=1'])('%j are no names', (text) => {
+  const environment = { SEMANTICA_SUBPROCESS_ALLOWED_ENV: text }
+  expect(thrownBy(() => listSettings({ environment }), 'OPTION_INVALID').message).toContain(
+    'Allowed: names without spaces or "="; in a variable separated by commas.',
+  )
 })
 
 test('the path in a file is relative to the file, others are as given', () => {

@@ -163,6 +163,20 @@ test('links in the place of an artifact or its folder are not followed', async (
   expect(readdirSync(engines.pathOf('elsewhere'))).toEqual([])
 })
 
+test('nothing is written through a link in the place of the folder, and the job goes on', async () => {
+  mkdirSync(engines.pathOf('elsewhere'))
+  symlinkSync(engines.pathOf('elsewhere'), engines.pathOf('tasks.db-files'))
+  const engine = await openLeaving(engines)
+  const failed = new Promise((resolve) => engine.events.once('job-log-failed', resolve))
+  const job = await engine.enqueue('CALLS', {
+    calls: [artifact('a', 'x'), { call: 'log', values: ['line'] }],
+  })
+  const advice = expect.stringContaining('to have it on another disk, mount that there.')
+  expect(await job.result()).toMatchObject([{ code: 'ARTIFACT_INVALID', message: advice }, null])
+  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'PATH_INVALID', message: advice } })
+  expect(readdirSync(engines.pathOf('elsewhere'))).toEqual([])
+})
+
 test('one that cannot be written says so', async () => {
   writeFileSync(engines.pathOf('tasks.db-files'), 'in the way')
   const engine = await openLeaving(engines)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { readMaintenance } from '../../src/config.ts'
 import { finalStates, isFinal, jobStates } from '../../src/job/state.ts'
+import { thrownBy } from '../store/folder.ts'
 import { rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
@@ -43,6 +44,21 @@ test('the environment wins over the code', () => {
     compactFreePercent: 30,
     artifactRetentionMs: 0,
   })
+})
+
+test('how long jobs of one state are kept can be said in each place', () => {
+  const of = (given: object, environment: Record<string, string> = {}, more: object = {}) =>
+    readMaintenance({ retentionMs: { DONE: 1, FAILED: 2, ...given } }, environment, more).retentionMs
+  const file = { path: '/etc/a.json', values: { maintenance: { retentionMs: { FAILED: 3, CANCELLED: 4 } } } }
+  expect(of({}, {}, { file })).toMatchObject({ DONE: 1, FAILED: 3, CANCELLED: 4, SUPERSEDED: 7 * day })
+  const environment = { SEMANTICA_RETENTION_MS_FAILED: '5', SEMANTICA_RETENTION_MS_SKIPPED_TTL: '6' }
+  expect(of({}, environment, { file })).toMatchObject({ FAILED: 5, CANCELLED: 4, SKIPPED_TTL: 6 })
+  const overrides = { maintenance: { retentionMs: { FAILED: 0 } } }
+  expect(of({}, environment, { file, overrides })).toMatchObject({ FAILED: 0, CANCELLED: 4 })
+  const wrong = { file: { path: '/etc/a.json', values: { maintenance: { retentionMs: { DONE: 'x' } } } } }
+  expect(thrownBy(() => of({}, {}, wrong), 'OPTION_INVALID').message).toContain(
+    'maintenance.retentionMs.DONE in /etc/a.json is "x". Allowed: a number from 0',
+  )
 })
 
 test.each([

@@ -135,6 +135,27 @@ test('the entry of pool threads cannot be required', () => {
   )
 })
 
+test('a variable that looks like an option and is none is a line of the log, once in a process', async () => {
+  const lines: string[] = []
+  const options = { logLevel: 'warn', logTo: (text: string) => lines.push(text) } as const
+  process.env.SEMANTICA_THREDS = '4'
+  try {
+    await (await engines.open({ logLevel: 'error', logTo: options.logTo })).stop()
+    await (await engines.open(options)).stop()
+    await (await engines.open(options)).stop()
+  } finally {
+    delete process.env.SEMANTICA_THREDS
+  }
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      level: 'WARN',
+      target: 'semantica.engine',
+      fields: { variables: [{ name: 'SEMANTICA_THREDS', meant: 'SEMANTICA_THREADS' }] },
+      message: 'Variables are set that are none of this version',
+    }),
+  ])
+})
+
 test('options are refused by name', async () => {
   const database = engines.pathOf('tasks.db')
   for (const options of [

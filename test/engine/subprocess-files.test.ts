@@ -1,5 +1,5 @@
 /** The files of jobs that are programs: their logs and results, and what programs put in their place. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { rejectionOf, useEngines } from './open-engine.ts'
 import { openPrograms } from './open-programs.ts'
@@ -60,6 +60,21 @@ test.each([
   expect(await job.result()).toMatchObject({ stdoutTail: 'out\n' })
   expect(readFileSync(victim, 'utf8')).toBe('unharmed')
   expect(failures).toMatchObject([{ jobId: job.id }])
+})
+
+test('through a link in the place of the folder no log is written, and no folder of results removed', async () => {
+  const elsewhere = engines.pathOf('elsewhere')
+  mkdirSync(`${elsewhere}/runs`, { recursive: true })
+  writeFileSync(`${elsewhere}/runs/mine`, 'unharmed')
+  symlinkSync(elsewhere, engines.pathOf('tasks.db-files'))
+  const engine = await openPrograms(engines)
+  const failed = new Promise((resolve) => engine.events.once('job-log-failed', resolve))
+  const job = await engine.enqueue('SHELL', { args: ['echo out'] })
+  expect(await job.result()).toMatchObject({ stdoutTail: 'out\n' })
+  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'PATH_INVALID' } })
+  await engine.stop()
+  expect(readdirSync(elsewhere)).toEqual(['runs'])
+  expect(readdirSync(`${elsewhere}/runs`)).toEqual(['mine'])
 })
 
 test.each([

@@ -82,6 +82,9 @@ test('a stop refuses who waits for the next run too', async () => {
   await isMoving.promise
   const answers = Promise.allSettled([first, ask()])
   await maintenance?.stop(10_000)
-  const refused = { status: 'rejected', reason: { code: 'ENGINE_STOPPED' } }
+  const refused = {
+    status: 'rejected',
+    reason: { code: 'ENGINE_STOPPED', message: expect.stringContaining('The next run goes on') },
+  }
   expect(await answers).toMatchObject([refused, refused])
 })

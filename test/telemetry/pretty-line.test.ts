@@ -27,7 +27,13 @@ test('one line, with the facts behind', () => {
   )
 })
 
-test('of an error the text', () => {
+test('of an error the text, and the code where that does not say it', () => {
+  const refused = { name: 'SemanticaError', message: 'The engine stops.', code: 'ENGINE_STOPPED' }
+  expect(pretty({ fields: { error: refused } })).toContain(
+    ' error="SemanticaError: The engine stops. (ENGINE_STOPPED)"\n',
+  )
+  const system = { name: 'Error', message: 'ENOENT: no such file', code: 'ENOENT' }
+  expect(pretty({ fields: { error: system } })).toContain(' error="Error: ENOENT: no such file"\n')
   const error = { name: 'TypeError', message: 'no\nsuch', stack: 'TypeError: no\n    at x' }
   expect(pretty({ fields: { error } })).toContain(' error="TypeError: no\\nsuch"\n')
 })
