@@ -4,15 +4,19 @@
  */
 import {
   type BigIntStats,
+  closeSync,
   constants,
   copyFileSync,
   lstatSync,
   mkdirSync,
+  openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { describe, engineError, hasCode, toPlainError } from '../errors.ts'
@@ -25,6 +29,7 @@ export type ArtifactData = string | Uint8Array | { readonly path: string }
 const maxNameCharacters = 200
 /** What file systems allow. */
 const maxNameBytes = 255
+const partBytes = 65_536
 
 /** Files of a database that must not be opened: closing them would drop the locks that SQLite holds on them. */
 const databaseFiles = ['', '-processes.db']
@@ -50,7 +55,7 @@ export function storeArtifact(
     makeFolder(files.artifacts)
     makeFolder(dirname(files.partial))
     rmSync(files.partial, { force: true })
-    if ('path' in source) copyFileSync(source.path, files.partial, constants.COPYFILE_EXCL)
+    if ('path' in source) copyWhole(source.path, files.partial)
     else writeFileSync(files.partial, source.contents, { flag: 'wx' })
     const bytes = lstatSync(files.partial).size
     renameSync(files.partial, path)
@@ -64,6 +69,32 @@ export function storeArtifact(
       details: { path },
       cause: error,
     })
+  }
+}
+
+/**
+ * A file that takes no room, as those of /proc and /sys, may hold less or more than the size that it tells, by which the
+ * system's copy goes: it would be cut, or never end.
+ */
+function copyWhole(from: string, to: string): void {
+  if (lstatSync(from).blocks > 0) copyFileSync(from, to, constants.COPYFILE_EXCL)
+  else copyByReading(from, to)
+}
+
+function copyByReading(from: string, to: string): void {
+  // What has nothing to say yet must not hold up the thread.
+  const source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const target = openSync(to, 'wx')
+    try {
+      const part = Buffer.alloc(partBytes)
+      for (let bytes = readSync(source, part); bytes > 0; bytes = readSync(source, part))
+        for (let written = 0; written < bytes; ) written += writeSync(target, part, written, bytes - written)
+    } finally {
+      closeSync(target)
+    }
+  } finally {
+    closeSync(source)
   }
 }
 

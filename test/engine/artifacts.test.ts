@@ -1,4 +1,5 @@
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -44,6 +45,22 @@ test('text, bytes and files are kept, and listed with their place', async () => 
   expect(readdirSync(engines.pathOf('tasks.db-files/partial'))).toEqual([])
   rmSync(paths[1] ?? '')
   expect((await engine.get(job.id))?.artifacts.map(({ exists }) => exists)).toEqual([true, false, true])
+})
+
+// The first tells a size that is too small, the other one that is too large.
+const untrue = ['/proc/version', '/sys/kernel/mm/transparent_hugepage/enabled'].filter((path) =>
+  existsSync(path),
+)
+
+test('files whose size is not what they hold are kept whole', async () => {
+  const engine = await openLeaving(engines)
+  const calls = untrue.map((path, number) => artifact(`${number}`, { path }))
+  const job = await engine.enqueue('CALLS', { calls })
+  const kept = (await job.result()) as string[]
+  expect(kept.map(contents)).toEqual(untrue.map(contents))
+  expect((await engine.get(job.id))?.artifacts.map(({ bytes }) => bytes)).toEqual(
+    untrue.map((path) => readFileSync(path).length),
+  )
 })
 
 test('the same name again replaces the file, in a later attempt as well', async () => {
