@@ -135,7 +135,8 @@ export const errorRegistry = {
   RESULT_TOO_LARGE: {
     kind: 'validation',
     retryable: false,
-    meaning: 'The handler returned or summarized more than 10 MB.',
+    meaning:
+      'The handler returned or summarized more than 10 MB, or a program gave more than is kept of its output.',
   },
   ARTIFACT_INVALID: {
     kind: 'validation',
