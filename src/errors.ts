@@ -81,6 +81,11 @@ export const errorRegistry = {
     meaning: 'The engine was started without an actor of this name.',
   },
   JOB_NOT_FINISHED: { kind: 'conflict', retryable: true, meaning: 'The job has no outcome yet.' },
+  HANDLER_ENDED: {
+    kind: 'conflict',
+    retryable: false,
+    meaning: 'The context of a job was used after its handler had ended.',
+  },
   JOB_FAILED: { kind: 'conflict', retryable: false, meaning: 'The job ended as FAILED; `cause` says why.' },
   JOB_CANCELLED: { kind: 'conflict', retryable: false, meaning: 'The job was cancelled.' },
   SUPERSEDED: {

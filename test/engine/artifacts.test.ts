@@ -226,7 +226,7 @@ test('a context that has ended keeps nothing more', async () => {
   await job.result()
   const calls = [artifact('late', 'x'), { call: 'summarize', values: [1] }, { call: 'progress', values: [1] }]
   const user = await engine.enqueue('USES_KEPT', { calls })
-  expect(await user.result()).toMatchObject(calls.map(() => ({ code: 'JOB_NOT_FINISHED' })))
+  expect(await user.result()).toMatchObject(calls.map(() => ({ code: 'HANDLER_ENDED' })))
   expect(await engine.get(job.id)).toMatchObject({
     progress: undefined,
     resultSummary: undefined,

@@ -171,7 +171,7 @@ test('what is written after the end of a handler goes to its log, but its contex
   await job.result()
   const user = await engine.enqueue('USES_KEPT', { calls: [{ call: 'log', values: ['too late'] }] })
   expect(await user.result()).toEqual([
-    { code: 'JOB_NOT_FINISHED', message: expect.stringContaining(`${job.id} has ended`) },
+    { code: 'HANDLER_ENDED', message: expect.stringContaining(`${job.id} has ended`) },
   ])
   expect((await readLines(engine, job.id)).map(({ message }) => message)).toEqual(['late'])
   expect(await engine.readLog(user.id)).toBeUndefined()
