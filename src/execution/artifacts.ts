@@ -20,6 +20,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { describe, engineError, hasCode, toPlainError } from '../errors.ts'
+import { summaryArtifact } from '../job/json.ts'
 import type { JobFiles } from './job-files.ts'
 import type { Artifact } from './messages.ts'
 
@@ -98,6 +99,15 @@ function copyByReading(from: string, to: string): void {
   }
 }
 
+/** Never throws: what is left takes room until it is pruned, and is listed no more. Nothing is removed behind a link. */
+export function removeArtifact(files: JobFiles, name: string): void {
+  try {
+    for (const folder of [dirname(files.artifacts), files.artifacts])
+      if (!lstatSync(folder).isDirectory()) return
+    rmSync(join(files.artifacts, name), { force: true })
+  } catch {}
+}
+
 /** What is left of it takes room that may be what was missing. */
 function removeQuietly(path: string): void {
   try {
@@ -117,9 +127,13 @@ function checkName(name: unknown): asserts name is string {
     Buffer.byteLength(name) <= maxNameBytes
   )
     return
-  throw engineError('ARTIFACT_INVALID', {
+  throw invalidName(name)
+}
+
+export function invalidName(name: unknown): Error {
+  return engineError('ARTIFACT_INVALID', {
     found: `The name of an artifact is ${describe(name)}`,
-    allowed: `1 to ${maxNameCharacters} characters of a file name: no path separator, and not "." or ".."`,
+    allowed: `1 to ${maxNameCharacters} characters of a file name: no path separator, and not ".", ".." or ${describe(summaryArtifact)}, which is that of a long summary`,
     action: 'Give it a name of its own within the folder of its job.',
   })
 }

@@ -220,6 +220,34 @@ test('a summary is kept beside the result, and a long one as an artifact', async
   expect(await huge.result()).toMatchObject({ code: 'RESULT_TOO_LARGE' })
 })
 
+test('a long summary has its artifact for itself, and takes it along when a short one comes', async () => {
+  const engine = await openLeaving(engines)
+  const summarize = (value: unknown) => ({ call: 'summarize', values: [value] })
+  const long = summarize('x'.repeat(5_000))
+  const mine = artifact('result-summary.json', 'mine')
+  const [named, same, later, again] = await Promise.all([
+    engine.enqueue('CALLS', { calls: [mine, long] }),
+    engine.enqueue('CALLS', { calls: [artifact('a', 'x'), long, summarize(1)] }),
+    engine.enqueue('CALLS', { calls: [long, artifact('a', 'x')], failures: 1, later: [summarize(2)] }),
+    engine.enqueue('CALLS', { calls: [long, summarize(3), long] }),
+  ])
+  const [refusal] = (await named.result()) as unknown[]
+  expect(refusal).toMatchObject({ code: 'ARTIFACT_INVALID' })
+  const reference = { artifact: 'result-summary.json' }
+  const kept = [{ name: 'result-summary.json', bytes: 5_002, exists: true }]
+  expect(await engine.get(named.id)).toMatchObject({ resultSummary: reference, artifacts: kept })
+  for (const [job, resultSummary] of [
+    [same, 1],
+    [later, 2],
+  ] as const) {
+    await job.result()
+    expect(await engine.get(job.id)).toMatchObject({ resultSummary, artifacts: [{ name: 'a' }] })
+    expect(readdirSync(folder(job.id))).toEqual(['a'])
+  }
+  await again.result()
+  expect(await engine.get(again.id)).toMatchObject({ resultSummary: reference, artifacts: kept })
+})
+
 test('a context that has ended keeps nothing more', async () => {
   const engine = await openLeaving(engines)
   const job = await engine.enqueue('KEEPS')
