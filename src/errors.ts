@@ -81,6 +81,11 @@ export const errorRegistry = {
     meaning: 'The engine was started without an actor of this name.',
   },
   JOB_NOT_FINISHED: { kind: 'conflict', retryable: true, meaning: 'The job has no outcome yet.' },
+  HANDLER_ENDED: {
+    kind: 'conflict',
+    retryable: false,
+    meaning: 'The context of a job was used after its handler had ended.',
+  },
   JOB_FAILED: { kind: 'conflict', retryable: false, meaning: 'The job ended as FAILED; `cause` says why.' },
   JOB_CANCELLED: { kind: 'conflict', retryable: false, meaning: 'The job was cancelled.' },
   SUPERSEDED: {
@@ -135,7 +140,8 @@ export const errorRegistry = {
   RESULT_TOO_LARGE: {
     kind: 'validation',
     retryable: false,
-    meaning: 'The handler returned or summarized more than 10 MB.',
+    meaning:
+      'The handler returned or summarized more than 10 MB, or a program gave more than is kept of its output.',
   },
   ARTIFACT_INVALID: {
     kind: 'validation',

@@ -100,7 +100,7 @@ function emitFailure(
   const { cause, error } = failure
   const facts = { ...jobFacts(idOf, event), queue, attempt, durationMs, cause, error }
   if (event.kind === 'job-failed') events.emit('job-failed', facts)
-  else events.emit('job-retried', { ...facts, delayMs: event.delayMs })
+  else events.emit('job-retried', { ...facts, state: event.state, delayMs: event.delayMs })
 }
 
 function emitCommitFailed(

@@ -4,16 +4,21 @@
  */
 import {
   type BigIntStats,
+  closeSync,
   constants,
   copyFileSync,
   lstatSync,
+  openSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, engineError, hasCode, toPlainError } from '../errors.ts'
+import { summaryArtifact } from '../job/json.ts'
 import type { JobFiles } from './job-files.ts'
 import { makeJobFolder } from './job-folder.ts'
 import type { Artifact } from './messages.ts'
@@ -24,6 +29,7 @@ export type ArtifactData = string | Uint8Array | { readonly path: string }
 const maxNameCharacters = 200
 /** What file systems allow. */
 const maxNameBytes = 255
+const partBytes = 65_536
 
 /** Files of a database that must not be opened: closing them would drop the locks that SQLite holds on them. */
 const databaseFiles = ['', '-processes.db']
@@ -49,7 +55,7 @@ export function storeArtifact(
     makeJobFolder(files.artifacts, 'ARTIFACT_INVALID')
     makeJobFolder(dirname(files.partial), 'ARTIFACT_INVALID')
     rmSync(files.partial, { force: true })
-    if ('path' in source) copyFileSync(source.path, files.partial, constants.COPYFILE_EXCL)
+    if ('path' in source) copyWhole(source.path, files.partial)
     else writeFileSync(files.partial, source.contents, { flag: 'wx' })
     const bytes = lstatSync(files.partial).size
     renameSync(files.partial, path)
@@ -64,6 +70,41 @@ export function storeArtifact(
       cause: error,
     })
   }
+}
+
+/**
+ * A file that takes no room, as those of /proc and /sys, may hold less or more than the size that it tells, by which the
+ * system's copy goes: it would be cut, or never end.
+ */
+function copyWhole(from: string, to: string): void {
+  if (lstatSync(from).blocks > 0) copyFileSync(from, to, constants.COPYFILE_EXCL)
+  else copyByReading(from, to)
+}
+
+function copyByReading(from: string, to: string): void {
+  // What has nothing to say yet must not hold up the thread.
+  const source = openSync(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const target = openSync(to, 'wx')
+    try {
+      const part = Buffer.alloc(partBytes)
+      for (let bytes = readSync(source, part); bytes > 0; bytes = readSync(source, part))
+        for (let written = 0; written < bytes; ) written += writeSync(target, part, written, bytes - written)
+    } finally {
+      closeSync(target)
+    }
+  } finally {
+    closeSync(source)
+  }
+}
+
+/** Never throws: what is left takes room until it is pruned, and is listed no more. Nothing is removed behind a link. */
+export function removeArtifact(files: JobFiles, name: string): void {
+  try {
+    for (const folder of [dirname(files.artifacts), files.artifacts])
+      if (!lstatSync(folder).isDirectory()) return
+    rmSync(join(files.artifacts, name), { force: true })
+  } catch {}
 }
 
 /** What is left of it takes room that may be what was missing. */
@@ -85,9 +126,13 @@ function checkName(name: unknown): asserts name is string {
     Buffer.byteLength(name) <= maxNameBytes
   )
     return
-  throw engineError('ARTIFACT_INVALID', {
+  throw invalidName(name)
+}
+
+export function invalidName(name: unknown): Error {
+  return engineError('ARTIFACT_INVALID', {
     found: `The name of an artifact is ${describe(name)}`,
-    allowed: `1 to ${maxNameCharacters} characters of a file name: no path separator, and not "." or ".."`,
+    allowed: `1 to ${maxNameCharacters} characters of a file name: no path separator, and not ".", ".." or ${describe(summaryArtifact)}, which is that of a long summary`,
     action: 'Give it a name of its own within the folder of its job.',
   })
 }

@@ -103,10 +103,11 @@ export class BatchRunner {
     })
   }
 
-  /** Fires the signal of one running job. */
+  /** Fires the signal of one running job. What its listeners throw is put down to it. */
   fireSignal(batch: number, index: number): void {
     for (const job of this.#running) {
-      if (job.batch.task.batch === batch && job.index === index) job.attempt.fireSignal()
+      if (job.batch.task.batch === batch && job.index === index)
+        currentJob.run(job, () => job.attempt.fireSignal())
     }
   }
 

@@ -1,8 +1,8 @@
 import { engineError } from '../errors.ts'
 
-/** JOB_NOT_FINISHED: a context was used after its handler had ended. */
+/** HANDLER_ENDED: a context was used after its handler had ended. */
 export function hasEnded(jobId: string, what: string, call: string): Error {
-  return engineError('JOB_NOT_FINISHED', {
+  return engineError('HANDLER_ENDED', {
     found: `${jobId} has ended, but its handler ${what} afterwards`,
     allowed: `${call} while the handler runs`,
     action: 'Await what the handler begins before it returns.',

@@ -19,7 +19,7 @@ import { makeJobFolder } from './job-folder.ts'
 
 export type JobLogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** A longer line loses its fields, and the end of its message. */
+/** A longer line loses the fields that do not fit, and the end of a message that does not. */
 const maxLineBytes = 64_000
 /** What one UTF-16 unit of a message may become in a line, and what the rest of that line needs. */
 const bytesPerUnit = 6
@@ -88,11 +88,9 @@ export class AttemptLog implements JobLog {
     const { attempt, clock, maxBytes } = this.#surroundings
     const text = typeof message === 'string' ? message : describe(message)
     const head = { time: new Date(clock.wallMs()).toISOString(), level, attempt }
-    const line = Buffer.from(`${textOf({ ...head, message: text, fields })}\n`)
     const most = Math.min(maxLineBytes, maxBytes)
-    if (line.length <= most) return line
-    const beginning = text.slice(0, (most - bytesAround) / bytesPerUnit)
-    return Buffer.from(`${JSON.stringify({ ...head, message: beginning, isCut: true })}\n`)
+    const line = wholeLine({ ...head, message: text, fields })
+    return line !== undefined && line.length <= most ? line : fittingLine(head, text, fields, most)
   }
 
   #append(line: Buffer): void {
@@ -131,12 +129,61 @@ export class AttemptLog implements JobLog {
   }
 }
 
-/** JSON of a line; what JSON cannot carry is told in words instead, since to log must not fail. */
-function textOf(line: Readonly<Record<string, unknown>>): string {
+/** Undefined: JSON cannot carry all of it. */
+function wholeLine(line: Readonly<Record<string, unknown>>): Buffer | undefined {
   try {
-    return JSON.stringify(line, carried)
+    return Buffer.from(`${JSON.stringify(line, carried)}\n`)
+  } catch {
+    return undefined
+  }
+}
+
+/** What can be kept of a line. Of a field that cannot is told why: to log must not fail, nor take others with it. */
+function fittingLine(head: object, text: string, fields: unknown, most: number): Buffer {
+  const isWhole = Buffer.byteLength(JSON.stringify(text)) <= most - bytesAround
+  const message = isWhole ? text : text.slice(0, (most - bytesAround) / bytesPerUnit)
+  const before = JSON.stringify({ ...head, message }).slice(0, -1)
+  let leftBytes = most - Buffer.byteLength(before) - Buffer.byteLength(lineEnd(true, ['']))
+  let isCut = !isWhole
+  const kept: string[] = []
+  for (const { name, value } of fieldTexts(fields)) {
+    const field = [`${name}:${value}`, `${name}:{"isCut":true}`].find((one) => bytesOf(one) <= leftBytes)
+    isCut ||= field !== `${name}:${value}`
+    if (field === undefined) continue
+    kept.push(field)
+    leftBytes -= bytesOf(field)
+  }
+  return Buffer.from(before + lineEnd(isCut, kept))
+}
+
+/** With the comma behind it. */
+function bytesOf(field: string): number {
+  return Buffer.byteLength(field) + 1
+}
+
+function lineEnd(isCut: boolean, fields: readonly string[]): string {
+  return `${isCut ? ',"isCut":true' : ''}${fields.length > 0 ? `,"fields":{${fields.join(',')}}` : ''}}\n`
+}
+
+/** Each field as JSON; what JSON cannot carry is told in words instead. */
+function fieldTexts(fields: unknown): { readonly name: string; readonly value: string }[] {
+  try {
+    const all = carried('', fields)
+    if (typeof all !== 'object' || all === null) return []
+    return Object.keys(all).flatMap((name) => {
+      const value = valueText(all, name)
+      return value === undefined ? [] : [{ name: JSON.stringify(name), value }]
+    })
   } catch (error) {
-    return JSON.stringify({ ...line, fields: { unreadable: toPlainError(error).message } })
+    return [{ name: '"unreadable"', value: JSON.stringify(toPlainError(error).message) }]
+  }
+}
+
+function valueText(fields: object, name: string): string | undefined {
+  try {
+    return JSON.stringify(Reflect.get(fields, name), carried)
+  } catch (error) {
+    return JSON.stringify({ unreadable: toPlainError(error).message })
   }
 }
 

@@ -8,8 +8,8 @@
  */
 import type { Clock } from '../clock.ts'
 import { describe, engineError, invalidOption } from '../errors.ts'
-import { encodeSummary } from '../job/json.ts'
-import { storeArtifact } from './artifacts.ts'
+import { encodeSummary, summaryArtifact, summaryInArtifact } from '../job/json.ts'
+import { invalidName, removeArtifact, storeArtifact } from './artifacts.ts'
 import type { JobFiles } from './job-files.ts'
 import type { Artifact, AttemptNews, Leavings, Progress } from './messages.ts'
 import type { NewsDesk } from './news-desk.ts'
@@ -18,7 +18,6 @@ const maxNoteCharacters = 200
 const maxArtifacts = 1_000
 /** A longer summary is kept as an artifact. */
 const maxSummaryCharacters = 4_096
-const summaryArtifact = 'result-summary.json'
 
 interface Surroundings {
   readonly jobId: string
@@ -60,6 +59,11 @@ export class AttemptLeavings {
   }
 
   artifact(name: unknown, data: unknown): string {
+    if (name === summaryArtifact) throw invalidName(name)
+    return this.#keep(name, data)
+  }
+
+  #keep(name: unknown, data: unknown): string {
     const { jobId, database, files, desk } = this.#surroundings
     if (this.#artifacts.size >= maxArtifacts && !(typeof name === 'string' && this.#artifacts.has(name))) {
       throw engineError('ARTIFACT_INVALID', {
@@ -78,10 +82,13 @@ export class AttemptLeavings {
   summarize(value: unknown): void {
     const text = encodeSummary(value)
     if (text.length > maxSummaryCharacters) {
-      this.artifact(summaryArtifact, text)
-      this.#summary = JSON.stringify({ artifact: summaryArtifact })
+      this.#keep(summaryArtifact, text)
+      this.#summary = summaryInArtifact
     } else {
       this.#summary = text
+      // One of an earlier attempt is nothing any more, either.
+      const { attempt, files } = this.#surroundings
+      if (this.#artifacts.delete(summaryArtifact) || attempt > 1) removeArtifact(files, summaryArtifact)
     }
     this.#isSummaryNew = true
     this.#surroundings.desk.add(this)

@@ -97,6 +97,7 @@ function refuseForGood(error: unknown): never {
 
 function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
   const { exitCode, signal, wasSignalled, stdoutTail } = end
+  // Exit code 0 after SIGTERM says that it has ended in good order, seldom that it had done its work: a stop would lose that.
   if (exitCode !== 0 || wasSignalled) {
     const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`
     const why = wasSignalled ? ', after it was asked to give way' : ''

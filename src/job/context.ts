@@ -35,7 +35,7 @@ export interface JobContext {
    *
    * @param fraction from 0 to 1
    * @param note what it is at; of more than 200 characters the first are kept
-   * @throws OPTION_INVALID; JOB_NOT_FINISHED once the handler has ended
+   * @throws OPTION_INVALID; HANDLER_ENDED once the handler has ended
    */
   progress(fraction: number, note?: string): void
   /**
@@ -45,21 +45,21 @@ export interface JobContext {
    *
    * @param name 1 to 200 characters without a path separator
    * @returns the absolute path of the file
-   * @throws ARTIFACT_INVALID; ARTIFACT_FAILED when it cannot be written; JOB_NOT_FINISHED once the handler has ended
+   * @throws ARTIFACT_INVALID; ARTIFACT_FAILED when it cannot be written; HANDLER_ENDED once the handler has ended
    */
   artifact(name: string, data: string | Uint8Array | { readonly path: string }): string
   /**
    * Sets the short account of what was done that `engine.get` shows as `resultSummary`, beside the result. JSON, up to
    * 4,096 characters; a longer one is kept as the artifact `result-summary.json`, and the summary names it.
    *
-   * @throws RESULT_NOT_JSON, RESULT_TOO_LARGE; ARTIFACT_FAILED; JOB_NOT_FINISHED once the handler has ended
+   * @throws RESULT_NOT_JSON, RESULT_TOO_LARGE; ARTIFACT_FAILED; HANDLER_ENDED once the handler has ended
    */
   summarize(value: JsonValue): void
 }
 
 /**
  * Writes to the log of one job: each line has the time, the level, the attempt, the message and the fields. A log that
- * cannot be written is reported as `job-log-failed`, and the job goes on. All of them throw JOB_NOT_FINISHED once the
+ * cannot be written is reported as `job-log-failed`, and the job goes on. All of them throw HANDLER_ENDED once the
  * handler has ended.
  */
 export interface JobLog {

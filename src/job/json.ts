@@ -47,6 +47,10 @@ export function encodeSummary(value: unknown): string {
   return encode(value, { ...resultErrors, what: 'summary' })
 }
 
+/** Where a summary is kept that is long, and what is kept in its place then. */
+export const summaryArtifact = 'result-summary.json'
+export const summaryInArtifact = JSON.stringify({ artifact: summaryArtifact })
+
 /**
  * A handler's return value as JSON text; `undefined` (no result) gives undefined.
  *

@@ -162,7 +162,7 @@ export function isVariableName(name: string): boolean {
 }
 
 /** Variables of the shell itself: what a program is to get in them would not arrive. */
-const shellVariables: ReadonlySet<string> = new Set(['IFS', 'OPTIND', 'PPID'])
+const shellVariables: ReadonlySet<string> = new Set(['IFS', 'OPTIND', 'PPID', '_'])
 
 function findEnvFaults(env: unknown): { readonly path: readonly string[]; readonly message: string }[] {
   if (env === undefined) return []

@@ -1,16 +1,19 @@
 /** What can be known of a program before it is started: a shell would say it too late, and in its own words. */
-import { accessSync, constants, type Stats, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { engineError, toPlainError } from '../errors.ts'
+import { describe, engineError, toPlainError } from '../errors.ts'
 
 /** Where a program is looked for that gets no PATH. */
 const fallbackPath = '/usr/local/bin:/usr/bin:/bin'
+
+/** How much of a script the kernel looks at. */
+const interpreterBytes = 256
 
 /**
  * The absolute path of a program: the first that may be run, of the places in PATH.
  *
  * @param path the PATH that the program will get
- * @throws SUBPROCESS_INVALID when it does not exist, or may not be run
+ * @throws SUBPROCESS_INVALID when it does not exist, may not be run, or is a script without its interpreter
  */
 export function findCommand(command: string, folder: string, path: string = fallbackPath): string {
   const places = command.includes('/')
@@ -21,12 +24,13 @@ export function findCommand(command: string, folder: string, path: string = fall
     const found = lookAt(place)
     if (found.kind === 'unknown') fault ??= `${place} cannot be looked at (${found.reason})`
     if (found.kind !== 'there' || !found.stats.isFile()) continue
-    if (mayRun(place)) return place
-    fault ??= `${place} may not be run by this user`
+    const misfit = mayRun(place) ? interpreterFault(place, folder) : `${place} may not be run by this user`
+    if (misfit === undefined) return place
+    fault ??= misfit
   }
   throw fault === undefined
     ? invalid(`The program ${command} does not exist`, `a path, or a name in ${path}`, 'command')
-    : invalid(fault, 'a file with the right to be executed', 'command')
+    : invalid(fault, 'a file that can be executed', 'command')
 }
 
 type Look =
@@ -51,6 +55,35 @@ function mayRun(file: string): boolean {
   } catch {
     return false
   }
+}
+
+/** What is wrong with the interpreter that the first line of a script names; undefined: nothing, or it is no script. */
+function interpreterFault(script: string, folder: string): string | undefined {
+  // As the kernel reads it, which takes whatever is not a blank, also the carriage return of another system.
+  const interpreter = /^#![ \t]*([^ \t\n\0]+)[ \t\n\0]/.exec(beginningOf(script))?.[1]
+  if (interpreter === undefined) return undefined
+  const place = resolve(folder, interpreter)
+  const needs = `${script} needs the interpreter ${describe(interpreter)}, which`
+  const found = lookAt(place)
+  if (found.kind === 'unknown') return `${needs} cannot be looked at (${found.reason})`
+  if (found.kind === 'missing') return `${needs} does not exist`
+  return found.stats.isFile() && mayRun(place) ? undefined : `${needs} may not be run by this user`
+}
+
+/** Of a file that may be run, but not read, nothing. Ended by a NUL where the file is. */
+function beginningOf(path: string): string {
+  const beginning = Buffer.alloc(interpreterBytes)
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      readSync(file, beginning)
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return ''
+  }
+  return beginning.toString('latin1')
 }
 
 /**

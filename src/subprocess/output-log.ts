@@ -5,6 +5,8 @@ import { makeJobFolder } from '../execution/job-folder.ts'
 import { openOwnFile } from './own-file.ts'
 
 const firstBytes = 16_384
+/** Of a line, to tell what it was to be. */
+const beginningBytes = 64
 const retryAfterMs = 1_000
 const openFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT
 
@@ -26,6 +28,8 @@ export class OutputLog {
   #silentUntilMs = Number.NEGATIVE_INFINITY
   #buffer = Buffer.alloc(firstBytes)
   #length = 0
+  /** How the line begins in the middle of which the buffer begins; empty: it begins with a line. */
+  #cutBeginning = ''
 
   constructor(path: string, mostBytes: number, clock: Clock) {
     this.#path = path
@@ -81,6 +85,14 @@ export class OutputLog {
     return this.#end(this.#length).toString('utf8').trimEnd().split('\n').at(-1)?.trim() ?? ''
   }
 
+  /** How the last line begins, where the beginning is not remembered; undefined: all of it is. */
+  get lastLineCutAfter(): string | undefined {
+    if (this.#cutBeginning === '') return undefined
+    return this.#end(this.#length).toString('latin1').trimEnd().includes('\n')
+      ? undefined
+      : this.#cutBeginning
+  }
+
   close(): void {
     const file = this.#file
     this.#file = undefined
@@ -98,9 +110,12 @@ export class OutputLog {
 
   /** The buffer holds between one and two times what is to be kept, so that it is seldom moved. */
   #remember(chunk: Buffer): void {
-    const added = chunk.subarray(Math.max(0, chunk.length - this.#keptBytes))
-    if (this.#length + added.length > 2 * this.#keptBytes) {
-      const kept = Math.max(0, this.#keptBytes - added.length)
+    const skipped = Math.max(0, chunk.length - this.#keptBytes)
+    const added = chunk.subarray(skipped)
+    if (skipped > 0 || this.#length + added.length > 2 * this.#keptBytes) {
+      const kept = Math.min(this.#length, this.#keptBytes - added.length)
+      this.#forget(this.#buffer.subarray(0, this.#length - kept))
+      this.#forget(chunk.subarray(0, skipped))
       this.#buffer.copyWithin(0, this.#length - kept, this.#length)
       this.#length = kept
     }
@@ -111,5 +126,12 @@ export class OutputLog {
     }
     added.copy(this.#buffer, this.#length)
     this.#length += added.length
+  }
+
+  #forget(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    const newline = bytes.lastIndexOf('\n')
+    if (newline === -1 && this.#cutBeginning !== '') return
+    this.#cutBeginning = bytes.toString('latin1', newline + 1, newline + 1 + beginningBytes)
   }
 }

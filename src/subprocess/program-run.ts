@@ -236,7 +236,6 @@ export class ProgramRun {
     await withinMs(Promise.all([closed(started.stdout), closed(started.stderr)]), outputCloseMs)
     started.stdout.destroy()
     started.stderr.destroy()
-    const lastLine = outputs.stdout.lastLine()
     const logFailure = outputs.stdout.failure ?? outputs.stderr.failure
     return {
       exitCode,
@@ -244,8 +243,7 @@ export class ProgramRun {
       wasSignalled,
       stdoutTail: outputs.stdout.tail(outputTailCharacters),
       stderrTail: outputs.stderr.tail(outputTailCharacters),
-      ...readResult(result),
-      lineResult: isJsonObject(lastLine) ? lastLine : undefined,
+      ...readResult(result, outputs.stdout),
       logFailure: logFailure === undefined ? undefined : toPlainError(logFailure),
     }
   }
@@ -338,12 +336,30 @@ async function closed(stream: Readable): Promise<void> {
   await finished(stream).catch(() => {})
 }
 
-function readResult(result: ResultFile): Pick<ProgramEnd, 'fileResult' | 'resultFault'> {
+function readResult(
+  result: ResultFile,
+  stdout: OutputLog,
+): Pick<ProgramEnd, 'fileResult' | 'lineResult' | 'resultFault'> {
   try {
-    return { fileResult: result.read(), resultFault: undefined }
+    const fileResult = result.read()
+    const lineResult = fileResult === undefined ? readLine(stdout) : undefined
+    return { fileResult, lineResult, resultFault: undefined }
   } catch (error) {
-    return { fileResult: undefined, resultFault: toPlainError(error) }
+    return { fileResult: undefined, lineResult: undefined, resultFault: toPlainError(error) }
   }
+}
+
+/** @throws RESULT_TOO_LARGE when it looks like a result, but its beginning has gone */
+function readLine(stdout: OutputLog): string | undefined {
+  const line = stdout.lastLine()
+  const cutAfter = stdout.lastLineCutAfter
+  if (cutAfter === undefined) return isJsonObject(line) ? line : undefined
+  if (!cutAfter.trimStart().startsWith('{') || !line.endsWith('}')) return undefined
+  throw engineError('RESULT_TOO_LARGE', {
+    found: 'The last line of the output is a result, but longer than what is kept of the output',
+    allowed: 'half of subprocess.outputBytes',
+    action: 'Write the result to the file that SEMANTICA_RESULT_FILE names, or raise outputBytes.',
+  })
 }
 
 function isJsonObject(line: string): boolean {

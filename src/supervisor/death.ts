@@ -18,6 +18,7 @@ import type { DispatchedBatch } from './batch.ts'
 import type { Changes } from './changes.ts'
 import type { Claim } from './claims.ts'
 import { failAttempt } from './fail-attempt.ts'
+import { failedAttempt } from './failed-attempt.ts'
 import { finish, isPoison, putBack, type Return } from './finish.ts'
 import type { LastingPart } from './lasting-commands.ts'
 import { reportLost } from './lost-attempt.ts'
@@ -106,9 +107,15 @@ function chargeDeath(
 ): void {
   reportLost(changes, claim, { outcome: 'failed', failure: failure.error }, now)
   changes.recordAttempt(claim, failure, startedAt, now)
-  if (isPoison(changes.writer.deathCount(claim.seq)) && !claim.fate.cancelRequested)
+  if (isPoison(changes.writer.deathCount(claim.seq)) && !claim.fate.cancelRequested) {
     finish(changes, claim, 'FAILED', startedAt, now, failure)
-  else putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1 })
+    return
+  }
+  // Deaths are counted apart from failures.
+  const { failures, jobType } = claim
+  if (!putBack(changes, claim, { runAt: undefined, startedAt, now, suspicion: 1, failures })) return
+  const failed = failedAttempt(claim, failure, startedAt, now)
+  changes.report({ kind: 'job-retried', ...failed, state: jobType.waitingState, delayMs: 0 })
 }
 
 /** The thread was ended because this job had not given way within its grace. */

@@ -34,6 +34,8 @@ export function failAttempt(
     return
   }
   const isBack = putBack(changes, claim, { runAt: now + delayMs, startedAt, now, suspicion: 0, failures })
-  if (isBack)
-    changes.report({ kind: 'job-retried', ...failedAttempt(claim, failure, startedAt, now), delayMs })
+  if (isBack) {
+    const failed = failedAttempt(claim, failure, startedAt, now)
+    changes.report({ kind: 'job-retried', ...failed, state: 'SCHEDULED', delayMs })
+  }
 }

@@ -261,9 +261,15 @@ export interface FailedAttempt {
   readonly envValues?: readonly string[]
 }
 
+/** How a job waits for its next attempt. */
+export interface Retry {
+  readonly state: 'QUEUED' | 'SCHEDULED'
+  readonly delayMs: number
+}
+
 /** What happened that a person may want to read. Jobs are named by their number; the host makes it an id. */
 export type EngineEvent =
-  | (FailedAttempt & { readonly kind: 'job-retried'; readonly delayMs: number })
+  | (FailedAttempt & { readonly kind: 'job-retried' } & Retry)
   | (FailedAttempt & { readonly kind: 'job-failed' })
   | {
       readonly kind: 'job-unresponsive'

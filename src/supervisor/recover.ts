@@ -14,7 +14,7 @@ import { resumeCancels } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
-import type { JobFailure } from './messages.ts'
+import type { FailedAttempt, JobFailure } from './messages.ts'
 
 const processDied: JobFailure = {
   cause: 'PROCESS_DIED',
@@ -68,16 +68,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
     end(skipped, null)
   } else if (row.suspicion >= exclusiveSuspicion && diedAlone(changes, row, now)) {
     end('FAILED', null)
-    changes.report({
-      kind: 'job-failed',
-      seq: row.seq,
-      jobType: row.jobType,
-      traceId: traceIdOf(row.traceparent),
-      queue: row.queue,
-      attempt: row.attempt,
-      failure: processDied,
-      durationMs: undefined,
-    })
+    changes.report({ kind: 'job-failed', ...diedWithProcess(row) })
     return true
   } else {
     const suspicion = Math.min(row.suspicion + 1, exclusiveSuspicion)
@@ -88,7 +79,11 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       failures: row.failures,
       suspicion,
     })
-    changes.transitions?.record(row, 'RUNNING', changes.jobTypes.get(row.jobType).waitingState)
+    const { waitingState: state } = changes.jobTypes.get(row.jobType)
+    // Of a failed attempt the event is what is logged.
+    if (row.suspicion >= exclusiveSuspicion)
+      changes.report({ kind: 'job-retried', ...diedWithProcess(row), state, delayMs: 0 })
+    else changes.transitions?.record(row, 'RUNNING', state)
   }
   changes.releaseNext(newer ?? null)
   return false
@@ -103,6 +98,11 @@ function expiredMeanwhile(changes: Changes, row: InterruptedRow, now: number): S
   const ttlEndsAt = policy?.ttlEndsAt
   const isFirst = ttlEndsAt !== undefined && changes.writer.expirations.hasTtl(row.seq, ttlEndsAt)
   return skippedStateAt(policy, isFirst ? 1 : row.attempt + 1, now)
+}
+
+function diedWithProcess({ seq, jobType, queue, traceparent, attempt }: InterruptedRow): FailedAttempt {
+  const traceId = traceIdOf(traceparent)
+  return { seq, jobType, queue, traceId, attempt, failure: processDied, durationMs: undefined }
 }
 
 function diedAlone(changes: Changes, row: InterruptedRow, now: number): boolean {

@@ -31,7 +31,7 @@ const wordings: Readonly<Record<string, Wording>> = {
   'job-retried': {
     target: transitionTarget,
     message: transitionMessage,
-    facts: { fromState: 'RUNNING', state: 'SCHEDULED' },
+    facts: { fromState: 'RUNNING' },
   },
   'job-failed': {
     target: transitionTarget,

@@ -4,7 +4,7 @@
  * | event | when | level in the log |
  * |---|---|---|
  * | `job-settled` | a job got its outcome; after the commit that recorded it | none: its transition is logged |
- * | `job-retried` | an attempt failed and another will follow | warn |
+ * | `job-retried` | an attempt failed, by itself or with its thread or process, and another will follow | warn |
  * | `job-failed` | a job ended as FAILED | error |
  * | `job-unresponsive` | a handler did not give way within its grace after its signal fired; its thread is ended for it | warn |
  * | `job-threw-late` | something that a job had begun threw, or called `process.exit`, after the job had ended; its outcome stays, its thread is replaced | error |
@@ -53,7 +53,11 @@ export interface EngineEventMap {
     readonly error: PlainError | undefined
     readonly supersededBy: string | undefined
   }
-  'job-retried': JobFailureEvent & { readonly delayMs: number }
+  'job-retried': JobFailureEvent & {
+    /** As what it waits now: `QUEUED` after the death of its thread or process. */
+    readonly state: 'QUEUED' | 'SCHEDULED'
+    readonly delayMs: number
+  }
   'job-failed': JobFailureEvent
   'job-unresponsive': JobEvent & { readonly ignoredForMs: number }
   'job-threw-late': JobEvent & {

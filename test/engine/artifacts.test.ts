@@ -1,4 +1,5 @@
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -44,6 +45,22 @@ test('text, bytes and files are kept, and listed with their place', async () => 
   expect(readdirSync(engines.pathOf('tasks.db-files/partial'))).toEqual([])
   rmSync(paths[1] ?? '')
   expect((await engine.get(job.id))?.artifacts.map(({ exists }) => exists)).toEqual([true, false, true])
+})
+
+// The first tells a size that is too small, the other one that is too large.
+const untrue = ['/proc/version', '/sys/kernel/mm/transparent_hugepage/enabled'].filter((path) =>
+  existsSync(path),
+)
+
+test('files whose size is not what they hold are kept whole', async () => {
+  const engine = await openLeaving(engines)
+  const calls = untrue.map((path, number) => artifact(`${number}`, { path }))
+  const job = await engine.enqueue('CALLS', { calls })
+  const kept = (await job.result()) as string[]
+  expect(kept.map(contents)).toEqual(untrue.map(contents))
+  expect((await engine.get(job.id))?.artifacts.map(({ bytes }) => bytes)).toEqual(
+    untrue.map((path) => readFileSync(path).length),
+  )
 })
 
 test('the same name again replaces the file, in a later attempt as well', async () => {
@@ -217,13 +234,41 @@ test('a summary is kept beside the result, and a long one as an artifact', async
   expect(await huge.result()).toMatchObject({ code: 'RESULT_TOO_LARGE' })
 })
 
+test('a long summary has its artifact for itself, and takes it along when a short one comes', async () => {
+  const engine = await openLeaving(engines)
+  const summarize = (value: unknown) => ({ call: 'summarize', values: [value] })
+  const long = summarize('x'.repeat(5_000))
+  const mine = artifact('result-summary.json', 'mine')
+  const [named, same, later, again] = await Promise.all([
+    engine.enqueue('CALLS', { calls: [mine, long] }),
+    engine.enqueue('CALLS', { calls: [artifact('a', 'x'), long, summarize(1)] }),
+    engine.enqueue('CALLS', { calls: [long, artifact('a', 'x')], failures: 1, later: [summarize(2)] }),
+    engine.enqueue('CALLS', { calls: [long, summarize(3), long] }),
+  ])
+  const [refusal] = (await named.result()) as unknown[]
+  expect(refusal).toMatchObject({ code: 'ARTIFACT_INVALID' })
+  const reference = { artifact: 'result-summary.json' }
+  const kept = [{ name: 'result-summary.json', bytes: 5_002, exists: true }]
+  expect(await engine.get(named.id)).toMatchObject({ resultSummary: reference, artifacts: kept })
+  for (const [job, resultSummary] of [
+    [same, 1],
+    [later, 2],
+  ] as const) {
+    await job.result()
+    expect(await engine.get(job.id)).toMatchObject({ resultSummary, artifacts: [{ name: 'a' }] })
+    expect(readdirSync(folder(job.id))).toEqual(['a'])
+  }
+  await again.result()
+  expect(await engine.get(again.id)).toMatchObject({ resultSummary: reference, artifacts: kept })
+})
+
 test('a context that has ended keeps nothing more', async () => {
   const engine = await openLeaving(engines)
   const job = await engine.enqueue('KEEPS')
   await job.result()
   const calls = [artifact('late', 'x'), { call: 'summarize', values: [1] }, { call: 'progress', values: [1] }]
   const user = await engine.enqueue('USES_KEPT', { calls })
-  expect(await user.result()).toMatchObject(calls.map(() => ({ code: 'JOB_NOT_FINISHED' })))
+  expect(await user.result()).toMatchObject(calls.map(() => ({ code: 'HANDLER_ENDED' })))
   expect(await engine.get(job.id)).toMatchObject({
     progress: undefined,
     resultSummary: undefined,

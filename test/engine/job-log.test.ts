@@ -37,7 +37,7 @@ test('each line has its time, level, attempt, message and fields', async () => {
       level: 'error',
       attempt: 1,
       message: 'd',
-      fields: { unreadable: expect.stringContaining('circular') },
+      fields: { cycle: { unreadable: expect.stringContaining('circular') } },
     },
   ])
   for (const { time } of lines) expect(time >= before && time <= new Date().toISOString()).toBe(true)
@@ -115,6 +115,21 @@ test('a line that no log could hold is cut', async () => {
   for (const name of readdirSync(logs())) expect(statSync(logs(name)).size).toBeLessThanOrEqual(4_096)
 })
 
+test('a field that cannot be kept takes no other with it', async () => {
+  const engine = await openLeaving(engines)
+  const job = await engine.enqueue('LOGS_FIELDS')
+  await job.result()
+  const unreadable = { unreadable: expect.any(String) }
+  const lines = await readLines(engine, job.id)
+  expect(lines).toMatchObject([
+    { message: 'a', fields: { good: 1, cycle: unreadable, keep: { name: 'TypeError', message: 'me' } } },
+    { message: 'b', fields: { good: 1, cycle: unreadable, thrown: unreadable } },
+    { message: 'c', isCut: true, fields: { good: 1, big: { isCut: true }, keep: 'me' } },
+    { message: 'd'.repeat(20_000), fields: { good: 1, cycle: unreadable } },
+  ])
+  expect(lines.map((line) => 'isCut' in line)).toEqual([false, false, true, false])
+})
+
 test('a flood of lines holds up nobody else, and can be read meanwhile', async () => {
   const engine = await openLeaving(engines, { threads: 2, jobLogBytes: 200_000 })
   const { stage } = engines
@@ -171,7 +186,7 @@ test('what is written after the end of a handler goes to its log, but its contex
   await job.result()
   const user = await engine.enqueue('USES_KEPT', { calls: [{ call: 'log', values: ['too late'] }] })
   expect(await user.result()).toEqual([
-    { code: 'JOB_NOT_FINISHED', message: expect.stringContaining(`${job.id} has ended`) },
+    { code: 'HANDLER_ENDED', message: expect.stringContaining(`${job.id} has ended`) },
   ])
   expect((await readLines(engine, job.id)).map(({ message }) => message)).toEqual(['late'])
   expect(await engine.readLog(user.id)).toBeUndefined()

@@ -11,7 +11,7 @@ export class LoggedStates {
 
   readonly onEvent = (event: EngineEvent): void => {
     if (event.kind === 'job-failed') this.#move(event.seq, 'RUNNING', 'FAILED')
-    if (event.kind === 'job-retried') this.#move(event.seq, 'RUNNING', 'SCHEDULED')
+    if (event.kind === 'job-retried') this.#move(event.seq, 'RUNNING', event.state)
   }
 
   #heed(notice: SupervisorNotice): void {

@@ -112,14 +112,15 @@ test('crashes are counted by their cause', async () => {
   await rejectionOf(job.result(), 'JOB_FAILED')
   const values = await valuesOf(engine)
   expect(values.get('semantica_crashes_total{cause="EXITED"}')).toBe(2)
+  expect(values.get('semantica_retries_total{job_type="EXIT",cause="EXITED"}')).toBe(1)
   expect(values.get('semantica_crashes_total{cause="OUT_OF_MEMORY"}')).toBe(0)
 })
 
-test('the death of the process before is a crash, and the recovery a commit like any other', async () => {
+test('the death of the process before is a crash, an attempt for who ran alone, and the recovery a commit', async () => {
   const first = await engines.open()
   await (await first.enqueue('OK', 1)).result()
   await first.stop()
-  engines.change(`UPDATE jobs SET state = 'RUNNING', finished_at = NULL;
+  engines.change(`UPDATE jobs SET state = 'RUNNING', finished_at = NULL, suspicion = 2;
     UPDATE meta SET value = '1' WHERE name = 'claims';
     UPDATE counters SET jobs = 0 WHERE state = 'DONE';
     INSERT OR REPLACE INTO counters VALUES ('default', 'RUNNING', 1)`)
@@ -127,6 +128,7 @@ test('the death of the process before is a crash, and the recovery a commit like
   await engine.idle()
   const values = await valuesOf(engine)
   expect(values.get('semantica_crashes_total{cause="PROCESS_DIED"}')).toBe(1)
+  expect(values.get('semantica_retries_total{job_type="OK",cause="PROCESS_DIED"}')).toBe(1)
   expect(values.get('semantica_enqueued_total{queue="default"}')).toBe(0)
   expect(values.get('semantica_settled_total{state="DONE",queue="default"}')).toBe(1)
   expect(values.get('semantica_commit_seconds_count')).toBeGreaterThanOrEqual(2)

@@ -26,6 +26,32 @@ test('a result is the JSON of the result file, or else the last line, when that 
   }
 })
 
+test('a last line that is cut fails the attempt where it was to be the result', async () => {
+  const engine = await openPrograms(engines, { outputBytes: 10_000 })
+  const long = 'head -c 20000 /dev/zero | tr "\\0" x'
+  const tooLong = await engine.enqueue('SHELL', { args: [`printf ' {"a":"'; ${long}; echo '"}'; echo`] })
+  const error = await rejectionOf(tooLong.result(), 'JOB_FAILED')
+  expect(error.cause).toMatchObject({ code: 'RESULT_TOO_LARGE' })
+  expect(error.message).toContain('outputBytes')
+  for (const [script, result] of [
+    [`printf '{'; ${long}`, undefined],
+    [`printf 'a{'; ${long}; echo '}'`, undefined],
+    [`printf '{'; ${long}; echo '}'; echo '{"b":1}'`, { b: 1 }],
+    [`printf 2 > "$SEMANTICA_RESULT_FILE"; printf '{'; ${long}; echo '}'`, 2],
+  ] as const) {
+    const ended = await (await engine.enqueue('SHELL', { args: [script] })).result()
+    expect(ended.result).toEqual(result)
+  }
+})
+
+test('a program begins whose interpreter is found from its folder', async () => {
+  const engine = await openPrograms(engines)
+  symlinkSync('/bin/sh', engines.pathOf('shell'))
+  writeFileSync(engines.pathOf('script'), '#!shell\necho {}\n', { mode: 0o755 })
+  const job = await engine.enqueue('ANY', { command: './script', cwd: engines.folder })
+  expect(await job.result()).toMatchObject({ result: {} })
+})
+
 test('a result file that holds no JSON fails the attempt', async () => {
   const engine = await openPrograms(engines)
   const job = await engine.enqueue('SHELL', { args: ['printf x > "$SEMANTICA_RESULT_FILE"'] })
@@ -99,7 +125,17 @@ test('what cannot be started ends its job at the first attempt', async () => {
   const { folder } = engines
   writeFileSync(engines.pathOf('text'), 'text')
   symlinkSync('loop', engines.pathOf('loop'))
+  writeFileSync(engines.pathOf('orphan'), '#! /nowhere/interpreter -x\n', { mode: 0o755 })
+  writeFileSync(engines.pathOf('from-windows'), '#!/bin/sh\r\necho\r\n', { mode: 0o755 })
+  writeFileSync(engines.pathOf('of-text'), `#!text`, { mode: 0o755 })
   for (const [payload, text] of [
+    [
+      { command: engines.pathOf('orphan') },
+      'needs the interpreter "/nowhere/interpreter", which does not exist',
+    ],
+    [{ command: 'orphan', env: { PATH: folder } }, 'needs the interpreter "/nowhere/interpreter"'],
+    [{ command: './from-windows', cwd: folder }, 'needs the interpreter "/bin/sh\\r", which does not exist'],
+    [{ command: './of-text', cwd: folder }, 'needs the interpreter "text", which may not be run'],
     [{ command: 'no-such-program' }, 'no-such-program does not exist'],
     [{ command: './no/such' }, 'does not exist'],
     [{ command: engines.pathOf('text') }, 'may not be run'],
@@ -144,6 +180,7 @@ test('what is not a program is refused at enqueue, naming the place', async () =
     ['ANY', { command: 'a', env: { '1A': 'c' } }, 'env.1A'],
     ['ANY', { command: 'a', env: { '': 'c' } }, 'env.'],
     ['ANY', { command: 'a', env: { IFS: 'c' } }, 'env.IFS'],
+    ['ANY', { command: 'a', env: { _: 'c' } }, 'env._'],
     ['ANY', { command: 'a', env: { A: 5 } }, 'env.A'],
     ['ANY', { command: 'a', env: { A: 'b\0' } }, 'env.A'],
     ['ANY', { command: 'a', cwd: '' }, 'cwd'],

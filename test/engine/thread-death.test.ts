@@ -7,8 +7,20 @@ test('a job that ends its thread twice alone is failed, and the pool is whole ag
   const engine = await engines.open()
   const died: { suspects: readonly string[] }[] = []
   engine.events.on('thread-died', (event) => died.push(event))
+  const retried: unknown[] = []
+  engine.events.on('job-retried', (event) => retried.push(event))
   const job = await engine.enqueue('EXIT')
   const error = await rejectionOf(job.result(), 'JOB_FAILED')
+  expect(retried).toMatchObject([
+    {
+      jobId: job.id,
+      attempt: 1,
+      cause: 'EXITED',
+      state: 'QUEUED',
+      delayMs: 0,
+      durationMs: expect.any(Number),
+    },
+  ])
   expect(error.details).toMatchObject({ cause: 'EXITED' })
   const details = await engine.get(job.id)
   expect(details).toMatchObject({ state: 'FAILED', attempt: 2 })
@@ -64,6 +76,8 @@ test('of several handlers that a thread had begun each runs alone then, uncharge
   const died = new Promise<{ suspects: readonly string[] }>((resolve) =>
     engine.events.once('thread-died', resolve),
   )
+  const retried: unknown[] = []
+  engine.events.on('job-retried', (event) => retried.push(event))
   // It is begun although three handlers wait in the only thread: their overlap leaves room.
   const culprit = await engine.enqueue('EXHAUSTS_OVERLAP')
   expect([...(await died).suspects].sort()).toEqual([...innocent, culprit].map((job) => job.id).sort())
@@ -72,6 +86,7 @@ test('of several handlers that a thread had begun each runs alone then, uncharge
   expect(await culprit.result()).toBe('alive')
   for (const job of innocent) expect(await engine.get(job.id)).toMatchObject({ state: 'DONE', failures: 0 })
   expect((await engine.get(culprit.id))?.failedAttempts).toEqual([])
+  expect(retried).toEqual([])
   await expectFullPool(engine, 1)
 })
 

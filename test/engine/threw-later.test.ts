@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { openEnding } from './open-ending.ts'
-import { useEngines } from './open-engine.ts'
+import { rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -71,4 +71,27 @@ test('without a subject nothing is held, but the handler is told all the same', 
   await expectRetried(engine, job.id)
   engines.stage.open('other')
   await other.result()
+})
+
+test.each([
+  {},
+  { subjectKey: 's' },
+])('a listener of the signal that throws costs its own job an attempt: %o', async (subject) => {
+  const engine = await openEnding(engines)
+  const deaths: unknown[] = []
+  engine.events.on('thread-died', (event) => deaths.push(event))
+  const other = await beginBeside(engine)
+  const options = { ...subject, timeoutMs: 20, retry: { maxAttempts: 1 } }
+  const timed = await engine.enqueue('THROWS_WHEN_TOLD', null, options)
+  await rejectionOf(timed.result(), 'JOB_FAILED')
+  const timedOut = { cause: 'TIMED_OUT' }
+  expect(await engine.get(timed.id)).toMatchObject({ attempt: 1, failedAttempts: [timedOut] })
+  const cancelled = await engine.enqueue('THROWS_WHEN_TOLD', null, subject)
+  await engines.stage.waits(cancelled.id)
+  await engine.cancel(cancelled.id)
+  await rejectionOf(cancelled.result(), 'JOB_CANCELLED')
+  engines.stage.open('other')
+  await other.result()
+  expect(await engine.get(other.id)).toMatchObject({ state: 'DONE', attempt: 1 })
+  expect(deaths).toEqual([])
 })
