@@ -27,9 +27,13 @@ test('one line, with the facts behind', () => {
   )
 })
 
-test('of an error the text', () => {
+test('of an error the text, and what caused it', () => {
   const error = { name: 'TypeError', message: 'no\nsuch', stack: 'TypeError: no\n    at x' }
   expect(pretty({ fields: { error } })).toContain(' error="TypeError: no\\nsuch"\n')
+  const cause = { name: 'Error', message: 'refused' }
+  expect(pretty({ fields: { error: { ...error, cause } } })).toContain(
+    ' error="TypeError: no\\nsuch (cause: Error: refused)"\n',
+  )
 })
 
 test('nothing that a terminal obeys gets through', () => {
