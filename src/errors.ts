@@ -176,6 +176,11 @@ export const errorRegistry = {
     retryable: false,
     meaning: 'The database was written by a newer version of the engine.',
   },
+  DATABASE_OLDER: {
+    kind: 'database',
+    retryable: false,
+    meaning: 'The schema of the database has to be brought up to date before it can be read.',
+  },
   MIGRATION_EDITED: {
     kind: 'database',
     retryable: false,

@@ -124,7 +124,8 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.failed
   const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
   process.stderr.write(`semantica: ${error instanceof Error ? error.message : String(error)}${code}\n`)
-  if (hasCode(error, 'DATABASE_NEWER') || hasCode(error, 'MIGRATION_EDITED')) return exitCodes.otherSchema
+  for (const other of ['DATABASE_NEWER', 'DATABASE_OLDER', 'MIGRATION_EDITED'] as const)
+    if (hasCode(error, other)) return exitCodes.otherSchema
   if (hasCode(error, 'MIGRATION_FAILED')) return exitCodes.migrationFailed
   if (hasCode(error, 'MIGRATION_LOSES_DATA')) return exitCodes.wouldLoseData
   return exitCodes.failed

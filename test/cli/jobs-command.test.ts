@@ -13,6 +13,8 @@ import {
 import { fileURLToPath } from 'node:url'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { migrateUp, readMigrations } from '../../src/store/migrate.ts'
+import { migrateDown } from '../../src/store/migrate-down.ts'
 import { rejectionOf, useEngines } from '../engine/open-engine.ts'
 import { openLeaving } from '../engine/open-leaving.ts'
 
@@ -141,6 +143,34 @@ test('what is wrong is one clear message, with exit code 2', async () => {
   }
   expect(semantica('list', '--limit', '0', ...database)).toMatchObject({ status: 2, stdout: '' })
   expect(existsSync(engines.pathOf('none.db'))).toBe(false)
+})
+
+test('a database that an older version has left is read, or refused with what to do', async () => {
+  const engine = await engines.open()
+  const job = await engine.enqueue('OK')
+  await job.result()
+  await engine.stop()
+  const migrations = readMigrations()
+  const database = new Connection(engines.pathOf('tasks.db'))
+  // The last one that changes nothing of what is read.
+  migrateDown(database, migrations, 9)
+  expect(semantica('list', '--database', 'tasks.db').status).toBe(0)
+  for (const [version, words] of [
+    [8, ['list']],
+    [0, ['show', job.id]],
+  ] as const) {
+    migrateDown(database, migrations, version)
+    const needed = `${version}, and this version of the engine needs ${migrations.length}`
+    expect(semantica(...words, '--database', 'tasks.db')).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: expect.stringMatching(
+        `^semantica: .* schema version ${needed}\\. .*semantica migrate up.*\\(DATABASE_OLDER\\)\n$`,
+      ),
+    })
+  }
+  migrateUp(database, migrations)
+  database.close()
 })
 
 test('backup copies the database beside a running engine, with its files if wanted', async () => {
