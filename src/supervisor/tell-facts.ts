@@ -3,10 +3,11 @@ import { readWalBytes } from '../store/checkpoint.ts'
 import { readFileBytes } from '../store/file-size.ts'
 import type { Database } from '../store/open.ts'
 import type { EngineFacts, QueueFacts } from '../telemetry/facts.ts'
+import type { Claims } from './claims.ts'
 import type { Metering } from './metering.ts'
 import type { Supervisor } from './supervisor.ts'
 
-/** Some microseconds, whatever the number of jobs. Not inside a transaction. */
+/** Some microseconds and what it takes to look at each claim, whatever the number of jobs. Not inside a transaction. */
 export function tellFacts(
   supervisor: Supervisor,
   database: Database,
@@ -41,9 +42,17 @@ function readFacts(supervisor: Supervisor, database: Database, metering: Meterin
 function readQueues({ changes }: Supervisor): Record<string, QueueFacts> {
   const { counters } = changes.writer
   const queues: Record<string, QueueFacts> = {}
+  const waiting = countWaiting(changes.claims)
   for (const [queue, jobs] of counters.byQueue()) {
     const { added, entered } = counters.flowOf(queue)
-    queues[queue] = { jobs, added, entered }
+    queues[queue] = { jobs, waitingClaims: waiting.get(queue) ?? 0, added, entered }
   }
   return queues
+}
+
+function countWaiting(claims: Claims): Map<string, number> {
+  const waiting = new Map<string, number>()
+  for (const claim of claims.all())
+    if (claims.isWaiting(claim)) waiting.set(claim.queue, (waiting.get(claim.queue) ?? 0) + 1)
+  return waiting
 }
