@@ -103,3 +103,19 @@ test('index heeds the configuration, and keeps its own database', () => {
   expect(stderr).toContain('"level"')
   expect(semantica(tree.path, ['search', 'a'])).toMatchObject({ status: 0 })
 })
+
+test.each([
+  ['a device that is full', '> /dev/full', 'ENOSPC'],
+  // As on a disk with room for its beginning.
+  ['a file that may not become as large', '> out.json', 'EFBIG'],
+])('output to %s is an error', (_what, redirection, code) => {
+  using tree = new TemporaryTree()
+  const script = `ulimit -f 8; exec "$0" "$1" config --json ${redirection}`
+  const { status, stderr } = spawnSync('/bin/sh', ['-c', script, process.execPath, command], {
+    cwd: tree.path,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
+  })
+  expect(status).toBe(2)
+  expect(stderr).toMatch(new RegExp(`^semantica: the output cannot be written: ${code}.*\\n$`))
+})
