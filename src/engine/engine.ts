@@ -131,7 +131,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     const actors = new ActorDirectory()
     let engine: Engine<ServedBy<Jobs, Programs>> | undefined
     const hearing = new Hearing()
-    const link = await SupervisorLink.start(
+    const linking = SupervisorLink.start(
       start,
       tuning.maxPendingCharacters,
       (notice) => {
@@ -142,6 +142,9 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         if (engine !== undefined) engine.#failed(error)
       },
     ).catch((error: unknown) => observation.abandon(error))
+    // While the threads start: a line is sure to come, and the first job may end the process.
+    if (start.transitions === 'all') log.open()
+    const link = await linking
     const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
     const events = new EngineEvents((name, isWanted) => {
       if (name === 'job-settled' || name === 'job-progress')
