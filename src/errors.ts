@@ -6,6 +6,12 @@
  * test holds the two lists against each other.
  */
 
+import { describe } from './errors/describe.ts'
+import { type PlainError, plainErrorOf } from './errors/plain-error.ts'
+
+export { describe } from './errors/describe.ts'
+export { type PlainError, textWithCauses } from './errors/plain-error.ts'
+
 /** The kind of an error, with the number it has in JSON-RPC answers. */
 const rpcNumbers = {
   validation: 4000,
@@ -176,6 +182,11 @@ export const errorRegistry = {
     retryable: false,
     meaning: 'The database was written by a newer version of the engine.',
   },
+  DATABASE_OLDER: {
+    kind: 'database',
+    retryable: false,
+    meaning: 'The schema of the database has to be brought up to date before it can be read.',
+  },
   MIGRATION_EDITED: {
     kind: 'database',
     retryable: false,
@@ -287,59 +298,30 @@ export function engineError(code: ErrorCode, facts: ErrorFacts): SemanticaError 
   return new SemanticaError(code, `${found}${allowed} ${facts.action}`, facts)
 }
 
-/** An error as plain data, so that it crosses threads and rows with its code. */
-export interface PlainError {
-  readonly name: string
-  readonly message: string
-  readonly code?: string
-  readonly stack?: string
-  readonly details?: Readonly<Record<string, unknown>>
-}
-
-const maxStackCharacters = 8_000
-const maxMessageCharacters = 8_000
-
-/** Turns anything that was thrown, errors or not, into plain data. Never throws. */
+/** Turns anything that was thrown, errors or not, into plain data, with its causes. Never throws. */
 export function toPlainError(thrown: unknown): PlainError {
-  try {
-    if (!(thrown instanceof Error))
-      return { name: 'NonError', message: shorten(`Thrown: ${describe(thrown)}`) }
-    const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
-    return {
-      name: String(thrown.name),
-      message: shorten(String(thrown.message)),
-      ...(code === undefined ? {} : { code }),
-      ...(typeof thrown.stack === 'string' ? { stack: thrown.stack.slice(0, maxStackCharacters) } : {}),
-      ...(code !== undefined && isErrorCode(code) && 'details' in thrown ? plainDetails(thrown.details) : {}),
-    }
-  } catch {
-    return { name: 'NonError', message: 'Thrown: something whose properties cannot be read' }
-  }
-}
-
-/** Details as rows and threads can carry them; none when they cannot, since losing them is better than the error. */
-function plainDetails(details: unknown): Pick<PlainError, 'details'> {
-  try {
-    const plain: unknown = JSON.parse(JSON.stringify(details))
-    return typeof plain === 'object' && plain !== null ? { details: { ...plain } } : {}
-  } catch {
-    return {}
-  }
+  return plainErrorOf(thrown, isErrorCode)
 }
 
 /** Rebuilds an engine error on the other side of a thread; anything else becomes an Error of the same text. */
 export function fromPlainError(plain: PlainError): Error {
-  const known = plain.code !== undefined && isErrorCode(plain.code)
-  const error = known
-    ? new SemanticaError(
-        plain.code,
-        plain.message,
-        plain.details === undefined ? {} : { details: plain.details },
-      )
-    : Object.assign(new Error(plain.message), plain.code === undefined ? {} : { code: plain.code })
-  if (!known) error.name = plain.name
-  if (plain.stack !== undefined) error.stack = plain.stack
-  return error
+  const { message, code, stack, details, cause, errors } = plain
+  const options = cause === undefined ? {} : { cause: fromPlainError(cause) }
+  if (code !== undefined && isErrorCode(code)) {
+    const error = new SemanticaError(code, message, details === undefined ? options : { ...options, details })
+    return stack === undefined ? error : Object.assign(error, { stack })
+  }
+  const error =
+    errors === undefined
+      ? new Error(message, options)
+      : new AggregateError(errors.map(fromPlainError), message, options)
+  const { name } = plain
+  return Object.assign(
+    error,
+    { name },
+    code === undefined ? {} : { code },
+    stack === undefined ? {} : { stack },
+  )
 }
 
 /** Whether `thrown` is an engine error with this code, whichever copy of the package made it. */
@@ -374,21 +356,4 @@ export function invalidOption(name: string, found: string, allowed: string): Sem
     action: 'Correct it.',
     details: { option: name },
   })
-}
-
-/** A short, safe rendering of any value for a message. */
-export function describe(value: unknown): string {
-  if (typeof value === 'string') return shorten(JSON.stringify(value), 200)
-  if (typeof value === 'object' && value !== null) {
-    try {
-      return shorten(JSON.stringify(value) ?? 'an object', 200)
-    } catch {
-      return 'an object'
-    }
-  }
-  return shorten(String(value), 200)
-}
-
-function shorten(text: string, limit = maxMessageCharacters): string {
-  return text.length > limit ? `${text.slice(0, limit)}…` : text
 }

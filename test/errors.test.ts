@@ -13,6 +13,7 @@ import {
   isErrorCode,
   type PlainError,
   SemanticaError,
+  textWithCauses,
   toPlainError,
   unreachable,
 } from '../src/errors.ts'
@@ -150,7 +151,9 @@ describe('a plain error', () => {
     ['an object', { a: 1 }, 'Thrown: {"a":1}'],
     ['a symbol', Symbol('s'), 'Thrown: Symbol(s)'],
     ['a bigint', 5n, 'Thrown: 5'],
-    ['an object with a bigint', { a: 5n }, 'Thrown: an object'],
+    ['an object with a bigint', { a: 5n }, 'Thrown: { a: 5n }'],
+    ['an object that JSON would show empty', new Map([['a', 1]]), "Thrown: Map(1) { 'a' => 1 }"],
+    ['nothing to see', {}, 'Thrown: {}'],
   ])('of thrown %s says what it was', (_what, thrown, message) => {
     expect(toPlainError(thrown)).toEqual({ name: 'NonError', message })
   })
@@ -169,6 +172,65 @@ describe('a plain error', () => {
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
     expect(toPlainError(proxy).name).toBe('NonError')
+  })
+
+  test('keeps its causes, on either side of a thread', () => {
+    const root = Object.assign(new Error('connect ECONNREFUSED ::1:3999'), { code: 'ECONNREFUSED' })
+    const tried = new AggregateError([root, 'text'], '')
+    const error = new TypeError('fetch failed', { cause: tried })
+    expect(cross(error)).toMatchObject({
+      name: 'TypeError',
+      cause: {
+        name: 'AggregateError',
+        errors: [{ message: root.message, code: 'ECONNREFUSED', stack: root.stack }, { message: '"text"' }],
+      },
+    })
+    expect(cross(error).cause).toBeInstanceOf(AggregateError)
+    expect(cross(new SemanticaError('DISK_FULL', 'full', { cause: root }))).toMatchObject({
+      code: 'DISK_FULL',
+      cause: { message: root.message },
+    })
+    expect(textWithCauses(toPlainError(error))).toBe(
+      'fetch failed (cause: AggregateError: (errors: Error: connect ECONNREFUSED ::1:3999; "text"))',
+    )
+    expect(textWithCauses(toPlainError(new Error('alone')))).toBe('alone')
+  })
+
+  test.each([
+    ['itself', (error: Error) => error],
+    ['nothing', () => null],
+    [
+      'what cannot be read',
+      () => Object.defineProperty(new Error(''), 'message', { get: () => assert(false, 'unread') }),
+    ],
+  ])('has no cause when that is %s', (_what, causeOf) => {
+    const error = new Error('x')
+    error.cause = causeOf(error)
+    expect(toPlainError(error)).toEqual({ name: 'Error', message: 'x', stack: error.stack })
+  })
+
+  test('whose cause cannot be read has none', () => {
+    const error = Object.defineProperty(new Error('x'), 'cause', { get: () => assert(false, 'unread') })
+    expect(toPlainError(error)).toEqual({ name: 'Error', message: 'x', stack: error.stack })
+  })
+
+  test('has causes within bounds', () => {
+    const chain = Array.from({ length: 50 }).reduce<Error>(
+      (cause) => new Error('y'.repeat(50_000), { cause }),
+      new Error(),
+    )
+    const many = new AggregateError(
+      Array.from({ length: 1_000 }, () => chain),
+      'many',
+    )
+    const wide = new AggregateError(
+      Array.from({ length: 1_000 }, () => new Error('y'.repeat(50_000))),
+      'wide',
+    )
+    for (const error of [chain, many, wide])
+      expect(JSON.stringify(toPlainError(error)).length).toBeLessThan(60_000)
+    expect(toPlainError(wide).errors).toHaveLength(10)
+    expect(toPlainError(Object.assign(new Error('z'), { errors: [{ field: 'a' }] })).errors).toBeUndefined()
   })
 
   test('whose details cannot be cloned crosses without them', () => {
@@ -195,7 +257,7 @@ describe('a plain error', () => {
 test('a value is described in a few words', () => {
   expect(describeValue('a "b"')).toBe('"a \\"b\\""')
   expect(describeValue('x'.repeat(1_000)).length).toBeLessThanOrEqual(201)
-  expect(describeValue({ toJSON: () => undefined })).toBe('an object')
+  expect(describeValue({ toJSON: () => undefined })).toBe('{ toJSON: [Function: toJSON] }')
   expect(describeValue(() => 1)).toBe('() => 1')
 })
 

@@ -5,7 +5,7 @@ export const exitCodes = {
   incomplete: 1,
   /** Wrong usage, or an error that ended the command. */
   failed: 2,
-  /** The schema of a database is newer than this version of the engine, or of another one. */
+  /** The schema of a database is newer or older than this version of the engine needs, or of another one. */
   otherSchema: 3,
   /** A migration failed; the database is as it was. */
   migrationFailed: 4,
@@ -20,7 +20,7 @@ Exit codes:
   0    done
   1    some files failed, or nothing was found
   2    wrong usage, or an error that ended the command
-  3    the database was written by a newer or another version, and is as it was
+  3    the database was written by another version (newer, older or changed), and is as it was
   4    a migration failed, and the database is as it was
   5    refused, since data would be lost; --force goes on
   130  stopped by Ctrl-C or SIGTERM; the next run goes on`

@@ -4,6 +4,7 @@ import { hasCode } from '../errors.ts'
 import { exitCodeHelp, exitCodes } from './exit-codes.ts'
 import { addJobCommands } from './job-commands.ts'
 import { addMigrateCommand } from './migrate-flags.ts'
+import { outputHasLeft, watchOutput } from './output.ts'
 import { addSettingFlags, wholeNumber } from './setting-flags.ts'
 
 const examples = `
@@ -30,28 +31,15 @@ Examples:
 
 /** Runs the command line, and ends the process with its exit code. Never rejects. */
 export async function main(commandLine: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`| head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
-    process.stderr.write(`semantica: the output cannot be written: ${error.message}\n`)
-    process.exit(exitCodes.failed)
-  })
+  watchOutput()
   try {
     await buildProgram().parseAsync(commandLine)
   } catch (error) {
     process.exitCode = report(error)
   }
   // At once: to take a large run's memory down piece by piece, as Node does when it ends by itself, takes long.
-  await Promise.all([drained(process.stdout), drained(process.stderr)])
+  await outputHasLeft()
   process.exit()
-}
-
-/** Resolves when everything that was written has left, or cannot leave any more. */
-async function drained(stream: NodeJS.WriteStream): Promise<void> {
-  if (stream.writableLength === 0) return
-  await new Promise<void>((resolve) => {
-    stream.write('', () => resolve())
-  })
 }
 
 function buildProgram(): Command {
@@ -130,7 +118,8 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.failed
   const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
   process.stderr.write(`semantica: ${error instanceof Error ? error.message : String(error)}${code}\n`)
-  if (hasCode(error, 'DATABASE_NEWER') || hasCode(error, 'MIGRATION_EDITED')) return exitCodes.otherSchema
+  for (const other of ['DATABASE_NEWER', 'DATABASE_OLDER', 'MIGRATION_EDITED'] as const)
+    if (hasCode(error, other)) return exitCodes.otherSchema
   if (hasCode(error, 'MIGRATION_FAILED')) return exitCodes.migrationFailed
   if (hasCode(error, 'MIGRATION_LOSES_DATA')) return exitCodes.wouldLoseData
   return exitCodes.failed

@@ -44,6 +44,8 @@ function stepInWords(step: SchemaStep): string {
       return `copying ${step.database} first`
     case 'backed-up':
       return `the copy is ${step.path}`
+    case 'copy-removed':
+      return 'the copy is removed again, since nothing was changed'
     case 'changing':
       return step.direction === 'up'
         ? `applying ${step.migrations.map(nameOf).join(', ')}`

@@ -1,6 +1,6 @@
 import type { JobDetails } from '../engine/job-record.ts'
 import { StoredJobs } from '../engine/stored-jobs.ts'
-import { engineError } from '../errors.ts'
+import { engineError, textWithCauses } from '../errors.ts'
 import { databaseOf } from './database-of.ts'
 import { exitCodes } from './exit-codes.ts'
 import { inColumns, jobAsJson, shortened } from './job-text.ts'
@@ -39,7 +39,7 @@ function asText(job: JobDetails): string {
       `${(progress.fraction * 100).toFixed(0)} %${progress.note === undefined ? '' : ` ${progress.note}`}`,
     ])
   for (const { attempt, cause, error } of failedAttempts)
-    lines.push([`attempt ${attempt}`, error === undefined ? cause : `${cause}: ${error.message}`])
+    lines.push([`attempt ${attempt}`, error === undefined ? cause : `${cause}: ${textWithCauses(error)}`])
   for (const { path, bytes, exists } of artifacts)
     lines.push(['artifact', `${path} ${exists ? `(${bytes} bytes)` : '(deleted)'}`])
   return inColumns(lines.map(([name = '', text = '']) => [name, shortened(text)]))

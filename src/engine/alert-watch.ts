@@ -59,10 +59,11 @@ export class AlertWatch {
 }
 
 function alertFacts(engine: EngineFacts, disk: DiskFacts | undefined): AlertFacts {
-  const queues = Object.entries(engine.queues).map(([queue, { jobs, entered }]) => ({
+  // A claim is no beginning: it may wait in a thread whose handler never ends.
+  const queues = Object.entries(engine.queues).map(([queue, { jobs, entered, waitingClaims }]) => ({
     queue,
-    queued: jobs.QUEUED,
-    began: entered.RUNNING,
+    waiting: jobs.QUEUED + waitingClaims,
+    began: entered.RUNNING - waitingClaims,
   }))
   return {
     diskUsedPercent: disk?.usedPercent,

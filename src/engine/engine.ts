@@ -131,7 +131,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
     const actors = new ActorDirectory()
     let engine: Engine<ServedBy<Jobs, Programs>> | undefined
     const hearing = new Hearing()
-    const link = await SupervisorLink.start(
+    const linking = SupervisorLink.start(
       start,
       tuning.maxPendingCharacters,
       (notice) => {
@@ -142,6 +142,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
         if (engine !== undefined) engine.#failed(error)
       },
     ).catch((error: unknown) => observation.abandon(error))
+    if (start.transitions === 'all') log.open()
+    const link = await linking
     try {
       const [facts] = await Promise.all([link.ask('describe', null), preloadApi()])
       const events = new EngineEvents((name, isWanted) => {

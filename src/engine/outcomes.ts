@@ -2,7 +2,7 @@
  * Waits for outcomes. The jobs that are asked about in one turn go to the supervisor in one message; it tells when each
  * has ended. Those that had ended before are read from the store.
  */
-import { assert, engineError, fromPlainError, type PlainError } from '../errors.ts'
+import { assert, engineError, fromPlainError, type PlainError, textWithCauses } from '../errors.ts'
 import { type DatabaseId, encodeJobId, toJobSeq } from '../job/id.ts'
 import type { FinalState } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
@@ -106,7 +106,7 @@ export class Outcomes {
       case 'FAILED': {
         const cause: PlainError = failure?.error ?? { name: 'Error', message: 'no error was recorded' }
         return engineError('JOB_FAILED', {
-          found: `${jobId} failed (${failure?.cause ?? 'unknown'}): ${cause.message}`,
+          found: `${jobId} failed (${failure?.cause ?? 'unknown'}): ${textWithCauses(cause)}`,
           action: 'Mend the cause; engine.retry() runs it again as a new job.',
           cause: fromPlainError(cause),
           details: { jobId, cause: failure?.cause },

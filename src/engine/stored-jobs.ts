@@ -1,6 +1,7 @@
 import type { DatabaseId } from '../job/id.ts'
 import { decodeJobId } from '../job/id.ts'
-import { fromSqliteError } from '../store/database-errors.ts'
+import { fromSqliteError, isSchemaError } from '../store/database-errors.ts'
+import { olderSchema } from '../store/migrate.ts'
 import { type Database, openReader, readDatabaseId } from '../store/open.ts'
 import { JobReader } from '../store/reader.ts'
 import { type JobDetails, type JobRecord, toJobDetails } from './job-record.ts'
@@ -15,15 +16,16 @@ export class StoredJobs implements Disposable {
   readonly #databaseId: DatabaseId
   readonly #reader: JobReader
 
-  /** @throws PATH_INVALID when there is none, and as opening a database does */
+  /** @throws PATH_INVALID when there is none, DATABASE_OLDER, and as opening a database does */
   constructor(path: string) {
     this.#database = openReader(path)
     try {
       this.#databaseId = readDatabaseId(this.#database)
       this.#reader = new JobReader(this.#database)
     } catch (error) {
+      const older = isSchemaError(error) ? olderSchema(this.#database) : undefined
       this.#database.close()
-      throw fromSqliteError(error, path)
+      throw older ?? fromSqliteError(error, path)
     }
   }
 

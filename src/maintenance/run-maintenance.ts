@@ -5,6 +5,7 @@ import type { ThreadStart } from '../actor/thread-start.ts'
 import { systemClock } from '../clock.ts'
 import { toPlainError } from '../errors.ts'
 import { toDatabaseId } from '../job/id.ts'
+import { fromSqliteError, sqliteCode } from '../store/database-errors.ts'
 import { openReader } from '../store/open.ts'
 import type { MaintenanceNotice, MaintenanceProtocol, MaintenanceStart } from '../supervisor/messages.ts'
 import { makeDuties } from './duties.ts'
@@ -16,10 +17,10 @@ const lowestPriority = 19
 const progressEveryMs = 1_000
 
 export async function runMaintenance(thread: ThreadStart): Promise<void> {
+  // The boundary where the owner's data gets its type.
+  const { path, databaseId, settings, checksIntegrity } = thread.data as MaintenanceStart
   try {
     makeThreadNicer(lowestPriority)
-    // The boundary where the owner's data gets its type.
-    const { path, databaseId, settings, checksIntegrity } = thread.data as MaintenanceStart
     const database = openReader(path)
     let isStopped = false
     thread.onStop(() => {
@@ -44,13 +45,19 @@ export async function runMaintenance(thread: ThreadStart): Promise<void> {
     for (const duty of duties) {
       const error = await fulfil(duty, tell, () => isStopped)
       if (isStopped) return
-      if (error !== undefined) tell({ kind: 'duty-failed', duty: duty.name, error: toPlainError(error) })
+      if (error !== undefined)
+        tell({ kind: 'duty-failed', duty: duty.name, error: toPlainError(withCode(error, database.name)) })
       reports.push(duty.report())
     }
     tell({ kind: 'finished', duties: reports })
   } catch (error) {
-    thread.failed(error)
+    thread.failed(withCode(error, path))
   }
+}
+
+/** What SQLite said of the database, whoever read it, by its code in the registry. Errors of other files are not of it. */
+function withCode(error: unknown, path: string): unknown {
+  return sqliteCode(error)?.startsWith('SQLITE_') ? fromSqliteError(error, path) : error
 }
 
 /** Runs the slices of a duty to its end; gives what went wrong. */

@@ -13,7 +13,7 @@ import {
 } from './migrate.ts'
 import { migrateDown, refuseLosses } from './migrate-down.ts'
 import { type Database, openAnySchema, openForSchema } from './open.ts'
-import { backUpSchema } from './schema-backup.ts'
+import { backUpSchema, changeBackedUp } from './schema-backup.ts'
 
 export interface SchemaChange {
   readonly direction: 'up' | 'down'
@@ -32,10 +32,12 @@ export interface SchemaReport {
   readonly backup: string | undefined
 }
 
-/** Told before it is begun, so that whoever waits knows for what. */
+/** Told before it is begun, where it may take long, so that whoever waits knows for what. */
 export type SchemaStep =
   | { readonly kind: 'backing-up'; readonly database: string }
   | { readonly kind: 'backed-up'; readonly path: string }
+  /** The change failed: nothing differs from the copy. */
+  | { readonly kind: 'copy-removed' }
   | {
       readonly kind: 'changing'
       readonly direction: 'up' | 'down'
@@ -87,8 +89,11 @@ function run(
   }
   const between = migrations.slice(Math.min(from, wanted), Math.max(from, wanted))
   tell({ kind: 'changing', direction, migrations: direction === 'up' ? between : between.toReversed() })
-  if (direction === 'up') migrateUp(database, migrations.slice(0, wanted))
-  else migrateDown(database, migrations, wanted)
+  const apply = () => {
+    if (direction === 'up') migrateUp(database, migrations.slice(0, wanted))
+    else migrateDown(database, migrations, wanted)
+  }
+  changeBackedUp(copy, apply, () => tell({ kind: 'copy-removed' }))
   return { ...report, backup: copy }
 }
 

@@ -168,6 +168,18 @@ function refuseEdited(database: Database, row: AppliedRow, migration: Migration 
   })
 }
 
+/** What to tell of a reading that the schema does not allow; undefined: not because it is older than this code. */
+export function olderSchema(database: Database): Error | undefined {
+  const migrations = readMigrations()
+  const found = schemaVersion(database, migrations)
+  if (found === migrations.length) return undefined
+  return engineError('DATABASE_OLDER', {
+    found: `${database.name} has schema version ${found}, and this version of the engine needs ${migrations.length}`,
+    action: 'Run `semantica migrate up`, or start an engine on it; both bring it up to date.',
+    details: { path: database.name, found, needed: migrations.length },
+  })
+}
+
 function newer(database: Database, found: number, known: number): Error {
   return engineError('DATABASE_NEWER', {
     found: `${database.name} has schema version ${found}, and this version of the engine knows up to ${known}`,

@@ -1,7 +1,8 @@
 /**
  * The copy that is taken before the schema changes, beside the database: `<database>.schema-<version>.<time>.backup`. It
  * is a database of its own, without free pages, and every page that holds something was read for it: damage is found
- * before anything is changed. It is never removed by the engine.
+ * before anything is changed. It is removed when the change fails, which leaves the database as the copy is: whoever is
+ * started again and again must not fill the disk. Otherwise the engine never removes it.
  */
 import {
   closeSync,
@@ -44,6 +45,26 @@ export function backUpSchema(database: Database, version: number): string {
     rmSync(partial, { force: true })
     if (sqliteCode(error) === 'SQLITE_FULL') throw noRoom(path)
     throw fromSqliteError(error, database.name)
+  }
+}
+
+/** Makes the change that the copy was taken for. @param removed told after a change that failed */
+export function changeBackedUp(backup: string | undefined, change: () => void, removed = () => {}): void {
+  try {
+    change()
+  } catch (error) {
+    if (backup !== undefined && isRemoved(backup)) removed()
+    throw error
+  }
+}
+
+/** A copy that cannot be removed is no reason to hide why the change failed. */
+function isRemoved(path: string): boolean {
+  try {
+    rmSync(path)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { readNumber } from './mark.ts'
 import { migrateUp, readMigrations, schemaVersion } from './migrate.ts'
-import { backUpSchema } from './schema-backup.ts'
+import { backUpSchema, changeBackedUp } from './schema-backup.ts'
 
 /** What the first opening by a newer version of the code did. */
 export interface SchemaUpgrade {
@@ -26,6 +26,6 @@ export function upgradeSchema(database: Database, backsUp: boolean): SchemaUpgra
   const isWorthIt =
     backsUp && fromVersion > 0 && readNumber(database, 'SELECT EXISTS (SELECT 1 FROM jobs)') > 0
   const backup = isWorthIt ? backUpSchema(database, fromVersion) : undefined
-  migrateUp(database, migrations)
+  changeBackedUp(backup, () => migrateUp(database, migrations))
   return fromVersion === 0 ? undefined : { fromVersion, toVersion, backup }
 }

@@ -14,14 +14,20 @@ export interface LastRun extends MaintenanceTotals {
   readonly failedRuns: number
   /** Size of the file at its end. */
   readonly pages: number
+  /** The limit that it was made under; 0: none. */
+  readonly maxDatabaseBytes: number
+  /** How many have left the file at about that size over that limit, one after the other, up to this one. */
+  readonly tooLargeRuns: number
 }
 
 /** How much earlier than its time a run may be, so that many engines do not all begin at once. */
 const jitter = 0.1
 /** A run of which something failed is tried again after this, or after the interval if that is shorter. */
 const retryAfterMs = 3_600_000
-/** A file that a run has left over its limit has to grow by this part before it is the reason for another. */
+/** A file that a run has left over its limit has to grow by this part before it is at once the reason for another. */
 const growth = 0.1
+/** Otherwise it is tried again after this, when the youngest jobs may go; then after twice as long, again and again. */
+const firstRetryForSizeMs = 60_000
 
 /** When the next run is due, in wall time. @param random in [0, 1) */
 export function dueAt(
@@ -37,16 +43,46 @@ export function dueAt(
   return since + waitMs * (1 - jitter * random)
 }
 
-/** Whether the file has passed its limit; when the last run had left it there, whether it has grown since. */
-export function isTooLarge(
+/**
+ * When the file is the reason for a run, in wall time; undefined: it is not over its limit. What the last run has left over
+ * it may have been too young to go, or is of jobs that live: the longer that lasts, the more seldom it is looked at.
+ */
+export function dueForSizeAt(
+  settings: MaintenanceSettings,
+  last: LastRun | undefined,
+  pages: number,
+  pageBytes: number,
+  now: number,
+): number | undefined {
+  const { maxDatabaseBytes, intervalMs } = settings
+  if (!isOver(maxDatabaseBytes, pages, pageBytes)) return undefined
+  if (last === undefined || last.maxDatabaseBytes !== maxDatabaseBytes) return now
+  const wasTooLarge = isOver(maxDatabaseBytes, last.pages, pageBytes)
+  if (!wasTooLarge || pages > last.pages * (1 + growth)) return now
+  // What failed is tried again in its own time.
+  if (last.failure !== undefined) return undefined
+  const waitMs = Math.min(intervalMs, firstRetryForSizeMs * 2 ** (Math.max(1, last.tooLargeRuns) - 1))
+  return Math.min(last.startedAt, now) + waitMs
+}
+
+function isOver(maxDatabaseBytes: number | undefined, pages: number, pageBytes: number): boolean {
+  return maxDatabaseBytes !== undefined && pages * pageBytes > maxDatabaseBytes
+}
+
+/** What is to be remembered of the size in which a run leaves the file. */
+export function sizeLeft(
   { maxDatabaseBytes }: MaintenanceSettings,
   last: LastRun | undefined,
   pages: number,
   pageBytes: number,
-): boolean {
-  if (maxDatabaseBytes === undefined || pages * pageBytes <= maxDatabaseBytes) return false
-  const wasTooLarge = last !== undefined && last.pages * pageBytes > maxDatabaseBytes
-  return !wasTooLarge || pages > last.pages * (1 + growth)
+): Pick<LastRun, 'pages' | 'maxDatabaseBytes' | 'tooLargeRuns'> {
+  const isSame =
+    last !== undefined &&
+    last.maxDatabaseBytes === maxDatabaseBytes &&
+    Math.abs(pages - last.pages) <= last.pages * growth
+  const isTooLarge = isOver(maxDatabaseBytes, pages, pageBytes)
+  const tooLargeRuns = isTooLarge ? 1 + (isSame ? last.tooLargeRuns : 0) : 0
+  return { pages, maxDatabaseBytes: maxDatabaseBytes ?? 0, tooLargeRuns }
 }
 
 /**
@@ -78,6 +114,8 @@ export function decodeLastRun(text: string | undefined): LastRun | undefined {
       reclaimedBytes: number(run.reclaimedBytes),
       elapsedMs: number(run.elapsedMs),
       pages: number(run.pages),
+      maxDatabaseBytes: number(run.maxDatabaseBytes),
+      tooLargeRuns: number(run.tooLargeRuns),
       failure,
       // What was stored before they were counted failed at least once.
       failedRuns: failure === undefined ? 0 : Math.max(1, number(run.failedRuns)),

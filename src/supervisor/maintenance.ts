@@ -19,9 +19,10 @@ import {
   checksIntegrity,
   decodeLastRun,
   dueAt,
+  dueForSizeAt,
   encodeLastRun,
-  isTooLarge,
   type LastRun,
+  sizeLeft,
 } from './maintenance-schedule.ts'
 import { MaintenanceWork, type SliceSurroundings } from './maintenance-work.ts'
 import type {
@@ -39,9 +40,9 @@ import type {
 } from './messages.ts'
 import type { SupervisorSurroundings } from './surroundings.ts'
 
-/** An overdue run leaves the start of the engine alone. */
+/** An overdue run, and one for the size, leaves the start of the engine alone. */
 const overdueDelayMs = 1_000
-/** How often the size of the file is looked at. */
+/** How often the size of the file is looked at, while something is written. */
 const lookEveryMs = 5_000
 
 export interface MaintenanceHooks extends Omit<SliceSurroundings, 'clock'> {
@@ -86,7 +87,7 @@ export class Maintenance {
   readonly #nextAskers: Asker[] = []
   #timer: Timer | undefined
   #nextRunAt: number | undefined
-  #nextLookAtMs = 0
+  #lookTimer: Timer | undefined
   #state: 'new' | 'serving' | 'stopped' = 'new'
 
   constructor(surroundings: SupervisorSurroundings, writer: PruneWriter, hooks: MaintenanceHooks) {
@@ -102,7 +103,6 @@ export class Maintenance {
   /** To be called once everything else is ready. */
   start(): void {
     this.#state = 'serving'
-    this.#nextLookAtMs = this.#clock.monotonicMs() + lookEveryMs
     this.#lastRun = decodeLastRun(this.#writer.lastRunGet())
     this.#plan()
   }
@@ -125,7 +125,7 @@ export class Maintenance {
   afterCycle(): void {
     if (this.#state !== 'serving') return
     if (this.#run !== undefined) this.#work.afterCycle()
-    else if (this.#settings.isScheduled) this.#lookAtSize()
+    else if (this.#settings.isScheduled) this.#planLook()
   }
 
   /** Begins a run, or joins the one that is under way; one that has done all but the end is followed by another. */
@@ -150,6 +150,7 @@ export class Maintenance {
   async stop(graceMs: number): Promise<void> {
     this.#state = 'stopped'
     this.#timer?.cancel()
+    this.#lookTimer?.cancel()
     this.#work.stop(stopping())
     for (const asker of this.#nextAskers.splice(0)) asker.refuse(stopping())
     const run = this.#run
@@ -167,18 +168,31 @@ export class Maintenance {
     if (this.#state !== 'serving' || !this.#settings.isScheduled) return
     const now = this.#clock.wallMs()
     const due = dueAt(this.#settings, this.#lastRun, this.#writer.createdAt, now, Math.random())
-    const isOverdue = due <= now
-    this.#nextRunAt = isOverdue ? now + overdueDelayMs : due
+    const dueForSize = this.#dueForSize(now)
+    const isForSize = dueForSize !== undefined && dueForSize < due && due > now
+    const nextDue = isForSize ? dueForSize : due
+    const isOverdue = nextDue <= now
+    this.#nextRunAt = isOverdue ? now + overdueDelayMs : nextDue
     this.#timer = this.#clock.startTimer(this.#nextRunAt - now, () => {
-      if (this.#run === undefined) void this.#begin(isOverdue ? 'overdue' : 'scheduled')
+      if (this.#run !== undefined) return
+      if (!isForSize) void this.#begin(isOverdue ? 'overdue' : 'scheduled')
+      else if (this.#dueForSize(this.#clock.wallMs()) === undefined) this.#plan()
+      else void this.#begin('size')
     })
   }
 
-  #lookAtSize(): void {
-    const nowMs = this.#clock.monotonicMs()
-    if (nowMs < this.#nextLookAtMs) return
-    this.#nextLookAtMs = nowMs + lookEveryMs
-    if (isTooLarge(this.#settings, this.#lastRun, this.#writer.pages, pageBytes)) void this.#begin('size')
+  #dueForSize(now: number): number | undefined {
+    return dueForSizeAt(this.#settings, this.#lastRun, this.#writer.pages, pageBytes, now)
+  }
+
+  /** After the last cycle too, which may be followed by none for long. */
+  #planLook(): void {
+    this.#lookTimer ??= this.#clock.startTimer(lookEveryMs, () => {
+      this.#lookTimer = undefined
+      const now = this.#clock.wallMs()
+      const isDue = (this.#dueForSize(now) ?? Number.POSITIVE_INFINITY) <= now
+      if (isDue && this.#run === undefined && !this.#isStopped) void this.#begin('size')
+    })
   }
 
   // ---- a run
@@ -306,7 +320,8 @@ export class Maintenance {
     const { startedAt, failure, reason } = run
     const checkedAt = run.checksIntegrity ? startedAt : (this.#lastRun?.checkedAt ?? this.#writer.createdAt)
     const failedRuns = failure === undefined ? 0 : this.failedRuns + 1
-    this.#lastRun = { ...totals, startedAt, checkedAt, failure, failedRuns, pages: this.#writer.pages }
+    const left = sizeLeft(this.#settings, this.#lastRun, this.#writer.pages, pageBytes)
+    this.#lastRun = { ...totals, startedAt, checkedAt, failure, failedRuns, ...left }
     this.#store(this.#lastRun)
     this.#plan()
     const outcome = failure === undefined ? 'completed' : 'failed'

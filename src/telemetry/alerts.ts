@@ -18,7 +18,7 @@ export const alertKinds = ['disk-use', 'failure-rate', 'queue-stalled', 'mainten
  * |---|---|
  * | `disk-use` | how full the disk is that the database is on, in percent |
  * | `failure-rate` | jobs that ended as FAILED, of those that did so or as DONE lately, in percent |
- * | `queue-stalled` | for how long the queue has begun none of its queued jobs, but for throttled times, in milliseconds |
+ * | `queue-stalled` | for how long the queue has begun none of the jobs that wait in it, but for throttled times, in milliseconds |
  * | `maintenance-failed` | runs of the maintenance that failed since one was completed |
  */
 export type AlertKind = (typeof alertKinds)[number]
@@ -48,9 +48,9 @@ export interface AlertFacts {
 
 export interface QueueProgress {
   readonly queue: string
-  /** Jobs that could begin. */
-  readonly queued: number
-  /** How often one has begun since the start. */
+  /** Jobs that could begin: queued, or claimed and not begun. */
+  readonly waiting: number
+  /** Tells whether one has begun: it differs then from what it was. */
   readonly began: number
 }
 
@@ -196,8 +196,8 @@ function nextStandstills(
 ): AlertState['standstills'] {
   const standstills = new Map<string, Standstill>()
   const passedMs = isThrottled ? 0 : nowMs - before.lookedAtMs
-  for (const { queue, queued, began } of queues) {
-    if (queued === 0) continue
+  for (const { queue, waiting, began } of queues) {
+    if (waiting === 0) continue
     const known = before.standstills.get(queue)
     standstills.set(queue, { began, forMs: known?.began === began ? known.forMs + passedMs : 0 })
   }

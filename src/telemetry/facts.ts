@@ -28,6 +28,8 @@ export interface EngineFacts {
 export interface QueueFacts {
   /** How many jobs are in each state now. */
   readonly jobs: Readonly<Record<JobState, number>>
+  /** Jobs that are claimed, and whose handlers have not begun: they wait in a thread, or for one. */
+  readonly waitingClaims: number
   /** Since the start: jobs that were added, and how often one came into each state. */
   readonly added: number
   readonly entered: Readonly<Record<JobState, number>>

@@ -1,5 +1,6 @@
 /**
- * The engine's own log: one line an event, on stderr unless told otherwise. Pino is loaded with the first line.
+ * The engine's own log: one line an event, on stderr unless told otherwise. Pino is loaded with the first line,
+ * or while the engine starts when one is sure to come.
  *
  * Every line is an object of exactly this form and order; a pretty one is made of it:
  *
@@ -66,6 +67,11 @@ export class EngineLog {
   constructor(options: LogOptions) {
     this.#options = options
     this.#secrets = secretsIn(options.secrets)
+  }
+
+  /** Otherwise done with the first line, which then comes some tens of milliseconds late. */
+  open(): void {
+    this.#open()
   }
 
   /** Logs the events whose level the log lets through. */

@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream'
 import { isatty } from 'node:tty'
 import { styleText } from 'node:util'
+import { type PlainError, textWithCauses } from '../errors.ts'
 
 const colours = { ERROR: 'red', WARN: 'yellow', INFO: 'green', DEBUG: 'gray' } as const
 
@@ -52,9 +53,9 @@ function localTime(timestamp: string): string {
 function shown(value: unknown): string {
   if (typeof value === 'string' && /^[\w.:/@+-]+$/.test(value)) return value
   // Of an error text and code are enough for a line; the stack is kept with the attempt.
-  if (typeof value === 'object' && value !== null && 'message' in value && 'name' in value) {
-    const code = 'code' in value ? String(value.code) : ''
-    const text = `${value.name}: ${value.message}`
+  if (isError(value)) {
+    const code = value.code ?? ''
+    const text = `${value.name}: ${textWithCauses(value)}`
     return shown(text.includes(code) ? text : `${text} (${code})`)
   }
   // Nothing that a terminal would obey gets through.
@@ -62,4 +63,8 @@ function shown(value: unknown): string {
     /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+function isError(value: unknown): value is PlainError {
+  return typeof value === 'object' && value !== null && 'message' in value && 'name' in value
 }

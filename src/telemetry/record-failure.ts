@@ -1,5 +1,5 @@
 import type { Span, SpanStatusCode } from '@opentelemetry/api'
-import type { PlainError } from '../errors.ts'
+import { type PlainError, textWithCauses } from '../errors.ts'
 import { redactText, secretsIn } from './redact.ts'
 
 /** A literal, so that the API is not loaded for it. */
@@ -13,13 +13,14 @@ const error: SpanStatusCode.ERROR = 2
  */
 export function recordFailure(
   span: Span,
-  { name, message, stack = '', code }: PlainError,
+  failure: PlainError,
   at?: number,
   values: Iterable<string> = [],
 ): void {
+  const { name, message, stack = '', code } = failure
   const secrets = secretsIn(values)
-  const told = redactText(message, secrets)
-  span.recordException({ name, message: told, stack: redactText(stack, secrets) }, at)
+  const exception = { name, message: redactText(message, secrets), stack: redactText(stack, secrets) }
+  span.recordException(exception, at)
   span.setAttribute('error.type', code ?? name)
-  span.setStatus({ code: error, message: told })
+  span.setStatus({ code: error, message: redactText(textWithCauses(failure), secrets) })
 }

@@ -125,3 +125,19 @@ test('index refuses wrong values and tells unknown variables also where no file 
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
   expect(stderr).toContain('SEMANTICA_ALERTS_EVERY_MS is "x". Allowed: a whole number from 10')
 })
+
+test.each([
+  ['a device that is full', '> /dev/full', 'ENOSPC'],
+  // As on a disk with room for its beginning.
+  ['a file that may not become as large', '> out.json', 'EFBIG'],
+])('output to %s is an error', (_what, redirection, code) => {
+  using tree = new TemporaryTree()
+  const script = `ulimit -f 8; exec "$0" "$1" config --json ${redirection}`
+  const { status, stderr } = spawnSync('/bin/sh', ['-c', script, process.execPath, command], {
+    cwd: tree.path,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
+  })
+  expect(status).toBe(2)
+  expect(stderr).toMatch(new RegExp(`^semantica: the output cannot be written: ${code}.*\\n$`))
+})

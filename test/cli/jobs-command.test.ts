@@ -13,6 +13,8 @@ import {
 import { fileURLToPath } from 'node:url'
 import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { migrateUp, readMigrations } from '../../src/store/migrate.ts'
+import { migrateDown } from '../../src/store/migrate-down.ts'
 import { rejectionOf, useEngines } from '../engine/open-engine.ts'
 import { openLeaving } from '../engine/open-leaving.ts'
 
@@ -41,7 +43,7 @@ test('list finds jobs by each of its flags while the engine runs, newest first',
   await parent.result()
   await engine.idle()
   const [child] = (await engine.list({ parentJobId: parent.id })).jobs
-  const failed = await engine.enqueue('THROW', { message: 'no' }, { queue: 'slow', userTag: 'blue' })
+  const failed = await engine.enqueue('THROW_CAUSED', {}, { queue: 'slow', userTag: 'blue' })
   await rejectionOf(failed.result(), 'JOB_FAILED')
   const list = (...flags: string[]) => {
     const { status, stdout, stderr } = semantica('list', '--json', '--database', 'tasks.db', ...flags)
@@ -53,13 +55,13 @@ test('list finds jobs by each of its flags while the engine runs, newest first',
   expect(list('--group', 'g')).toEqual([parent.id])
   expect(list('--parent', parent.id)).toEqual([child?.id])
   expect(list('--state', 'failed')).toEqual([failed.id])
-  expect(list('--queue', 'slow', '--type', 'THROW')).toEqual([failed.id])
+  expect(list('--queue', 'slow', '--type', 'THROW_CAUSED')).toEqual([failed.id])
   expect(list('--limit', '1')).toEqual([failed.id])
   const table = semantica('list', '--database', 'tasks.db')
   const [head, ...lines] = table.stdout.trimEnd().split('\n')
   expect(head?.split(/ +/)).toEqual(['ID', 'STATE', 'TYPE', 'QUEUE', 'CREATED', 'TAG', 'GROUP', 'PARENT'])
   expect(lines).toHaveLength(3)
-  expect(lines[0]).toMatch(new RegExp(`^${failed.id} +FAILED +THROW +slow +\\S+Z +blue +- +-$`))
+  expect(lines[0]).toMatch(new RegExp(`^${failed.id} +FAILED +THROW_CAUSED +slow +\\S+Z +blue +- +-$`))
   const none = semantica('list', '--database', 'tasks.db', '--tag', 'nobody')
   expect(none).toEqual({ status: 1, stdout: '', stderr: 'semantica: no such job in tasks.db\n' })
   expect(semantica('list', '--database', 'tasks.db', '--tag', 'nobody', '--json')).toEqual({
@@ -70,7 +72,9 @@ test('list finds jobs by each of its flags while the engine runs, newest first',
   const shown = semantica('show', failed.id, '--database', 'tasks.db')
   expect(shown.status).toBe(0)
   expect(shown.stdout).toMatch(/^state +FAILED$/m)
-  expect(shown.stdout).toMatch(/^attempt 1 +THREW: no$/m)
+  expect(shown.stdout).toMatch(
+    /^attempt 1 +THREW: fetch failed \(cause: AggregateError: .+ \(errors: Error: connection refused\)\)$/m,
+  )
 })
 
 test('more jobs than a page holds are listed up to the limit', async () => {
@@ -139,6 +143,34 @@ test('what is wrong is one clear message, with exit code 2', async () => {
   }
   expect(semantica('list', '--limit', '0', ...database)).toMatchObject({ status: 2, stdout: '' })
   expect(existsSync(engines.pathOf('none.db'))).toBe(false)
+})
+
+test('a database that an older version has left is read, or refused with what to do', async () => {
+  const engine = await engines.open()
+  const job = await engine.enqueue('OK')
+  await job.result()
+  await engine.stop()
+  const migrations = readMigrations()
+  const database = new Connection(engines.pathOf('tasks.db'))
+  // The last one that changes nothing of what is read.
+  migrateDown(database, migrations, 9)
+  expect(semantica('list', '--database', 'tasks.db').status).toBe(0)
+  for (const [version, words] of [
+    [8, ['list']],
+    [0, ['show', job.id]],
+  ] as const) {
+    migrateDown(database, migrations, version)
+    const needed = `${version}, and this version of the engine needs ${migrations.length}`
+    expect(semantica(...words, '--database', 'tasks.db')).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: expect.stringMatching(
+        `^semantica: .* schema version ${needed}\\. .*semantica migrate up.*\\(DATABASE_OLDER\\)\n$`,
+      ),
+    })
+  }
+  migrateUp(database, migrations)
+  database.close()
 })
 
 test('backup copies the database beside a running engine, with its files if wanted', async () => {

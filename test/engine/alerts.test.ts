@@ -80,6 +80,24 @@ test('a queue of which none begins, until one does', async () => {
   expect(await resolved).toMatchObject({ kind: 'queue-stalled', queue: 'mail', since: alert.since })
 })
 
+test('few jobs that are claimed behind a handler that does not end stand still too', async () => {
+  const { stage } = engines
+  const engine = await engines.open({ threads: 1, alerts: { ...calm, stalledAfterMs: 50 } })
+  await engine.enqueue('GATE', { gate: 'hung' })
+  await stage.waits('hung')
+  const raised = nextEvent(engine, 'alert')
+  const options = { queue: 'mail' }
+  await engine.enqueueMany(Array.from({ length: 5 }, () => ({ type: 'OK', payload: null, options }) as const))
+  const alert = await raised
+  expect((await engine.stats()).queues.mail).toMatchObject({ QUEUED: 0, RUNNING: 5 })
+  expect(alert).toMatchObject({ kind: 'queue-stalled', queue: 'mail', threshold: 50 })
+  // The handler itself has been running for as long, and nothing of its queue waits.
+  expect(engine.alerts.map(({ queue }) => queue)).toEqual(['mail'])
+  const resolved = nextEvent(engine, 'alert-resolved')
+  stage.open('hung')
+  expect(await resolved).toMatchObject({ kind: 'queue-stalled', queue: 'mail', since: alert.since })
+})
+
 test('a maintenance that failed, until a run is completed, over restarts too', async () => {
   const first = await engines.open({ alerts: calm })
   symlinkSync(engines.pathOf('nowhere'), engines.pathOf('tasks.db-files'))

@@ -1,7 +1,18 @@
 /** Goal: what the duties find and delete, as a user sees it: in the job, in the report, in the events. */
-import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
+import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { rejectionOf, useEngines } from './open-engine.ts'
+import { rejectionOf, startScripted, useEngines } from './open-engine.ts'
 import { openLeaving } from './open-leaving.ts'
 
 const engines = useEngines()
@@ -9,7 +20,7 @@ const maintenance = { artifactRetentionDays: 0, intervalHours: 8_760 }
 const artifact = { call: 'artifact', values: ['a.txt', 'kept'] }
 
 /** What the engine says of failed duties, from now on. */
-function failuresOf(engine: Awaited<ReturnType<typeof openLeaving>>) {
+function failuresOf(engine: Pick<Awaited<ReturnType<typeof openLeaving>>, 'events'>) {
   const failures: unknown[] = []
   engine.events.on('maintenance-failed', ({ duty, error }) => failures.push([duty, error.code]))
   return failures
@@ -78,3 +89,39 @@ test('damage is told as an event and an error, and the engine goes on', async ()
   expect(failures).toEqual([['check-integrity', 'DATABASE_CORRUPT']])
   await (await engine.enqueue('CALLS', { calls: [] })).result()
 })
+
+test('a page that no duty can read has the code of damage in each of them', async () => {
+  const first = await engines.open({ maintenance: false })
+  const job = { type: 'OK', payload: 'x'.repeat(1_000) } as const
+  await first.enqueueMany(Array.from({ length: 200 }, () => job))
+  await first.idle()
+  await first.stop()
+  // A copy, since what was harmed is not sound after the test.
+  const path = engines.pathOf('harmed.db')
+  copyFileSync(engines.pathOf('tasks.db'), path)
+  harmJobs(path)
+  const engine = await startScripted({ database: path, maintenance })
+  const failures = failuresOf(engine)
+  await rejectionOf(engine.maintenance.runNow(), 'DATABASE_CORRUPT')
+  await engine.stop()
+  expect(failures).toEqual([
+    ['prune-jobs', 'DATABASE_CORRUPT'],
+    ['check-integrity', 'DATABASE_CORRUPT'],
+  ])
+})
+
+/** Writes nonsense over leaf pages of the jobs, in the middle, so that an engine still starts. */
+function harmJobs(path: string): void {
+  const database = new Connection(path, { readonly: true })
+  const pages = database
+    .prepare<[], number>(
+      "SELECT pageno FROM dbstat WHERE name = 'jobs' AND pagetype = 'leaf' ORDER BY pageno",
+    )
+    .pluck()
+    .all()
+  database.close()
+  const file = openSync(path, 'r+')
+  for (const page of pages.slice(5, 8))
+    writeSync(file, Buffer.alloc(8_192, 0xaa), 0, 8_192, (page - 1) * 8_192)
+  closeSync(file)
+}

@@ -173,6 +173,24 @@ test('a database over its size loses its oldest finished jobs, and the file shri
   expect(before - after).toBe(reclaimedBytes)
 })
 
+test('a limit below the size of the file is seen at the next start, though nothing is written', async () => {
+  const first = await engines.open({ maintenance: { maxDatabaseMb: 1_000 } })
+  const job = { type: 'OK' as const, payload: 'x'.repeat(10_000) }
+  await first.enqueueMany(Array.from({ length: 200 }, () => job))
+  await first.idle()
+  await first.maintenance.runNow()
+  await first.stop()
+  engines.change('UPDATE jobs SET finished_at = finished_at - 3600000')
+  const engine = await engines.open({ maintenance: { maxDatabaseMb: 1 } })
+  const [started, { deletedEarly }] = await Promise.all([
+    heard(engine, 'maintenance-started'),
+    heard(engine, 'maintenance-completed'),
+  ])
+  expect(started).toEqual({ reason: 'size' })
+  expect(deletedEarly).toBeGreaterThan(50)
+  expect(statSync(path()).size).toBeLessThan(1_000_000)
+})
+
 test('pruned and compacted, the file is as small as one that is written anew', async () => {
   const engine = await engines.open({ maintenance: { ...keepNothing, maxDatabaseMb: 1 } })
   const job = { type: 'OK' as const, payload: 'x'.repeat(100) }

@@ -14,7 +14,7 @@ import { type StageMessage, stageName } from '../fixtures/jobs/stage.ts'
 type Scripted = Awaited<ReturnType<typeof startScripted>>
 
 /** Without the throttle: what runs must not hang on what else the machine does. */
-function startScripted(options: Omit<EngineOptions, 'jobs'>) {
+export function startScripted(options: Omit<EngineOptions, 'jobs'>) {
   return Engine.start({
     jobs: scripted,
     threads: 1,

@@ -54,6 +54,15 @@ const failures = [
   ['THROW_VALUE', { value: 'a text' }, { name: 'NonError', message: 'Thrown: "a text"' }],
   ['THROW_VALUE', { value: null }, { name: 'NonError', message: 'Thrown: null' }],
   ['THROW_CODED', {}, { message: 'no such file', code: 'ENOENT' }],
+  [
+    'THROW_CAUSED',
+    {},
+    {
+      name: 'TypeError',
+      message: 'fetch failed',
+      cause: { name: 'AggregateError', errors: [{ message: 'connection refused' }] },
+    },
+  ],
   ['FATAL', {}, { name: 'Fatal', message: 'there is no hope' }],
 ] as const
 

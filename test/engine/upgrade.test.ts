@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { readMigrations, schemaVersion } from '../../src/store/migrate.ts'
 import { migrateDown } from '../../src/store/migrate-down.ts'
 import type { EngineEventMap } from '../../src/telemetry/events.ts'
-import { useEngines } from './open-engine.ts'
+import { rejectionOf, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 const migrations = readMigrations()
@@ -64,4 +64,14 @@ test.each([
   const upgrade = await new Promise<Upgrade>((resolve) => engine.events.once('schema-upgraded', resolve))
   expect(upgrade).toEqual({ fromVersion: older, toVersion: migrations.length, backup: undefined })
   expect(backups()).toEqual([])
+})
+
+test('a start that cannot change the schema leaves no copy, however often it is tried', async () => {
+  await makeOlder(1)
+  engines.change('CREATE INDEX idx_idempotency_keys_seq ON idempotency_keys (seq)')
+  for (const _ of ['first', 'second']) await rejectionOf(engines.open(), 'MIGRATION_FAILED')
+  expect(backups()).toEqual([])
+  engines.change('DROP INDEX idx_idempotency_keys_seq')
+  await engines.open()
+  expect(backups()).toHaveLength(1)
 })

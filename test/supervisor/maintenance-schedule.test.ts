@@ -4,8 +4,9 @@ import {
   checksIntegrity,
   decodeLastRun,
   dueAt,
+  dueForSizeAt,
   encodeLastRun,
-  isTooLarge,
+  sizeLeft,
 } from '../../src/supervisor/maintenance-schedule.ts'
 
 const hour = 3_600_000
@@ -23,6 +24,8 @@ const lastRun = {
   failure: undefined,
   failedRuns: 0,
   pages: 20_000,
+  maxDatabaseBytes: 100_000_000,
+  tooLargeRuns: 1,
 }
 const failed = {
   ...lastRun,
@@ -47,16 +50,43 @@ test('after a failure a short interval is not made longer', () => {
   expect(dueAt(often, { ...failed, checkedAt: now }, 0, now, 0)).toBe(now + hour / 2)
 })
 
-test('a file is too large over its limit; one that a run left there, once it has grown by a tenth', () => {
-  const large = Math.ceil(100_000_000 / pageBytes) + 1
-  expect(isTooLarge(settings, undefined, large - 2, pageBytes)).toBe(false)
-  expect(isTooLarge(settings, undefined, large, pageBytes)).toBe(true)
-  expect(isTooLarge(settings, { ...lastRun, pages: 1_000 }, large, pageBytes)).toBe(true)
-  // One that the last run left just below the limit has passed it.
-  expect(isTooLarge(settings, { ...lastRun, pages: large - 2 }, large, pageBytes)).toBe(true)
-  expect(isTooLarge(settings, lastRun, 21_900, pageBytes)).toBe(false)
-  expect(isTooLarge(settings, lastRun, 22_100, pageBytes)).toBe(true)
-  expect(isTooLarge(readMaintenance({ maxDatabaseMb: 0 }, {}), undefined, large, pageBytes)).toBe(false)
+const minute = 60_000
+const large = Math.ceil(100_000_000 / pageBytes) + 1
+const unlimited = readMaintenance({ maxDatabaseMb: 0 }, {})
+const recent = { ...lastRun, startedAt: now - 1_000 }
+
+test.each([
+  ['within its limit', settings, undefined, large - 2, undefined],
+  ['without a limit', unlimited, undefined, large, undefined],
+  ['that no run has seen', settings, undefined, large, now],
+  ['that has grown over it', settings, { ...recent, pages: 1_000 }, large, now],
+  ['that the last run left just below it', settings, { ...recent, pages: large - 2 }, large, now],
+  ['that a run under a higher limit left', settings, { ...recent, maxDatabaseBytes: 1e9 }, 20_000, now],
+  ['that an older version has maintained', settings, { ...recent, maxDatabaseBytes: 0 }, 20_000, now],
+  ['that has grown by a tenth since', settings, recent, 22_100, now],
+  ['that was left there', settings, recent, 21_900, now - 1_000 + minute],
+  ['that was left there long ago', settings, lastRun, 21_900, now - 10 * hour + minute],
+  ['that was left there again', settings, { ...recent, tooLargeRuns: 4 }, 20_000, now - 1_000 + 8 * minute],
+  ['that is always left there', settings, { ...recent, tooLargeRuns: 99 }, 20_000, now - 1_000 + 24 * hour],
+  ['whose clock was put back', settings, { ...lastRun, startedAt: now + hour }, 20_000, now + minute],
+  ['of which something failed', settings, { ...failed, startedAt: now }, 20_000, undefined],
+] as const)('a file %s is a reason for a run when it should be', (_what, own, last, pages, expected) => {
+  expect(dueForSizeAt(own, last, pages, pageBytes, now)).toBe(expected)
+})
+
+test('runs are counted that leave the file as large as it was, over the limit', () => {
+  const left = (last: typeof lastRun | undefined, pages: number) =>
+    sizeLeft(settings, last, pages, pageBytes).tooLargeRuns
+  expect(sizeLeft(settings, lastRun, 1_000, pageBytes)).toEqual({
+    pages: 1_000,
+    maxDatabaseBytes: 100_000_000,
+    tooLargeRuns: 0,
+  })
+  expect(sizeLeft(unlimited, undefined, 20_000, pageBytes).maxDatabaseBytes).toBe(0)
+  expect([left(undefined, 20_000), left(lastRun, 20_500), left(lastRun, 19_500)]).toEqual([1, 2, 2])
+  // It is another size, or another limit.
+  expect([left(lastRun, 23_000), left(lastRun, 17_000)]).toEqual([1, 1])
+  expect(left({ ...lastRun, maxDatabaseBytes: 1e9 }, 20_000)).toBe(1)
 })
 
 test('only a run for the size leaves the integrity check out, and not after a failure', () => {

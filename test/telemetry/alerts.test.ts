@@ -108,7 +108,7 @@ test.each<[string, readonly Partial<AlertFacts>[], Partial<AlertSettings>, strin
   expect(drawn(looks, chosen)).toBe(expected)
 })
 
-const queue = (queued: number, began: number) => ({ queues: [{ queue: 'mail', queued, began }] })
+const queue = (waiting: number, began: number) => ({ queues: [{ queue: 'mail', waiting, began }] })
 
 test.each<[string, readonly Partial<AlertFacts>[], Partial<AlertSettings>, string]>([
   ['waits for too long', Array.from({ length: 6 }, () => queue(3, 7)), {}, '----!-'],
@@ -188,9 +188,9 @@ test('what is told says what was found, above what, since when, and for how long
 test('each queue stands still by itself', () => {
   const looks = Array.from({ length: 6 }, (_, look) => ({
     queues: [
-      { queue: 'a', queued: 1, began: 0 },
-      { queue: 'b', queued: 1, began: look },
-      { queue: 'c', queued: look < 5 ? 1 : 0, began: 0 },
+      { queue: 'a', waiting: 1, began: 0 },
+      { queue: 'b', waiting: 1, began: look },
+      { queue: 'c', waiting: look < 5 ? 1 : 0, began: 0 },
     ],
   }))
   expect(tell(looks).map(({ what, alert }) => [what, alert.queue, alert.found])).toEqual([
@@ -219,7 +219,7 @@ test('whatever comes: raised and resolved take turns, and what is kept stays sma
         done += ended[0]
         failed += ended[1]
         began += waiting[1]
-        const facts = { ...rest, done, failed, queues: [{ queue: 'q', queued: waiting[0], began }] }
+        const facts = { ...rest, done, failed, queues: [{ queue: 'q', waiting: waiting[0], began }] }
         const before = new Set(state.active.map(({ kind }) => kind))
         const now = { monotonicMs: nowMs, wallMs: nowMs }
         const { state: next, raised, resolved } = evaluateAlerts(state, facts, now, settings)

@@ -1,8 +1,10 @@
 /** The log of an engine in this process, by way of `logTo`, and what becomes of one that cannot be written. */
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../src/config.ts'
 import { Engine } from '../../src/engine/engine.ts'
+import type { EngineOptions } from '../../src/engine/options.ts'
 import { rejectionOf, useEngines } from '../engine/open-engine.ts'
 import basic from '../fixtures/jobs/basic.ts'
 import { type LogLine, parseLog, runHost } from './logging-process.ts'
@@ -23,6 +25,17 @@ function gather() {
       return parseLog(text)
     },
   }
+}
+
+/** Whether an engine has opened its log by when it has started, and nothing has been logged. */
+async function opensAtStart(logging: Pick<EngineOptions, 'logLevel' | 'logTransitions'>): Promise<boolean> {
+  const { cache, resolve } = createRequire(import.meta.url)
+  const path = resolve('pino')
+  delete cache[path]
+  const engine = await engines.open({ logTo: () => {}, ...logging })
+  const isOpen = cache[path] !== undefined
+  await engine.stop()
+  return isOpen
 }
 
 const stateOf = ({ level, fields }: LogLine) => [level, fields.from_state, fields.state]
@@ -54,6 +67,11 @@ describe('transitions', () => {
       },
       message: 'Job state transition',
     })
+  })
+
+  test('all of them are sure to come: the log is open before the first job, and else with its first line', async () => {
+    expect(await opensAtStart({ logLevel: 'info', logTransitions: 'all' })).toBe(true)
+    expect(await opensAtStart({ logLevel: 'info', logTransitions: 'failures' })).toBe(false)
   })
 
   test('thousands at once: a line for each job and state, none torn', async () => {

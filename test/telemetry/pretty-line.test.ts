@@ -34,8 +34,15 @@ test('of an error the text, and the code where that does not say it', () => {
   )
   const system = { name: 'Error', message: 'ENOENT: no such file', code: 'ENOENT' }
   expect(pretty({ fields: { error: system } })).toContain(' error="Error: ENOENT: no such file"\n')
+})
+
+test('of an error the text, and what caused it', () => {
   const error = { name: 'TypeError', message: 'no\nsuch', stack: 'TypeError: no\n    at x' }
   expect(pretty({ fields: { error } })).toContain(' error="TypeError: no\\nsuch"\n')
+  const cause = { name: 'Error', message: 'refused' }
+  expect(pretty({ fields: { error: { ...error, cause } } })).toContain(
+    ' error="TypeError: no\\nsuch (cause: Error: refused)"\n',
+  )
 })
 
 test('nothing that a terminal obeys gets through', () => {

@@ -1,0 +1,39 @@
+import { inspect } from 'node:util'
+
+const describedCharacters = 200
+
+/** A short, safe rendering of any value for a message. */
+export function describe(value: unknown, limit = describedCharacters): string {
+  if (typeof value === 'string') return shorten(JSON.stringify(value), limit)
+  if (typeof value === 'object' && value !== null) return shorten(asJson(value) ?? inspected(value), limit)
+  return shorten(String(value), limit)
+}
+
+/** Undefined: JSON cannot carry it, or would show nothing of it. */
+function asJson(value: object): string | undefined {
+  try {
+    const json: unknown = JSON.stringify(value)
+    return typeof json === 'string' && json !== '{}' ? json : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Nothing of the value's own code runs for it. */
+function inspected(value: object): string {
+  try {
+    return inspect(value, {
+      customInspect: false,
+      depth: 3,
+      maxArrayLength: 20,
+      maxStringLength: 1_000,
+      breakLength: Number.POSITIVE_INFINITY,
+    })
+  } catch {
+    return 'an object'
+  }
+}
+
+export function shorten(text: string, limit: number): string {
+  return text.length > limit ? `${text.slice(0, limit)}…` : text
+}
