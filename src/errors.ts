@@ -143,6 +143,7 @@ export const errorRegistry = {
     meaning: 'An artifact has a name that is not allowed, or data that cannot be kept.',
   },
   ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
+  JOB_LOG_FAILED: { kind: 'system', retryable: true, meaning: 'The log of a job could not be written.' },
   ARTIFACTS_NOT_PRUNED: {
     kind: 'system',
     retryable: true,

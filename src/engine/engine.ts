@@ -230,9 +230,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   /**
    * What the job's handlers have logged, in all its attempts, also while one runs: lines of JSON with `time`, `level`,
-   * `attempt`, `message` and `fields`. The newest lines, at least `jobLogBytes` of them. Undefined when there are none.
+   * `attempt`, `message` and `fields`; then what its program wrote, with `stream` (stdout before stderr) and `message`.
+   * The newest lines, at least `jobLogBytes` of the former. Undefined when there are none.
    *
-   * @throws JOB_ID_INVALID; PATH_INVALID when the file cannot be read
+   * @throws JOB_ID_INVALID; PATH_INVALID when a file cannot be read, or is none that the engine has made
    */
   readLog(jobId: string): Promise<string | undefined> {
     return this.#refusals.watch('readLog', { jobId }, async () =>

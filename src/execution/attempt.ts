@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { describe, engineError, type PlainError, toPlainError } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
@@ -132,8 +133,10 @@ export class Attempt implements ProgramContext {
     this.#control.restart(this.#index, this.#surroundings.clock.monotonicMs())
   }
 
-  logFailed(error: PlainError): void {
-    const { jobType, traceId } = this
+  logFailed(reason: PlainError): void {
+    const { jobId, jobType, traceId } = this
+    const { log } = jobFilesOf(this.#surroundings.database, jobId)
+    const error = toPlainError(logFailure(jobId, dirname(log), reason))
     this.#surroundings.onLogFailure({ seq: this.#seq, jobType, traceId, error })
   }
 
@@ -227,6 +230,15 @@ export class Attempt implements ProgramContext {
   #assertRunning(what: string, call: string): void {
     if (this.#ended) throw hasEnded(this.jobId, what, call)
   }
+}
+
+function logFailure(jobId: string, folder: string, { message, code }: PlainError): Error {
+  return engineError('JOB_LOG_FAILED', {
+    found: `The log of ${jobId} cannot be written: ${message}`,
+    allowed: `a file of its own in ${folder}`,
+    action: 'See that there is room, that this user may write there, and that nothing else is in its place.',
+    details: { reason: code },
+  })
 }
 
 function abortError(jobId: string, reason: AbortReason): Error {
