@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.ts'
 import type { ThrottleOptions, Tuning } from '../config.ts'
-import { describe, invalidOption, toPlainError } from '../errors.ts'
+import { toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
@@ -21,7 +21,7 @@ import { EngineLog } from '../telemetry/log.ts'
 import { activeTraceparent, preloadApi } from '../telemetry/open-telemetry.ts'
 import { ActorDirectory } from './actor-directory.ts'
 import { type BackupOptions, Backups } from './backups.ts'
-import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
+import { type BulkJob, type BulkReport, checkBulkJob, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
@@ -202,8 +202,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       | AsyncIterable<BulkJob<Definitions>>,
   ): Promise<Job[] | BulkReport> {
     const check = (job: BulkJob<Definitions>): CheckedJob | Promise<CheckedJob> => {
-      if (typeof job !== 'object' || job === null)
-        throw invalidOption('a job of enqueueMany', describe(job), '{ type, payload, options }')
+      checkBulkJob(job)
       return checkJob(this.#definitions, job.type, job.payload, job.options)
     }
     return this.#refusals.watch<Job[] | BulkReport>('enqueueMany', {}, () =>
