@@ -372,14 +372,22 @@ export function invalidOption(name: string, found: string, allowed: string): Sem
 /** A short, safe rendering of any value for a message. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return shorten(JSON.stringify(value), 200)
-  if (typeof value === 'object' && value !== null) {
-    try {
-      return shorten(JSON.stringify(value) ?? 'an object', 200)
-    } catch {
-      return 'an object'
-    }
+  if (typeof value === 'bigint') return `${shorten(String(value), 200)}n (a bigint)`
+  if (typeof value !== 'object' || value === null) return shorten(String(value), 200)
+  try {
+    return shorten(describeObject(value), 200)
+  } catch {
+    return 'an object'
   }
-  return shorten(String(value), 200)
+}
+
+/** Of many objects JSON sees nothing: their class says more. */
+function describeObject(value: object): string {
+  if (value instanceof Date && Number.isNaN(value.getTime())) return 'Invalid Date'
+  const text = JSON.stringify(value) ?? 'an object'
+  const name: unknown = value.constructor?.name
+  if (text !== '{}' || typeof name !== 'string' || name === '' || name === 'Object') return text
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
 function shorten(text: string, limit = maxMessageCharacters): string {

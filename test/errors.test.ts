@@ -146,7 +146,7 @@ describe('a plain error', () => {
     ['null', null, 'Thrown: null'],
     ['an object', { a: 1 }, 'Thrown: {"a":1}'],
     ['a symbol', Symbol('s'), 'Thrown: Symbol(s)'],
-    ['a bigint', 5n, 'Thrown: 5'],
+    ['a bigint', 5n, 'Thrown: 5n (a bigint)'],
     ['an object with a bigint', { a: 5n }, 'Thrown: an object'],
   ])('of thrown %s says what it was', (_what, thrown, message) => {
     expect(toPlainError(thrown)).toEqual({ name: 'NonError', message })
@@ -194,6 +194,13 @@ test('a value is described in a few words', () => {
   expect(describeValue('x'.repeat(1_000)).length).toBeLessThanOrEqual(201)
   expect(describeValue({ toJSON: () => undefined })).toBe('an object')
   expect(describeValue(() => 1)).toBe('() => 1')
+  expect(describeValue(10n)).toBe('10n (a bigint)')
+  expect(describeValue(new Date(Number.NaN))).toBe('Invalid Date')
+  expect(describeValue(new Date(0))).toBe('"1970-01-01T00:00:00.000Z"')
+  expect(describeValue(new Set([1]))).toBe('a Set')
+  expect(describeValue(new Error('said'))).toBe('an Error')
+  expect(describeValue(Promise.resolve(1))).toBe('a Promise')
+  for (const empty of [{}, Object.create(null), new (class {})()]) expect(describeValue(empty)).toBe('{}')
 })
 
 test('broken assumptions are loud', () => {

@@ -14,6 +14,8 @@ export function checkCancel(database: DatabaseId, jobs: string | readonly string
     return { kind: 'several', seqs: Array.from(jobs, (jobId) => decodeJobId(database, jobId)) }
   if (typeof jobs !== 'object' || jobs === null)
     throw invalidOption('jobs', describe(jobs), 'a job id, an array of them, or criteria')
+  if ('id' in jobs && typeof jobs.id === 'string')
+    throw invalidOption('jobs', 'a job', 'the id of the job, as `job.id`, an array of them, or criteria')
   return { kind: 'matching', criteria: checkCancelCriteria(jobs) }
 }
 

@@ -48,14 +48,16 @@ test('what is misspelt, left out or empty is refused, and named', async () => {
     expect(reply).rejects.toMatchObject({ code, message: expect.stringContaining(text) })
   await refused(engine.enqueueMany(misspelt), 'OPTION_INVALID', 'option is not a field of a job')
   await refused(engine.enqueueMany(new Set(misspelt)), 'OPTION_INVALID', 'Allowed: type, payload, options')
-  // @ts-expect-error the same
+  // @ts-expect-error what only JavaScript can pass
   await refused(engine.stop({ grace: 0 }), 'OPTION_INVALID', 'grace is not an option of stop')
   // @ts-expect-error the same
   await refused(engine.cancel(sparse), 'JOB_ID_INVALID', 'undefined is not a job id')
   for (const name of ['queue', 'subjectPrefix', 'jobType', 'userTag', 'chainGroupId'])
     await refused(engine.list({ [name]: '' }), 'OPTION_INVALID', `${name} is ""`)
   await engine.idle()
-  expect((await engine.list({ cursor: undefined, queue: 'default' })).jobs).toMatchObject([{ id, state: 'DONE' }])
+  expect((await engine.list({ cursor: undefined, queue: 'default' })).jobs).toMatchObject([
+    { id, state: 'DONE' },
+  ])
 })
 
 test('job types that no thread would serve are refused at the start', async () => {
