@@ -24,7 +24,10 @@ import type { ProgramContext } from './run-program.ts'
 export interface ThreadSurroundings {
   readonly databaseId: string
   readonly handlers: ReadonlyMap<string, AnyJobDefinition>
+  /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference
+  /** The actor that runs programs. */
+  programs(): ActorReference
   readonly clock: Clock
   /** Real path of the database: the files of jobs lie beside it. */
   readonly database: string
@@ -142,6 +145,10 @@ export class Attempt implements ProgramContext {
 
   actor(name: string): ActorReference {
     return this.#surroundings.actor(name)
+  }
+
+  programs(): ActorReference {
+    return this.#surroundings.programs()
   }
 
   async enqueue(jobType: string, payload: unknown = null, options?: EnqueueOptions): Promise<void> {

@@ -257,6 +257,16 @@ test.each([
   expect(await (await engine.enqueue('ANY', { command: 'true' })).result()).toMatchObject({ exitCode: 0 })
 })
 
+test('nobody but jobs that are programs reaches the actor that runs them', async () => {
+  const engine = await openPrograms(engines)
+  const unknown = { code: 'ACTOR_UNKNOWN', message: expect.stringContaining('Allowed: none') }
+  expect(() => engine.actor('subprocesses')).toThrow(expect.objectContaining(unknown))
+  for (const name of ['subprocesses', 'nobody']) {
+    const job = await engine.enqueue('ASKS', name)
+    expect((await rejectionOf(job.result(), 'JOB_FAILED')).cause).toMatchObject(unknown)
+  }
+})
+
 test('an option of programs that is none is refused, and what is allowed is said', async () => {
   // @ts-expect-error what only JavaScript can pass
   const error = await rejectionOf(openPrograms(engines, 'on'), 'OPTION_INVALID')
