@@ -276,9 +276,12 @@ export class SemanticaError extends Error {
  * @example throw engineError('OPTION_INVALID', { found: 'threads = 0', allowed: '1 to 256', action: 'Correct it.' })
  */
 export function engineError(code: ErrorCode, facts: ErrorFacts): SemanticaError {
-  const allowed = facts.allowed === undefined ? '' : ` Allowed: ${facts.allowed}.`
-  return new SemanticaError(code, `${facts.found}.${allowed} ${facts.action}`, facts)
+  const allowed = facts.allowed === undefined ? '' : ` Allowed: ${ended(facts.allowed)}`
+  return new SemanticaError(code, `${ended(facts.found)}${allowed} ${facts.action}`, facts)
 }
+
+/** What ends in the text of another error has its full stop. */
+const ended = (text: string): string => (text.endsWith('.') ? text : `${text}.`)
 
 /** An error as plain data, so that it crosses threads and rows with its code. */
 export interface PlainError {

@@ -91,6 +91,10 @@ describe('an engine error', () => {
     const error = engineError('DISK_FULL', { found: 'No space', action: 'Make room.' })
     expect(error.message).toBe('No space. Make room.')
     expect('cause' in error).toBe(false)
+    const nested = { found: `Failed: ${error.message}`, allowed: 'more room.', action: 'Try again.' }
+    expect(engineError('DISK_FULL', nested).message).toBe(
+      'Failed: No space. Make room. Allowed: more room. Try again.',
+    )
     expect(error).toMatchObject({ details: {}, rpcCode: 5001, retryable: true, supersededBy: undefined })
   })
 

@@ -329,7 +329,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   /**
    * Ends the engine. New jobs are refused from now on, what has not begun goes back to the queue, and running handlers
    * are asked to give way; those that still run after the grace are ended with their thread and put back. Always
-   * resolves, a little after the grace at the latest. Further calls give the same report.
+   * resolves, a little after the grace at the latest. Further calls give the same report, at the same time: they cannot
+   * shorten its grace.
    */
   stop(options: { readonly graceMs?: number } = {}): Promise<StopReport> {
     return this.#refusals.watch('stop', {}, async () => {

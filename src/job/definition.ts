@@ -23,7 +23,7 @@ export interface JobDefinition<Payload = unknown, Result = unknown> {
   readonly payload?: Payload
   /** Retry policy; a job's own `retry` wins field by field. */
   readonly retry?: Partial<RetryPolicy>
-  /** Time limit of one attempt in milliseconds, counted from when its handler begins. Default: none. */
+  /** Time limit of one attempt in milliseconds, counted from when its handler begins, 1 to 604,800,000 (a week). Default: none. */
   readonly timeoutMs?: number
   /**
    * How long a handler may go on after its signal fired (cancel, time limit, a newer generation), in milliseconds, 0 to
@@ -45,7 +45,7 @@ export interface ProgramDefinition {
   readonly program?: NamedProgram
   /** Retry policy; a job's own `retry` wins field by field. */
   readonly retry?: Partial<RetryPolicy>
-  /** Time limit of one attempt in milliseconds, counted from when its program begins. Default: none. */
+  /** Time limit of one attempt in milliseconds, counted from when its program begins, 1 to 604,800,000 (a week). Default: none. */
   readonly timeoutMs?: number
   /**
    * How long the program may go on after SIGTERM (cancel, time limit, a newer generation, stop), in milliseconds, 0 to
