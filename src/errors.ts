@@ -155,6 +155,7 @@ export const errorRegistry = {
     meaning: 'An artifact has a name that is not allowed, or data that cannot be kept.',
   },
   ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
+  JOB_LOG_FAILED: { kind: 'system', retryable: true, meaning: 'The log of a job could not be written.' },
   ARTIFACTS_NOT_PRUNED: {
     kind: 'system',
     retryable: true,
@@ -292,11 +293,12 @@ export class SemanticaError extends Error {
  * @example throw engineError('OPTION_INVALID', { found: 'threads = 0', allowed: '1 to 256', action: 'Correct it.' })
  */
 export function engineError(code: ErrorCode, facts: ErrorFacts): SemanticaError {
-  const allowed = facts.allowed === undefined ? '' : ` Allowed: ${facts.allowed}.`
-  // What others say, as the error of a handler, may end a sentence by itself.
-  const found = /[.!?]$/.test(facts.found) ? facts.found : `${facts.found}.`
-  return new SemanticaError(code, `${found}${allowed} ${facts.action}`, facts)
+  const allowed = facts.allowed === undefined ? '' : ` Allowed: ${ended(facts.allowed)}`
+  return new SemanticaError(code, `${ended(facts.found)}${allowed} ${facts.action}`, facts)
 }
+
+/** What others say, as the error of a handler, may end a sentence by itself. */
+const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 /** Turns anything that was thrown, errors or not, into plain data, with its causes. Never throws. */
 export function toPlainError(thrown: unknown): PlainError {

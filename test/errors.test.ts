@@ -95,6 +95,10 @@ describe('an engine error', () => {
     const error = engineError('DISK_FULL', { found: 'No space', action: 'Make room.' })
     expect(error.message).toBe('No space. Make room.')
     expect('cause' in error).toBe(false)
+    const nested = { found: `Failed: ${error.message}`, allowed: 'more room.', action: 'Try again.' }
+    expect(engineError('DISK_FULL', nested).message).toBe(
+      'Failed: No space. Make room. Allowed: more room. Try again.',
+    )
     expect(error).toMatchObject({ details: {}, rpcCode: 5001, retryable: true, supersededBy: undefined })
   })
 
@@ -150,7 +154,7 @@ describe('a plain error', () => {
     ['null', null, 'Thrown: null'],
     ['an object', { a: 1 }, 'Thrown: {"a":1}'],
     ['a symbol', Symbol('s'), 'Thrown: Symbol(s)'],
-    ['a bigint', 5n, 'Thrown: 5'],
+    ['a bigint', 5n, 'Thrown: 5n (a bigint)'],
     ['an object with a bigint', { a: 5n }, 'Thrown: { a: 5n }'],
     ['an object that JSON would show empty', new Map([['a', 1]]), "Thrown: Map(1) { 'a' => 1 }"],
     ['nothing to see', {}, 'Thrown: {}'],
@@ -259,6 +263,13 @@ test('a value is described in a few words', () => {
   expect(describeValue('x'.repeat(1_000)).length).toBeLessThanOrEqual(201)
   expect(describeValue({ toJSON: () => undefined })).toBe('{ toJSON: [Function: toJSON] }')
   expect(describeValue(() => 1)).toBe('() => 1')
+  expect(describeValue(10n)).toBe('10n (a bigint)')
+  expect(describeValue(new Date(Number.NaN))).toBe('Invalid Date')
+  expect(describeValue(new Date(0))).toBe('"1970-01-01T00:00:00.000Z"')
+  expect(describeValue(new Set([1]))).toBe('Set(1) { 1 }')
+  expect(describeValue(new TypeError('said'))).toBe('TypeError: said')
+  expect(describeValue(Promise.resolve(1))).toBe('Promise { 1 }')
+  expect(describeValue({})).toBe('{}')
 })
 
 test('broken assumptions are loud', () => {

@@ -1,3 +1,4 @@
+import type { LogFile } from '../engine/job-log.ts'
 import type { JobDetails } from '../engine/job-record.ts'
 import { StoredJobs } from '../engine/stored-jobs.ts'
 import { engineError, textWithCauses } from '../errors.ts'
@@ -22,11 +23,12 @@ export async function runShow(jobId: string, options: ShowCommandOptions): Promi
       action: 'It may have been pruned; `semantica list` shows those that there are.',
     })
   }
-  process.stdout.write(json ? `${JSON.stringify(jobAsJson(job))}\n` : asText(job))
+  const logs = await stored.logFiles(jobId)
+  process.stdout.write(json ? `${JSON.stringify({ ...jobAsJson(job), logs })}\n` : asText(job, logs))
   return exitCodes.ok
 }
 
-function asText(job: JobDetails): string {
+function asText(job: JobDetails, logs: readonly LogFile[]): string {
   const { failedAttempts, artifacts, progress, ...record } = job
   const facts = Object.entries(jobAsJson(record)).filter(([, value]) => value !== null)
   const lines = facts.map(([name, value]) => [
@@ -42,5 +44,6 @@ function asText(job: JobDetails): string {
     lines.push([`attempt ${attempt}`, error === undefined ? cause : `${cause}: ${textWithCauses(error)}`])
   for (const { path, bytes, exists } of artifacts)
     lines.push(['artifact', `${path} ${exists ? `(${bytes} bytes)` : '(deleted)'}`])
+  for (const { kind, path, bytes } of logs) lines.push([kind, `${path} (${bytes} bytes)`])
   return inColumns(lines.map(([name = '', text = '']) => [name, shortened(text)]))
 }

@@ -29,7 +29,9 @@ function asJson(totals: IndexTotals): string {
 function asText(root: string, totals: IndexTotals): string {
   const { files, symbols, bytes, languages, isRunOpen } = totals
   const byLanguage = Object.entries(languages).map(([language, count]) => `${language} ${count}`)
-  const state = isRunOpen ? 'a run is going on, or was stopped before it was done' : 'complete'
+  const state = isRunOpen
+    ? 'a run is going on, or was stopped before it was done: `semantica index` goes on with it'
+    : 'complete'
   return [
     `index of ${root}`,
     `  ${files} files, ${symbols} definitions, ${(bytes / 1e6).toFixed(1)} MB`,

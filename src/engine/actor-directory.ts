@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
-import { engineError } from '../errors.ts'
+import { findActor } from '../execution/find-actor.ts'
 
 /** The actors of an engine by their names, as the host reaches them. */
 export class ActorDirectory {
@@ -24,14 +24,6 @@ export class ActorDirectory {
 
   /** @throws ACTOR_UNKNOWN */
   get(name: string): ActorClient {
-    const client = this.#clients.get(name)
-    if (client === undefined) {
-      throw engineError('ACTOR_UNKNOWN', {
-        found: `There is no actor ${JSON.stringify(name)}`,
-        allowed: [...this.#clients.keys()].sort().join(', ') || 'none: the engine was started without actors',
-        action: 'Give it to Engine.start as an option of `actors`.',
-      })
-    }
-    return client
+    return findActor(this.#clients, name)
   }
 }

@@ -23,6 +23,16 @@ export interface BulkReport {
   readonly existing: number
 }
 
+/** @throws OPTION_INVALID when it is no such job, or has a field that would be overlooked */
+export function checkBulkJob(job: unknown): void {
+  if (typeof job !== 'object' || job === null)
+    throw invalidOption('a job of enqueueMany', describe(job), '{ type, payload, options }')
+  for (const name in job) {
+    if (name !== 'type' && name !== 'payload' && name !== 'options')
+      throw invalidOption(name, 'not a field of a job of enqueueMany', 'type, payload, options')
+  }
+}
+
 type Check<Item> = (job: Item) => CheckedJob | Promise<CheckedJob>
 
 /** Chunks of an iterable that may be unacknowledged at a time: one commits while the next ones are on their way. */

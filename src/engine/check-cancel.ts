@@ -9,9 +9,13 @@ type Wanted =
 /** What is to be cancelled. @throws OPTION_INVALID, JOB_ID_INVALID */
 export function checkCancel(database: DatabaseId, jobs: string | readonly string[] | GivenCriteria): Wanted {
   if (typeof jobs === 'string') return { kind: 'one', seqs: [decodeJobId(database, jobs)] }
-  if (isList(jobs)) return { kind: 'several', seqs: jobs.map((jobId) => decodeJobId(database, jobId)) }
+  // Not `map`, which passes over holes.
+  if (isList(jobs))
+    return { kind: 'several', seqs: Array.from(jobs, (jobId) => decodeJobId(database, jobId)) }
   if (typeof jobs !== 'object' || jobs === null)
     throw invalidOption('jobs', describe(jobs), 'a job id, an array of them, or criteria')
+  if ('id' in jobs && typeof jobs.id === 'string')
+    throw invalidOption('jobs', 'a job', 'the id of the job, as `job.id`, an array of them, or criteria')
   return { kind: 'matching', criteria: checkCancelCriteria(jobs) }
 }
 

@@ -1,6 +1,6 @@
 import { withinMs } from '../clock.ts'
 import { maxStopGraceMs } from '../config.ts'
-import { engineError, type SemanticaError } from '../errors.ts'
+import { engineError, invalidOption, type SemanticaError } from '../errors.ts'
 import { checkFields, checkNumber } from '../job/definition.ts'
 import type { StopReport } from '../supervisor/messages.ts'
 
@@ -25,6 +25,8 @@ export function engineStopped(): SemanticaError {
 /** @throws OPTION_INVALID */
 export function checkGrace(options: { readonly graceMs?: number }, defaultMs: number): number {
   checkFields('options', options)
+  for (const name of Object.keys(options))
+    if (name !== 'graceMs') throw invalidOption(name, 'not an option of stop', 'graceMs')
   const { graceMs = defaultMs } = options
   checkNumber('graceMs', graceMs, 0, maxStopGraceMs)
   return graceMs

@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.ts'
 import { type ThrottleOptions, type Tuning, takeUnknownVariables } from '../config.ts'
-import { describe, invalidOption, toPlainError } from '../errors.ts'
+import { toPlainError } from '../errors.ts'
 import { jobFilesOf } from '../execution/job-files.ts'
 import type { ActorReference } from '../job/context.ts'
 import type { GivenCriteria } from '../job/criteria.ts'
@@ -21,7 +21,7 @@ import { EngineLog } from '../telemetry/log.ts'
 import { activeTraceparent, preloadApi } from '../telemetry/open-telemetry.ts'
 import { ActorDirectory } from './actor-directory.ts'
 import { type BackupOptions, Backups } from './backups.ts'
-import { type BulkJob, type BulkReport, enqueueArray, enqueueStream, isArray } from './bulk.ts'
+import { type BulkJob, type BulkReport, checkBulkJob, enqueueArray, enqueueStream, isArray } from './bulk.ts'
 import { cancelEach } from './cancel-each.ts'
 import { checkCancel } from './check-cancel.ts'
 import { checkJob } from './check-job.ts'
@@ -124,8 +124,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   static async start<const Jobs extends JobsOption, const Programs extends ProgramsOption = undefined>(
     options: EngineOptions<Jobs, Programs>,
   ): Promise<Engine<ServedBy<Jobs, Programs>>> {
-    const checked = await checkOptions(options)
-    const { tuning, definitions, start, measure } = checked
+    const { tuning, definitions, start, measure, ...checked } = await checkOptions(options)
     const log = new EngineLog(checked.log)
     const observation = await Observation.open(checked.observation)
     const actors = new ActorDirectory()
@@ -205,8 +204,7 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
       | AsyncIterable<BulkJob<Definitions>>,
   ): Promise<Job[] | BulkReport> {
     const check = (job: BulkJob<Definitions>): CheckedJob | Promise<CheckedJob> => {
-      if (typeof job !== 'object' || job === null)
-        throw invalidOption('a job of enqueueMany', describe(job), '{ type, payload, options }')
+      checkBulkJob(job)
       return checkJob(this.#definitions, job.type, job.payload, job.options)
     }
     return this.#refusals.watch<Job[] | BulkReport>('enqueueMany', {}, () =>
@@ -233,9 +231,10 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
 
   /**
    * What the job's handlers have logged, in all its attempts, also while one runs: lines of JSON with `time`, `level`,
-   * `attempt`, `message` and `fields`. The newest lines, at least `jobLogBytes` of them. Undefined when there are none.
+   * `attempt`, `message` and `fields`; then what its program wrote, with `stream` (stdout before stderr) and `message`.
+   * The newest lines, at least `jobLogBytes` of the former. Undefined when there are none.
    *
-   * @throws JOB_ID_INVALID; PATH_INVALID when the file cannot be read
+   * @throws JOB_ID_INVALID; PATH_INVALID when a file cannot be read, or is none that the engine has made
    */
   readLog(jobId: string): Promise<string | undefined> {
     return this.#refusals.watch('readLog', { jobId }, async () =>
@@ -332,7 +331,8 @@ export class Engine<Definitions = Record<string, AnyJobDefinition>> implements A
   /**
    * Ends the engine. New jobs are refused from now on, what has not begun goes back to the queue, and running handlers
    * are asked to give way; those that still run after the grace are ended with their thread and put back. Always
-   * resolves, a little after the grace at the latest. Further calls give the same report.
+   * resolves, a little after the grace at the latest. Further calls give the same report, at the same time: they cannot
+   * shorten its grace.
    */
   stop(options: { readonly graceMs?: number } = {}): Promise<StopReport> {
     return this.#refusals.watch('stop', {}, async () => {

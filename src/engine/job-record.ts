@@ -24,6 +24,8 @@ export interface JobRecord {
   readonly deadline: Date | undefined
   /** Longest wait for the first attempt. */
   readonly ttlMs: number | undefined
+  /** Its own time limit of an attempt; undefined: that of its type, if there is one. */
+  readonly timeoutMs: number | undefined
   readonly createdAt: Date
   /** When the handler of the last attempt began, as far as that attempt has ended. */
   readonly startedAt: Date | undefined
@@ -147,6 +149,7 @@ export function toJobRecord(place: JobPlace, row: JobRow): JobRecord {
     generation: row.generation ?? undefined,
     deadline: date(policy?.deadline ?? null),
     ttlMs: policy?.ttlMs,
+    timeoutMs: policy?.timeoutMs,
     createdAt: new Date(row.createdAt),
     startedAt: date(row.startedAt),
     finishedAt: date(row.finishedAt),

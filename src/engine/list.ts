@@ -1,4 +1,5 @@
 import { describe, engineError, invalidOption } from '../errors.ts'
+import { criterionChecks, isCriterion } from '../job/criteria.ts'
 import { checkFields, checkNumber } from '../job/definition.ts'
 import { type DatabaseId, decodeJobId } from '../job/id.ts'
 import { isJobState, type JobState, jobStates } from '../job/state.ts'
@@ -46,9 +47,10 @@ function checkListFilter(filter: ListFilter): Omit<ListRequest, 'before' | 'pare
   checkFields('filter', filter)
   for (const [name, value] of Object.entries(filter)) {
     if (!filterNames.has(name)) throw invalidOption(name, 'not a filter of list', [...filterNames].join(', '))
-    if (name !== 'limit' && value !== undefined && typeof value !== 'string') {
+    if (value === undefined) continue
+    if (isCriterion(name)) criterionChecks[name](value)
+    else if (name !== 'limit' && typeof value !== 'string')
       throw invalidOption(name, describe(value), 'a text')
-    }
   }
   const { state, limit = 100, cursor: _cursor, parentJobId: _parent, ...criteria } = filter
   if (state !== undefined && !isJobState(state))

@@ -65,7 +65,7 @@ export interface EngineOptions<
   readonly actors?: Readonly<Record<string, ActorOption>>
   /** A module that each pool thread imports before the jobs: a path, or a file URL. Its exports are not used. */
   readonly setup?: string | URL
-  /** Serves the job type SUBPROCESS, whose payload names any program; and how programs run. `true`: with the defaults. */
+  /** Serves the job type SUBPROCESS, whose payload names any program; and how programs run. `true`: with the defaults; `false`: not served. */
   readonly subprocess?: Subprocess
   /**
    * When jobs of low priority are held back; `false`: never. By default those below 0 are, while other things take more

@@ -1,9 +1,11 @@
+import { jobFilesOf } from '../execution/job-files.ts'
 import type { DatabaseId } from '../job/id.ts'
 import { decodeJobId } from '../job/id.ts'
 import { fromSqliteError, isSchemaError } from '../store/database-errors.ts'
 import { olderSchema } from '../store/migrate.ts'
 import { type Database, openReader, readDatabaseId } from '../store/open.ts'
 import { JobReader } from '../store/reader.ts'
+import { findLogFiles, type LogFile } from './job-log.ts'
 import { type JobDetails, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
 
@@ -51,6 +53,16 @@ export class StoredJobs implements Disposable {
     const seq = decodeJobId(this.#databaseId, jobId)
     const [reading] = this.#guarded(() => this.#reader.get([seq]))
     return reading === undefined ? undefined : toJobDetails(this.#place, reading)
+  }
+
+  /**
+   * The files that hold the log of a job, and what its program wrote.
+   *
+   * @throws JOB_ID_INVALID, PATH_INVALID
+   */
+  logFiles(jobId: string): Promise<LogFile[]> {
+    decodeJobId(this.#databaseId, jobId)
+    return findLogFiles(jobFilesOf(this.#place.path, jobId))
   }
 
   [Symbol.dispose](): void {

@@ -13,12 +13,13 @@ export interface SubprocessOptions extends Partial<ProgramLimits> {
   readonly serveBuiltIn?: boolean
 }
 
-export type SubprocessOption = true | SubprocessOptions
+/** `false` is as if it were left out: job types that are programs run all the same. */
+export type SubprocessOption = boolean | SubprocessOptions
 
 /** The job types that the option adds. */
 export type BuiltInOf<Option> = Option extends true
   ? BuiltIn
-  : Option extends { readonly serveBuiltIn: false } | undefined
+  : Option extends { readonly serveBuiltIn: false } | false | undefined
     ? unknown
     : BuiltIn
 
@@ -39,15 +40,15 @@ interface CheckedSubprocess {
 
 /** @throws OPTION_INVALID */
 export function checkSubprocess(option: unknown, sources: Sources): CheckedSubprocess {
-  const given = option === true || option === undefined ? {} : option
-  checkFields('subprocess', given)
+  const given = typeof option === 'boolean' || option === undefined ? {} : option
+  checkFields('subprocess', given, 'true, false, or an object of its options')
   const unknown = Object.keys(given).find((name) => !optionNames.has(name))
   if (unknown !== undefined)
     throw invalidOption(`subprocess.${unknown}`, 'not an option', [...optionNames].join(', '))
   const serveBuiltIn: unknown = 'serveBuiltIn' in given ? (given.serveBuiltIn ?? true) : true
   if (typeof serveBuiltIn !== 'boolean')
     throw invalidOption('subprocess.serveBuiltIn', describe(serveBuiltIn), 'true or false')
-  const isServed = option !== undefined && serveBuiltIn
+  const isServed = option !== undefined && option !== false && serveBuiltIn
   return { settings: readProgramLimits(sources), modules: isServed ? [subprocessJobs] : [] }
 }
 

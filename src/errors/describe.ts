@@ -5,6 +5,7 @@ const describedCharacters = 200
 /** A short, safe rendering of any value for a message. */
 export function describe(value: unknown, limit = describedCharacters): string {
   if (typeof value === 'string') return shorten(JSON.stringify(value), limit)
+  if (typeof value === 'bigint') return `${shorten(String(value), limit)}n (a bigint)`
   if (typeof value === 'object' && value !== null) return shorten(asJson(value) ?? inspected(value), limit)
   return shorten(String(value), limit)
 }
@@ -13,6 +14,8 @@ export function describe(value: unknown, limit = describedCharacters): string {
 function asJson(value: object): string | undefined {
   try {
     const json: unknown = JSON.stringify(value)
+    // Of a date that is none.
+    if (json === 'null') return undefined
     return typeof json === 'string' && json !== '{}' ? json : undefined
   } catch {
     return undefined
@@ -22,6 +25,8 @@ function asJson(value: object): string | undefined {
 /** Nothing of the value's own code runs for it. */
 function inspected(value: object): string {
   try {
+    // Without its stack.
+    if (value instanceof Error) return `${value.name}: ${value.message}`
     return inspect(value, {
       customInspect: false,
       depth: 3,

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { describe, engineError, type PlainError, toPlainError } from '../errors.ts'
 import type { ActorReference } from '../job/context.ts'
@@ -23,7 +24,10 @@ import type { ProgramContext } from './run-program.ts'
 export interface ThreadSurroundings {
   readonly databaseId: string
   readonly handlers: ReadonlyMap<string, AnyJobDefinition>
+  /** @throws ACTOR_UNKNOWN */
   actor(name: string): ActorReference
+  /** The actor that runs programs. */
+  programs(): ActorReference
   readonly clock: Clock
   /** Real path of the database: the files of jobs lie beside it. */
   readonly database: string
@@ -132,13 +136,19 @@ export class Attempt implements ProgramContext {
     this.#control.restart(this.#index, this.#surroundings.clock.monotonicMs())
   }
 
-  logFailed(error: PlainError): void {
-    const { jobType, traceId } = this
+  logFailed(reason: PlainError): void {
+    const { jobId, jobType, traceId } = this
+    const { log } = jobFilesOf(this.#surroundings.database, jobId)
+    const error = toPlainError(logFailure(jobId, dirname(log), reason))
     this.#surroundings.onLogFailure({ seq: this.#seq, jobType, traceId, error })
   }
 
   actor(name: string): ActorReference {
     return this.#surroundings.actor(name)
+  }
+
+  programs(): ActorReference {
+    return this.#surroundings.programs()
   }
 
   async enqueue(jobType: string, payload: unknown = null, options?: EnqueueOptions): Promise<void> {
@@ -227,6 +237,15 @@ export class Attempt implements ProgramContext {
   #assertRunning(what: string, call: string): void {
     if (this.#ended) throw hasEnded(this.jobId, what, call)
   }
+}
+
+function logFailure(jobId: string, folder: string, { message, code }: PlainError): Error {
+  return engineError('JOB_LOG_FAILED', {
+    found: `The log of ${jobId} cannot be written: ${message}`,
+    allowed: `a file of its own in ${folder}`,
+    action: 'See that there is room, that this user may write there, and that nothing else is in its place.',
+    details: { reason: code },
+  })
 }
 
 function abortError(jobId: string, reason: AbortReason): Error {

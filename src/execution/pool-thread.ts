@@ -7,12 +7,13 @@ import { getHeapStatistics } from 'node:v8'
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { ActorClient } from '../actor/actor-client.ts'
 import { afterMicrotasks, afterThisTurn, systemClock } from '../clock.ts'
-import { assert, engineError, fromPlainError, toPlainError, unreachable } from '../errors.ts'
-import type { ActorReference } from '../job/context.ts'
+import { assert, fromPlainError, toPlainError, unreachable } from '../errors.ts'
+import { subprocessesName } from '../job/program.ts'
 import { preloadApi } from '../telemetry/open-telemetry.ts'
 import { flushSpans, mayHoldSpans } from '../telemetry/thread-spans.ts'
 import { BatchRunner } from './batch-runner.ts'
 import { ControlBlock } from './control-block.ts'
+import { findActor } from './find-actor.ts'
 import { captureConsole } from './job-console.ts'
 import { loadHandlers, loadSetup } from './load.ts'
 import type { GreetReply, GreetTask, PoolReply, PoolTask, ThreadMessage, ThreadNotice } from './messages.ts'
@@ -72,6 +73,11 @@ async function greet(task: GreetTask): Promise<GreetReply> {
         databaseId: task.databaseId,
         handlers,
         actor: (name) => findActor(actors, name),
+        programs: () => {
+          const actor = actors.get(subprocessesName)
+          assert(actor !== undefined, 'an engine with jobs that are programs has the actor that runs them')
+          return actor
+        },
         clock: systemClock,
         database: task.database,
         jobLogBytes: task.jobLogBytes,
@@ -130,16 +136,4 @@ function heed(notice: ThreadNotice): void {
     default:
       unreachable(notice)
   }
-}
-
-function findActor(actors: ReadonlyMap<string, ActorClient>, name: string): ActorReference {
-  const actor = actors.get(name)
-  if (actor === undefined) {
-    throw engineError('ACTOR_UNKNOWN', {
-      found: `There is no actor ${JSON.stringify(name)}`,
-      allowed: [...actors.keys()].sort().join(', ') || 'none: the engine was started without actors',
-      action: 'Give it to Engine.start as an option of `actors`.',
-    })
-  }
-  return actor
 }

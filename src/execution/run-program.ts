@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { engineError, fromPlainError, hasCode, type PlainError } from '../errors.ts'
-import type { JobContext } from '../job/context.ts'
+import type { ActorReference, JobContext } from '../job/context.ts'
 import {
   type AnyJobDefinition,
   defaultGraceMs,
@@ -18,12 +18,13 @@ import {
   type ProgramResult,
   type StartReply,
   type SubprocessMessage,
-  subprocessesName,
   withoutCutValue,
 } from '../job/program.ts'
 
 /** What such a handler is given beside what every handler gets. */
 export interface ProgramContext extends JobContext {
+  /** The actor that runs programs. */
+  programs(): ActorReference
   /** From now on the attempt only waits for its turn: its time limit does not run. */
   waitForTurn(): void
   /** Its turn has come: what it takes is counted from now on. */
@@ -50,7 +51,7 @@ async function runProgram(
   const own = context as ProgramContext
   const { jobId, attempt, subjectKey, generation, signal } = own
   const runId = `${jobId}.${attempt}.${randomUUID()}`
-  const actor = context.actor(subprocessesName)
+  const actor = own.programs()
   const ask = (message: SubprocessMessage): Promise<unknown> => actor.ask(message)
   // It is heard even when the actor is down: then the question itself is rejected.
   const tell = (kind: 'end' | 'give-up'): void => void ask({ kind, runId }).catch(() => {})

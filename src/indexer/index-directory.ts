@@ -132,11 +132,12 @@ class IndexRun {
     if (isLeftOpen) await this.#finishLeftovers()
     if (this.#isAborted) return
 
-    const plan = planRun(listed.value.files, readSnapshot(this.#paths.index).files, this.#maxFileBytes)
+    const { files, hasEndedRun } = readSnapshot(this.#paths.index)
+    const plan = planRun(listed.value.files, files, this.#maxFileBytes)
     const kept = keepUnseen(plan, listed.value)
     this.#tally.planned(kept, listed.value)
     const isIdle = kept.toRead.length + kept.removed.length + kept.dropped.length === 0
-    if (isIdle && this.#engine === undefined) {
+    if (isIdle && hasEndedRun && this.#engine === undefined) {
       // No engine reads them this time: what is wrong is not to show only on the day when a file has changed.
       checkSettings(await readSources(this.#options))
       return

@@ -18,10 +18,14 @@ export interface IndexSnapshot {
   readonly files: ReadonlyMap<string, KnownFile>
   /** Whether a run was begun and never ended: jobs may be left. */
   readonly isRunOpen: boolean
+  /** Whether any run has ever ended. */
+  readonly hasEndedRun: boolean
   readonly symbols: number
 }
 
-const nothing: IndexSnapshot = { files: new Map(), isRunOpen: false, symbols: 0 }
+type IndexDatabase = NonNullable<ReturnType<typeof openIndexForReading>>
+
+const nothing: IndexSnapshot = { files: new Map(), isRunOpen: false, hasEndedRun: false, symbols: 0 }
 
 /** @throws as openIndexForReading */
 export function readSnapshot(path: string): IndexSnapshot {
@@ -40,7 +44,12 @@ export function readSnapshot(path: string): IndexSnapshot {
         files.set(filePath, { size, mtimeMs, checkedAtMs, hash, skipReason, run })
         symbols += count
       }
-      return { files, isRunOpen: isRunOpen(database), symbols }
+      return {
+        files,
+        isRunOpen: isRunOpen(database),
+        hasEndedRun: hasFact(database, 'last_summary'),
+        symbols,
+      }
     })
   } finally {
     database.close()
@@ -84,6 +93,10 @@ export function assertIndexOf({ folder, index }: StatePaths, directory: string):
   }
 }
 
-function isRunOpen(database: NonNullable<ReturnType<typeof openIndexForReading>>): boolean {
-  return database.prepare("SELECT 1 FROM facts WHERE name = 'open_run'").get() !== undefined
+function isRunOpen(database: IndexDatabase): boolean {
+  return hasFact(database, 'open_run')
+}
+
+function hasFact(database: IndexDatabase, name: string): boolean {
+  return database.prepare<[string]>('SELECT 1 FROM facts WHERE name = ?').get(name) !== undefined
 }

@@ -40,7 +40,8 @@ export function readTotals(path: string): IndexTotals | undefined {
         symbols: sum(indexed.map(([, , symbols]) => symbols)),
         bytes: sum(indexed.map(([, , , bytes]) => bytes)),
         languages: Object.fromEntries(indexed.map(([language, count]) => [language, count])),
-        isRunOpen: facts.has('open_run'),
+        // None has ended: the first is not over, though it may not have begun to write.
+        isRunOpen: facts.has('open_run') || lastSummary === undefined,
         lastSummary: typeof lastSummary === 'string' ? lastSummary : undefined,
       }
     })

@@ -31,7 +31,8 @@ export interface MatchedFacts {
   readonly jobType: string
 }
 
-const checks: Readonly<Record<keyof JobCriteria, (value: unknown) => void>> = {
+/** By criterion. Each throws OPTION_INVALID when no job can have the value. */
+export const criterionChecks: Readonly<Record<keyof JobCriteria, (value: unknown) => void>> = {
   userTag: (value) => checkLabel('userTag', value),
   chainGroupId: (value) => checkLabel('chainGroupId', value),
   queue: checkQueue,
@@ -55,7 +56,7 @@ export function checkCancelCriteria(given: GivenCriteria): JobCriteria {
     if (!isCriterion(name)) throw invalidOption(name, 'not a criterion of cancel', allowedNames)
     if (criteria[name] === undefined)
       throw invalidOption(name, describe(undefined), 'a text, or no such field')
-    checks[name](criteria[name])
+    criterionChecks[name](criteria[name])
   }
   return { ...criteria }
 }
@@ -87,8 +88,8 @@ export function matchesCriteria(criteria: JobCriteria, job: MatchedFacts): boole
   )
 }
 
-const allowedNames = Object.keys(checks).join(', ')
+const allowedNames = Object.keys(criterionChecks).join(', ')
 
-function isCriterion(name: string): name is keyof JobCriteria {
-  return Object.hasOwn(checks, name)
+export function isCriterion(name: string): name is keyof JobCriteria {
+  return Object.hasOwn(criterionChecks, name)
 }

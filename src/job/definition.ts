@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, invalidOption } from '../errors.ts'
 import type { JobContext } from './context.ts'
 import {
-  findProgramFaults,
+  findNamedFaults,
   type NamedProgram,
   type ProgramAdditions,
   type ProgramPayload,
@@ -23,7 +23,7 @@ export interface JobDefinition<Payload = unknown, Result = unknown> {
   readonly payload?: Payload
   /** Retry policy; a job's own `retry` wins field by field. */
   readonly retry?: Partial<RetryPolicy>
-  /** Time limit of one attempt in milliseconds, counted from when its handler begins. Default: none. */
+  /** Time limit of one attempt in milliseconds, counted from when its handler begins, 1 to 604,800,000 (a week). Default: none. */
   readonly timeoutMs?: number
   /**
    * How long a handler may go on after its signal fired (cancel, time limit, a newer generation), in milliseconds, 0 to
@@ -45,7 +45,7 @@ export interface ProgramDefinition {
   readonly program?: NamedProgram
   /** Retry policy; a job's own `retry` wins field by field. */
   readonly retry?: Partial<RetryPolicy>
-  /** Time limit of one attempt in milliseconds, counted from when its program begins. Default: none. */
+  /** Time limit of one attempt in milliseconds, counted from when its program begins, 1 to 604,800,000 (a week). Default: none. */
   readonly timeoutMs?: number
   /**
    * How long the program may go on after SIGTERM (cancel, time limit, a newer generation, stop), in milliseconds, 0 to
@@ -197,11 +197,9 @@ function checkProgramDefinition(type: string, definition: ProgramDefinition): vo
   checkFieldNames(type, definition, programFieldNames)
   const { program } = definition
   if (program !== undefined) {
-    const [fault] = findProgramFaults(program, undefined)
-    if (fault !== undefined || 'stdin' in program) {
-      const path = [`${type}.program`, ...(fault?.path ?? ['stdin'])].join('.')
-      throw invalidOption(path, describe(program), fault?.message ?? 'nothing: it belongs to the payload')
-    }
+    const [fault] = findNamedFaults(program)
+    if (fault !== undefined)
+      throw invalidOption([`${type}.program`, ...fault.path].join('.'), fault.found, fault.allowed)
   }
   checkLimits(type, definition)
 }
@@ -231,9 +229,9 @@ export function checkRetry(name: string, retry: Partial<RetryPolicy>): void {
 }
 
 /** @throws OPTION_INVALID when `value` is not an object with named fields: nothing, a list or a map would pass as no options */
-export function checkFields(name: string, value: unknown): asserts value is object {
+export function checkFields(name: string, value: unknown, allowed = 'an object'): asserts value is object {
   if (typeof value !== 'object' || value === null || Symbol.iterator in value)
-    throw invalidOption(name, describe(value), 'an object')
+    throw invalidOption(name, describe(value), allowed)
 }
 
 /** @throws OPTION_INVALID when `value` is not a number within the bounds, both ends included */

@@ -41,7 +41,7 @@ export function decodeJobId(database: DatabaseId, id: string): JobSeq {
     throw engineError('JOB_ID_INVALID', {
       found: `${describe(id)} is not a job id`,
       allowed: 'an id that enqueue, list or an event gave',
-      action: 'Pass the id unchanged.',
+      action: typeof id === 'string' ? 'Pass the id unchanged.' : 'Pass the id alone, as `job.id`.',
     })
   }
   if (match[1] !== database) {

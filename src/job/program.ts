@@ -3,7 +3,7 @@
  * that runs programs tell each other. Pure.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { PlainError } from '../errors.ts'
+import { describe, type PlainError } from '../errors.ts'
 
 /** The name of the built-in actor that starts and ends programs. */
 export const subprocessesName = 'subprocesses'
@@ -115,38 +115,76 @@ export interface ProgramEnd {
   readonly logFailure: PlainError | undefined
 }
 
-const additionFields: ReadonlySet<string> = new Set<keyof ProgramAdditions>(['args', 'env', 'cwd', 'stdin'])
-const payloadFields: ReadonlySet<string> = new Set(['command', ...additionFields])
+/** A part of a program that is not as it must be. */
+export interface ProgramFault {
+  readonly path: readonly string[]
+  /** In few words, and never what may be a secret: what programs are given in their environment or input. */
+  readonly found: string
+  readonly allowed: string
+  /** Both in one sentence, after the name of the place. */
+  readonly message: string
+}
 
-/** What is wrong with the parts of a program, by place; empty: nothing. `named` is what its job type gives. */
-export function findProgramFaults(
-  value: unknown,
-  named: NamedProgram | undefined,
-): { readonly path: readonly string[]; readonly message: string }[] {
-  if (named !== undefined && (value === null || value === undefined)) return []
+const namedFields: readonly string[] = ['command', 'args', 'env', 'cwd'] satisfies (keyof NamedProgram)[]
+const additionFields: readonly string[] = ['args', 'env', 'cwd', 'stdin'] satisfies (keyof ProgramAdditions)[]
+const payloadFields: readonly string[] = [...namedFields, 'stdin']
+
+/** What is wrong with a payload, by place; empty: nothing. `named` is what its job type gives. */
+function findProgramFaults(value: unknown, named: NamedProgram | undefined): ProgramFault[] {
+  if (named === undefined) return findFaults(value, payloadFields)
+  return value === null || value === undefined ? [] : findFaults(value, additionFields)
+}
+
+/** The same of what a job type names for all of its jobs. */
+export function findNamedFaults(value: unknown): ProgramFault[] {
+  return findFaults(value, namedFields)
+}
+
+function findFaults(value: unknown, fields: readonly string[]): ProgramFault[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return [{ path: [], message: 'must be an object' }]
-  const faults: { path: readonly string[]; message: string }[] = []
-  const fields = named === undefined ? payloadFields : additionFields
-  for (const name of Object.keys(value)) {
-    if (fields.has(name)) continue
-    const known = [...fields].join(', ')
-    const message =
-      name === 'command' ? 'is given by the job type already' : `is not a field of a program: ${known}`
-    faults.push({ path: [name], message })
-  }
-  // The boundary where the payload's fields are looked at one by one.
+    return [unfit([], kindOf(value), 'an object')]
+  // The boundary where the fields are looked at one by one.
   const { command, args, env, cwd, stdin } = value as Readonly<Record<string, unknown>>
-  if (named === undefined && (!isText(command) || command === ''))
-    faults.push({ path: ['command'], message: 'must be a text of at least 1 character, without NUL' })
-  if (args !== undefined && !(Array.isArray(args) && args.every(isText)))
-    faults.push({ path: ['args'], message: 'must be an array of texts without NUL' })
-  faults.push(...findEnvFaults(env))
+  const faults: ProgramFault[] = []
+  for (const name of Object.keys(value)) {
+    if (fields.includes(name)) continue
+    faults.push(
+      name === 'command'
+        ? unwanted([name], 'given by the job type already', 'no command')
+        : unwanted([name], 'not a field of a program', fields.join(', ')),
+    )
+  }
+  if (fields.includes('command') && (!isText(command) || command === ''))
+    faults.push(unfit(['command'], foundIn(command), 'a text of at least 1 character, without NUL'))
+  if (args !== undefined) faults.push(...findArgsFaults(args))
+  if (env !== undefined) faults.push(...findEnvFaults(env))
   if (cwd !== undefined && (!isText(cwd) || cwd === ''))
-    faults.push({ path: ['cwd'], message: 'must be the path of a folder' })
-  if (stdin !== undefined && typeof stdin !== 'string')
-    faults.push({ path: ['stdin'], message: 'must be a text' })
+    faults.push(unfit(['cwd'], foundIn(cwd), 'the path of a folder'))
+  if (fields.includes('stdin') && stdin !== undefined && typeof stdin !== 'string')
+    faults.push(unfit(['stdin'], kindOf(stdin), 'a text'))
   return faults
+}
+
+/** A value that does not fit. */
+function unfit(path: readonly string[], found: string, allowed: string): ProgramFault {
+  return { path, found, allowed, message: `must be ${allowed}, not ${found}` }
+}
+
+/** Something that must not be there at all. */
+function unwanted(path: readonly string[], found: string, allowed: string): ProgramFault {
+  return { path, found, allowed, message: `is ${found}: ${allowed}` }
+}
+
+/** What is in an object may be a secret. */
+function foundIn(value: unknown): string {
+  return typeof value === 'object' && value !== null ? kindOf(value) : describe(value)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'string') return 'a text'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 function isText(value: unknown): value is string {
@@ -164,21 +202,27 @@ export function isVariableName(name: string): boolean {
 /** Variables of the shell itself: what a program is to get in them would not arrive. */
 const shellVariables: ReadonlySet<string> = new Set(['IFS', 'OPTIND', 'PPID', '_'])
 
-function findEnvFaults(env: unknown): { readonly path: readonly string[]; readonly message: string }[] {
-  if (env === undefined) return []
-  if (typeof env !== 'object' || env === null || Array.isArray(env))
-    return [{ path: ['env'], message: 'must be an object of texts' }]
-  return Object.entries(env).flatMap(([name, text]) => {
-    const message = envFault(name, text)
-    return message === undefined ? [] : [{ path: ['env', name], message }]
-  })
+function findArgsFaults(args: unknown): ProgramFault[] {
+  const allowed = 'an array of texts without NUL'
+  if (!Array.isArray(args)) return [unfit(['args'], foundIn(args), allowed)]
+  const place = args.findIndex((arg) => !isText(arg))
+  return place < 0 ? [] : [unfit(['args'], `one with ${foundIn(args[place])} at ${place}`, allowed)]
 }
 
-function envFault(name: string, text: unknown): string | undefined {
+function findEnvFaults(env: unknown): ProgramFault[] {
+  if (typeof env !== 'object' || env === null || Array.isArray(env))
+    return [unfit(['env'], kindOf(env), 'an object of texts')]
+  return Object.entries(env).flatMap(([name, text]) => findVariableFault(name, text) ?? [])
+}
+
+function findVariableFault(name: string, text: unknown): ProgramFault | undefined {
+  const path = ['env', name]
   if (!isVariableName(name))
-    return `the name ${JSON.stringify(name)} must be letters, digits and _, and not begin with a digit`
-  if (shellVariables.has(name)) return `${name} belongs to the shell that starts the program`
-  return isText(text) ? undefined : 'must be a text without NUL'
+    return unwanted(path, 'not a name of a variable', 'letters, digits and _, not beginning with a digit')
+  if (shellVariables.has(name))
+    return unwanted(path, 'a variable of the shell that starts the program', 'other names')
+  if (isText(text)) return undefined
+  return unfit(path, typeof text === 'string' ? 'one with it' : kindOf(text), 'a text without NUL')
 }
 
 /** The validator of a program's payload; its output is the whole program. */

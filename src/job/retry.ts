@@ -1,12 +1,12 @@
 /** How often, and how soon, a failed attempt is followed by another. */
 export interface RetryPolicy {
-  /** Attempts in all that may fail before the job is FAILED. Default 3; 1 means no retry. */
+  /** Attempts in all that may fail before the job is FAILED. 1 to 1,000. Default 3; 1 means no retry. */
   readonly maxAttempts: number
-  /** Wait before the second attempt, in milliseconds. Default 1,000. */
+  /** Wait before the second attempt, in milliseconds, 0 to 86,400,000 (a day). Default 1,000. */
   readonly backoffMs: number
-  /** What the wait is multiplied by after each further failure. Default 2. */
+  /** What the wait is multiplied by after each further failure, 1 to 100. Default 2. */
   readonly backoffFactor: number
-  /** The longest wait, in milliseconds, before jitter. Default 60,000. */
+  /** The longest wait, in milliseconds, before jitter, 0 to 604,800,000 (a week). Default 60,000. */
   readonly maxBackoffMs: number
   /** Share of the wait that is random, 0 to 1, so that jobs that failed together do not come back together. Default 0.2. */
   readonly jitter: number

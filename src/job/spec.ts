@@ -27,7 +27,7 @@ export interface EnqueueOptions {
   readonly chainGroupId?: string
   /** Overrides fields of the job type's retry policy. */
   readonly retry?: Partial<RetryPolicy>
-  /** Overrides the job type's time limit of an attempt, in milliseconds. */
+  /** Overrides the job type's time limit of an attempt, in milliseconds, 1 to 604,800,000 (a week). */
   readonly timeoutMs?: number
   /**
    * No attempt begins after this instant, given as a Date or in milliseconds since the epoch: a job that waits by then

@@ -23,7 +23,11 @@ export function findCommand(command: string, folder: string, path: string = fall
   for (const place of places) {
     const found = lookAt(place)
     if (found.kind === 'unknown') fault ??= `${place} cannot be looked at (${found.reason})`
-    if (found.kind !== 'there' || !found.stats.isFile()) continue
+    if (found.kind !== 'there') continue
+    if (!found.stats.isFile()) {
+      fault ??= `${place} is ${found.stats.isDirectory() ? 'a folder' : 'not a file'}`
+      continue
+    }
     const misfit = mayRun(place) ? interpreterFault(place, folder) : `${place} may not be run by this user`
     if (misfit === undefined) return place
     fault ??= misfit
@@ -129,7 +133,13 @@ export function startFailed(command: string, cause: unknown): Error {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code === 'E2BIG')
-    return invalid(`The args and env of ${command} are too long (${reason})`, 'about 2 MB', 'args')
+    return engineError('SUBPROCESS_INVALID', {
+      found: `The args and env of ${command} are too long (${reason})`,
+      allowed: '131,071 bytes each, and about 2 MB together',
+      action: 'Give what is longer as stdin, or in a file.',
+      details: { option: 'args' },
+      cause,
+    })
   return engineError('SUBPROCESS_FAILED', {
     found: `${command} could not be started: ${reason}`,
     action: 'Look at the limits of this user and machine (ulimit -a).',

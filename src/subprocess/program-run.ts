@@ -16,6 +16,7 @@ import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { type Clock, type Timer, withinMs } from '../clock.ts'
 import { engineError, toPlainError } from '../errors.ts'
+import { programOutputsOf } from '../execution/job-files.ts'
 import {
   outputTailCharacters,
   type ProgramEnd,
@@ -310,9 +311,9 @@ export class ProgramRun {
 
   #outputs(): Outputs {
     const { logsFolder, outputBytes, clock } = this.#surroundings
-    const logOf = (name: string) =>
-      new OutputLog(`${logsFolder}/${this.request.jobId}.${name}.log`, outputBytes, clock)
-    return { stdout: logOf('out'), stderr: logOf('err') }
+    const { stdout, stderr } = programOutputsOf(logsFolder, this.request.jobId)
+    const logOf = (path: string) => new OutputLog(path, outputBytes, clock)
+    return { stdout: logOf(stdout), stderr: logOf(stderr) }
   }
 }
 

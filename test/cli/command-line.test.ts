@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import Connection from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { printable } from '../../src/cli/printable.ts'
 import { DirectIndexer, TemporaryTree } from '../indexer/direct-indexer.ts'
@@ -49,6 +50,23 @@ test.each([
   expect(stderr).toContain(message)
   expect(stderr).toMatch(/^semantica: /)
   expect(stderr).not.toMatch(/^\s+at /m)
+})
+
+test('status tells a first run that has not ended, also before it has begun to write', () => {
+  using tree = new TemporaryTree().write({ 'a.txt': '' })
+  const statusOf = () => semantica(['status', tree.path]).stdout
+  expect(semantica(['index', tree.path]).status).toBe(0)
+  expect(statusOf()).toMatch(/nothing indexed\n {2}complete\n$/)
+  // What is there when it is killed before that.
+  const index = new Connection(join(tree.path, '.semantica/index.db'))
+  index.exec("DELETE FROM facts WHERE name = 'last_summary'")
+  index.close()
+  expect(statusOf()).toMatch(/nothing indexed\n {2}a run is going on, or was stopped before it was done: /)
+  const { stdout } = semantica(['status', tree.path, '--json'])
+  expect(JSON.parse(stdout)).toMatchObject({ run_open: true, last_run: null })
+  // Though there is nothing left to do.
+  expect(semantica(['index', tree.path]).status).toBe(0)
+  expect(statusOf()).toMatch(/complete\n$/)
 })
 
 test('without an index, search and status say what to do', () => {

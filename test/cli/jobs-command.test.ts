@@ -92,16 +92,23 @@ test('show tells what a job has left behind, and list its summary', async () => 
       { call: 'artifact', values: ['a.txt', 'kept'] },
       { call: 'summarize', values: [{ symbols: 12 }] },
       { call: 'progress', values: [0.5, 'half'] },
+      { call: 'log', values: ['here'] },
     ],
   })
   await job.result()
   await engine.stop()
+  const log = `${realpathSync(engines.folder)}/tasks.db-files/logs/${job.id}`
+  writeFileSync(`${log}.err.log`, 'oh\n')
   // Nobody has it open now.
   const shown = semantica('show', job.id, '--database', 'tasks.db')
   expect(shown).toMatchObject({ status: 0, stderr: '' })
   expect(shown.stdout).toMatch(/^result_summary +{"symbols":12}$/m)
   expect(shown.stdout).toMatch(/^progress +50 % half$/m)
   expect(shown.stdout).toMatch(/^artifact +\S+\/a\.txt \(4 bytes\)$/m)
+  const bytes = statSync(`${log}.log`).size
+  expect(shown.stdout.replaceAll(/ {2,}/g, ' ')).toContain(
+    `log ${log}.log (${bytes} bytes)\nstderr ${log}.err.log (3 bytes)\n`,
+  )
   expect(JSON.parse(semantica('show', job.id, '--json', '--database', 'tasks.db').stdout)).toMatchObject({
     id: job.id,
     job_type: 'CALLS',
@@ -109,6 +116,10 @@ test('show tells what a job has left behind, and list its summary', async () => 
     artifacts: [{ name: 'a.txt', bytes: 4, exists: true }],
     failed_attempts: [],
     user_tag: null,
+    logs: [
+      { kind: 'log', path: `${log}.log`, bytes },
+      { kind: 'stderr', path: `${log}.err.log`, bytes: 3 },
+    ],
   })
   expect(semantica('list', '--database', 'tasks.db').stdout).toContain('{"symbols":12}')
 })

@@ -245,6 +245,7 @@ test('more of them than may be under way are refused', async () => {
 
 test('bad criteria are refused, naming the field', async () => {
   const engine = await engines.open({ threads: 1 })
+  const job = await engine.enqueue('OK')
   for (const [field, criteria] of [
     ['criteria', {}],
     ['tag', { tag: 'x', userTag: 'x' }],
@@ -264,7 +265,9 @@ test('bad criteria are refused, naming the field', async () => {
     ['toString', { toString: 'x' }],
     ['jobs', null],
     ['jobs', 5],
-    ['criteria', new Set(['x'])],
+    ['criteria is a Set.', new Set(['x'])],
+    ['the id of the job, as `job.id`', job],
+    ['the id of the job, as `job.id`', await engine.get(job.id)],
   ] as const) {
     // @ts-expect-error what only JavaScript can pass
     const { message } = await rejectionOf(engine.cancel(criteria), 'OPTION_INVALID')

@@ -83,6 +83,15 @@ test('one that waits for its next attempt is cancelled', async () => {
   await engine.idle()
 })
 
+test('a job in the place of its id is refused, and what is meant is said', async () => {
+  const engine = await engines.open({ threads: 1 })
+  const job = await engine.enqueue('OK')
+  // @ts-expect-error what only JavaScript can pass
+  expect((await rejectionOf(engine.cancel([job]), 'JOB_ID_INVALID')).message).toContain('job.id')
+  // @ts-expect-error the same
+  expect((await rejectionOf(engine.get(job), 'JOB_ID_INVALID')).message).toContain('job.id')
+})
+
 test('jobs that do not exist are unknown', async () => {
   const engine = await engines.open()
   const job = await engine.enqueue('OK')

@@ -35,9 +35,14 @@ test('a deadline that is past ends the job at once, and one to come is kept with
   await rejectionOf(late.result(), 'JOB_SKIPPED')
   expect(engines.stage.attemptsOf(late.id)).toEqual([])
   const deadline = new Date(Date.now() + hour)
-  const early = await engine.enqueue('OK', 1, { deadline, ttlMs: hour })
+  const early = await engine.enqueue('OK', 1, { deadline, ttlMs: hour, timeoutMs: 50_000 })
   expect(await early.result()).toBe(1)
-  expect(await engine.get(early.id)).toMatchObject({ state: 'DONE', deadline, ttlMs: hour })
+  expect(await engine.get(early.id)).toMatchObject({
+    state: 'DONE',
+    deadline,
+    ttlMs: hour,
+    timeoutMs: 50_000,
+  })
 })
 
 test('a handler that has begun goes on', async () => {
@@ -98,7 +103,11 @@ test('retried as a new job it has all the time it wants', async () => {
   await rejectionOf(job.result(), 'JOB_SKIPPED')
   const again = await engine.retry(job.id)
   expect(await again.result()).toBe(1)
-  expect(await engine.get(again.id)).toMatchObject({ deadline: undefined, ttlMs: undefined })
+  expect(await engine.get(again.id)).toMatchObject({
+    deadline: undefined,
+    ttlMs: undefined,
+    timeoutMs: 1_000,
+  })
 })
 
 test('children may have a deadline, and one of them may be past', async () => {

@@ -205,7 +205,13 @@ test('a log that cannot be written is reported once for each job, which goes on'
     jobs.map(({ id }) => ({
       jobId: id,
       jobType: 'CALLS',
-      error: expect.objectContaining({ code: expect.stringMatching(/^(?:ENOTDIR|EEXIST)$/) }),
+      error: expect.objectContaining({
+        code: 'JOB_LOG_FAILED',
+        message: expect.stringMatching(
+          /^The log of \S+ cannot be written: (?:ENOTDIR|EEXIST).* Allowed: .*\/logs\. /,
+        ),
+        details: { reason: expect.stringMatching(/^(?:ENOTDIR|EEXIST)$/) },
+      }),
     })),
   )
   expect(await engine.readLog(jobs[0]?.id ?? '')).toBeUndefined()
@@ -222,7 +228,7 @@ test('a link in the place of a log is not followed', async () => {
   symlinkSync(engines.pathOf('tasks.db'), logs(`${job.id}.log`))
   stage.open('g')
   await job.result()
-  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'ELOOP' } })
+  expect(await failed).toMatchObject({ jobId: job.id, error: { details: { reason: 'ELOOP' } } })
   await rejectionOf(engine.readLog(job.id), 'PATH_INVALID')
   rmSync(logs(`${job.id}.log`))
   await gate.result()

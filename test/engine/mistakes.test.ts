@@ -33,6 +33,33 @@ test('a grace that is no time is refused', async () => {
     await expect(engine.stop({ graceMs })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
 })
 
+test('what is misspelt, left out or empty is refused, and named', async () => {
+  await using engine = await Engine.start({
+    jobs: basic,
+    database: join(folder, 'jobs.db'),
+    threads: 1,
+    logLevel: 'silent',
+  })
+  const misspelt = [{ type: 'NOOP', payload: null, option: { timeoutMs: 50 } }] as const
+  const { id } = await engine.enqueue('NOOP')
+  // biome-ignore lint/suspicious/noSparseArray: it is what is tested
+  const sparse = [, id]
+  const refused = (reply: Promise<unknown>, code: string, text: string) =>
+    expect(reply).rejects.toMatchObject({ code, message: expect.stringContaining(text) })
+  await refused(engine.enqueueMany(misspelt), 'OPTION_INVALID', 'option is not a field of a job')
+  await refused(engine.enqueueMany(new Set(misspelt)), 'OPTION_INVALID', 'Allowed: type, payload, options')
+  // @ts-expect-error what only JavaScript can pass
+  await refused(engine.stop({ grace: 0 }), 'OPTION_INVALID', 'grace is not an option of stop')
+  // @ts-expect-error the same
+  await refused(engine.cancel(sparse), 'JOB_ID_INVALID', 'undefined is not a job id')
+  for (const name of ['queue', 'subjectPrefix', 'jobType', 'userTag', 'chainGroupId'])
+    await refused(engine.list({ [name]: '' }), 'OPTION_INVALID', `${name} is ""`)
+  await engine.idle()
+  expect((await engine.list({ cursor: undefined, queue: 'default' })).jobs).toMatchObject([
+    { id, state: 'DONE' },
+  ])
+})
+
 test('job types that no thread would serve are refused at the start', async () => {
   const module = join(folder, 'other.mjs')
   writeFileSync(module, `export { default } from ${JSON.stringify(basic.url)}`)

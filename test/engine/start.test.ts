@@ -172,7 +172,7 @@ test('options are refused by name', async () => {
     { database, logLevel: 'loud' },
     { database, thread: 2 },
     { database, setup: 5 },
-    { database, subprocess: false },
+    { database, subprocess: null },
     { database, subprocess: { concurrency: 0 } },
     { database, subprocess: { outputBytes: 1 } },
     { database, subprocess: { allowedEnv: 'PATH' } },

@@ -35,7 +35,7 @@ test('a log that cannot be written is reported once, and its job goes on', async
   expect(await third.result()).toMatchObject({ result: { a: 1 }, stderrTail: 'words\n' })
   await engine.idle()
   expect(failures).toMatchObject([
-    { jobId: third.id, jobType: 'SHELL', error: expect.objectContaining({ code: 'EEXIST' }) },
+    { jobId: third.id, jobType: 'SHELL', error: { code: 'JOB_LOG_FAILED', details: { reason: 'EEXIST' } } },
   ])
   rmSync(logs())
 })
@@ -59,7 +59,10 @@ test.each([
   })
   expect(await job.result()).toMatchObject({ stdoutTail: 'out\n' })
   expect(readFileSync(victim, 'utf8')).toBe('unharmed')
-  expect(failures).toMatchObject([{ jobId: job.id }])
+  const message = expect.stringContaining(
+    `The log of ${job.id} cannot be written: ${logs()}/${job.id}.out.log is `,
+  )
+  expect(failures).toMatchObject([{ jobId: job.id, error: { code: 'JOB_LOG_FAILED', message, details: {} } }])
 })
 
 test('through a link in the place of the folder no log is written, and no folder of results removed', async () => {

@@ -139,7 +139,8 @@ test('what cannot be started ends its job at the first attempt', async () => {
     [{ command: 'no-such-program' }, 'no-such-program does not exist'],
     [{ command: './no/such' }, 'does not exist'],
     [{ command: engines.pathOf('text') }, 'may not be run'],
-    [{ command: folder }, 'does not exist'],
+    [{ command: folder }, `${folder} is a folder`],
+    [{ command: '/dev/null' }, '/dev/null is not a file'],
     [{ command: 'true', env: { PATH: '/nowhere' } }, 'a name in /nowhere'],
     [{ command: 'true', cwd: engines.pathOf('none') }, 'none does not exist'],
     [{ command: 'true', cwd: engines.pathOf('text') }, 'is not a folder'],
@@ -147,6 +148,7 @@ test('what cannot be started ends its job at the first attempt', async () => {
     [{ command: engines.pathOf('loop/program') }, 'loop/program cannot be looked at (ELOOP'],
     [{ command: 'true', env: { PATH: `/nowhere:${'x'.repeat(300)}` } }, 'cannot be looked at (ENAMETOOLONG'],
     [{ command: 'true', args: ['x'.repeat(3_000_000)] }, 'too long'],
+    [{ command: 'true', args: ['x'.repeat(131_072)] }, '131,071 bytes each'],
   ] as const) {
     const job = await engine.enqueue('ANY', payload)
     const error = await rejectionOf(job.result(), 'JOB_FAILED')
@@ -275,18 +277,37 @@ test('waiting for programs takes no thread from others, and no time limit from t
   expect((await engine.stats()).jobs).toMatchObject({ FAILED: 0 })
 })
 
-test('the built-in type can be left out', async () => {
+test.each([
+  { serveBuiltIn: false },
+  false,
+] as const)('the built-in type can be left out: %j', async (subprocess) => {
   const engine = await Engine.start({
     jobs: programs,
     database: engines.pathOf('tasks.db'),
     threads: 1,
     logLevel: 'silent',
-    subprocess: { serveBuiltIn: false },
+    subprocess,
   })
   engines.keep(engine)
   // @ts-expect-error it is not served
   await rejectionOf(engine.enqueue('SUBPROCESS', { command: 'true' }), 'JOB_TYPE_UNKNOWN')
   expect(await (await engine.enqueue('ANY', { command: 'true' })).result()).toMatchObject({ exitCode: 0 })
+})
+
+test('nobody but jobs that are programs reaches the actor that runs them', async () => {
+  const engine = await openPrograms(engines)
+  const unknown = { code: 'ACTOR_UNKNOWN', message: expect.stringContaining('Allowed: none') }
+  expect(() => engine.actor('subprocesses')).toThrow(expect.objectContaining(unknown))
+  for (const name of ['subprocesses', 'nobody']) {
+    const job = await engine.enqueue('ASKS', name)
+    expect((await rejectionOf(job.result(), 'JOB_FAILED')).cause).toMatchObject(unknown)
+  }
+})
+
+test('an option of programs that is none is refused, and what is allowed is said', async () => {
+  // @ts-expect-error what only JavaScript can pass
+  const error = await rejectionOf(openPrograms(engines, 'on'), 'OPTION_INVALID')
+  expect(error.message).toContain('subprocess is "on". Allowed: true, false, or an object of its options')
 })
 
 test('where there are no process groups the start is refused', async () => {

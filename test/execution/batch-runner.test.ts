@@ -43,13 +43,15 @@ function stage(
     monotonicMs: () => nowMs,
     startTimer: () => ({ cancel: () => {} }),
   }
+  const noActors = () => {
+    throw new Error('no actors here')
+  }
   const definitions = new Map(Object.entries(handlers).map(([type, run]) => [type, { run, overlap }]))
   const surroundings = {
     databaseId: 'abcdefgh',
     handlers: definitions,
-    actor: () => {
-      throw new Error('no actors here')
-    },
+    actor: noActors,
+    programs: noActors,
     clock,
     database: '/nowhere/tasks.db',
     jobLogBytes: 1_000_000,

@@ -45,6 +45,29 @@ test('a job type that is a program needs no handler, and gets a validator', asyn
   })
 })
 
+test('what is wrong with a program is told alone, without the rest of the program', () => {
+  for (const [program, message] of [
+    ['ls', 'A.program is a text. Allowed: an object. Correct it.'],
+    [
+      { command: 'ls', args: '-l', env: { KEY: 'secret' } },
+      'A.program.args is "-l". Allowed: an array of texts without NUL. Correct it.',
+    ],
+    [
+      { command: 'ls', shell: true },
+      'A.program.shell is not a field of a program. Allowed: command, args, env, cwd. Correct it.',
+    ],
+    [
+      { command: 'ls', env: { IFS: 'x' } },
+      'A.program.env.IFS is a variable of the shell that starts the program. Allowed: other names. Correct it.',
+    ],
+    [
+      { command: 'ls', stdin: '' },
+      'A.program.stdin is not a field of a program. Allowed: command, args, env, cwd. Correct it.',
+    ],
+  ])
+    expect(() => defineJobs(url, { A: { execution: 'subprocess', program } } as never)).toThrow(message)
+})
+
 describe('refused, naming the place', () => {
   test.each<[option: string, url: unknown, definitions: unknown]>([
     ['defineJobs', undefined, {}],

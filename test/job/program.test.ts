@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { outputTailCharacters, withoutCutValue } from '../../src/job/program.ts'
+import { outputTailCharacters, programSchema, withoutCutValue } from '../../src/job/program.ts'
 
 const full = (begin: string) => begin.padEnd(outputTailCharacters, ' and so on')
 
@@ -16,4 +16,24 @@ test.each([
 test('nor does it begin with the rest of one that JSON spells otherwise', () => {
   const tail = full(String.raw`\"cret\n", said`)
   expect(withoutCutValue(tail, ['my-se"cret\n'])).toBe(tail.slice(tail.indexOf('", said')))
+})
+
+test.each<[payload: unknown, message: string]>([
+  ['ls {"env":{"KEY":"secret"}}', 'must be an object, not a text'],
+  [null, 'must be an object, not null'],
+  [{ command: 3 }, 'must be a text of at least 1 character, without NUL, not 3'],
+  [
+    { command: { env: { KEY: 'secret' } } },
+    'must be a text of at least 1 character, without NUL, not an object',
+  ],
+  [{ command: 'a', args: ['b', 5] }, 'must be an array of texts without NUL, not one with 5 at 1'],
+  [{ command: 'a', args: 'b' }, 'must be an array of texts without NUL, not "b"'],
+  [{ command: 'a', env: ['KEY=secret'] }, 'must be an object of texts, not an array'],
+  [{ command: 'a', env: { KEY: 'secret\0' } }, 'must be a text without NUL, not one with it'],
+  [{ command: 'a', env: { KEY: 5 } }, 'must be a text without NUL, not a number'],
+  [{ command: 'a', cwd: '' }, 'must be the path of a folder, not ""'],
+  [{ command: 'a', stdin: { KEY: 'secret' } }, 'must be a text, not an object'],
+  [{ command: 'a', shell: 'secret' }, 'is not a field of a program: command, args, env, cwd, stdin'],
+])('a fault in a program is told with what was found, and no secret: %j', (payload, message) => {
+  expect(programSchema(undefined)['~standard'].validate(payload)).toMatchObject({ issues: [{ message }] })
 })
