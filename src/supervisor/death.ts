@@ -79,8 +79,16 @@ function sentences(
       .filter((claim) => batch.holds(claim))
       .map((claim) => {
         const sentence = judge(batch, claim)
-        // Also once it has been set aside.
-        return { claim, apply: () => batch.owns(claim) && sentence() }
+        const { metering } = changes
+        const hasBegun = started.includes(claim) || claim.isCondemned
+        const apply = () => {
+          // Also once it has been set aside.
+          if (!batch.owns(claim)) return
+          sentence()
+          if (hasBegun && metering !== undefined)
+            changes.afterCommit(() => metering.endedWithThread(batch, claim))
+        }
+        return { claim, apply }
       }),
   )
 }

@@ -19,6 +19,7 @@ export class Metering {
   readonly #clock: Clock
   readonly #loopDelay: LoopDelay
   readonly #times = new Map<string, Times>()
+  #last: { readonly jobType: string; readonly times: Times } | undefined
   readonly #commitSeconds = new Histogram(durationBounds)
   readonly #commitChanges = new Histogram(sizeBounds)
   #beganMs = 0
@@ -46,23 +47,29 @@ export class Metering {
 
   /** These attempts have ended, and it is recorded. The wait is that from the enqueue to the first attempt. */
   ended(batch: DispatchedBatch, claims: readonly Claim[]): void {
-    const offsetMs = this.#clock.wallMs() - this.#clock.monotonicMs()
     const { control } = batch
-    let times: Times | undefined
-    let name: string | undefined
-    for (const claim of claims) {
-      const startedAtMs = control.startedAtMs(claim.index)
-      const endedAtMs = control.endedAtMs(claim.index)
-      // The thread had no handler for it, or it was a program that never had its turn.
-      if (endedAtMs === 0 || !Number.isFinite(startedAtMs)) continue
-      // Neighbours are nearly always of one type.
-      if (times === undefined || name !== claim.jobType.name) {
-        name = claim.jobType.name
-        times = this.#timesOf(name)
-      }
-      times.runs.observe((endedAtMs - startedAtMs) / 1_000)
-      if (claim.attempt === 1) times.waits.observe((startedAtMs + offsetMs - claim.createdAt) / 1_000)
-    }
+    const offsetMs = this.#offsetMs()
+    for (const claim of claims)
+      this.#observe(claim, control.startedAtMs(claim.index), control.endedAtMs(claim.index), offsetMs)
+  }
+
+  /** The same for one that ended with its thread. */
+  endedWithThread({ control }: DispatchedBatch, claim: Claim): void {
+    this.#observe(claim, control.startedAtMs(claim.index), this.#clock.monotonicMs(), this.#offsetMs())
+  }
+
+  #observe(claim: Claim, startedAtMs: number, endedAtMs: number, offsetMs: number): void {
+    // The thread had no handler for it, or it was a program that never had its turn.
+    if (endedAtMs === 0 || !Number.isFinite(startedAtMs)) return
+    const { attempt, createdAt, jobType } = claim
+    const times = this.#timesOf(jobType.name)
+    times.runs.observe((endedAtMs - startedAtMs) / 1_000)
+    if (attempt === 1) times.waits.observe((startedAtMs + offsetMs - createdAt) / 1_000)
+  }
+
+  /** From monotonic to wall time. */
+  #offsetMs(): number {
+    return this.#clock.wallMs() - this.#clock.monotonicMs()
   }
 
   facts(): MeasuredFacts {
@@ -82,11 +89,14 @@ export class Metering {
   }
 
   #timesOf(jobType: string): Times {
+    // Neighbours are nearly always of one type.
+    if (this.#last?.jobType === jobType) return this.#last.times
     let times = this.#times.get(jobType)
     if (times === undefined) {
       times = { waits: new Histogram(durationBounds), runs: new Histogram(durationBounds) }
       this.#times.set(jobType, times)
     }
+    this.#last = { jobType, times }
     return times
   }
 }

@@ -13,14 +13,15 @@ const environmentName = /^env$|^environment$/i
 const minimumSecretCharacters = 4
 
 /** The names, within a text, of what is secret. */
-const names = 'token|secret|passw(?:or)?d|passphrase|(?:api|access|private)[-_]?key|credential'
+const names =
+  'token|secret|passw(?:or)?d|passphrase|(?:api|access|private)[-_]?key|credential|session[-_]?id|amz-signature'
 /** What follows such a name where the text speaks about the secret, or about its type, and does not tell it. */
 const plainWords =
   'and|or|is|are|was|has|must|should|cannot|to|for|from|in|with|not|no|none|null|undefined|true|false|' +
   'string|number|boolean|unknown|expected|required|missing|invalid|expired|empty'
 const noPlainWord = `(?!["']?(?:${plainWords})(?:[\\s.,:;|"')\\]}]|$))`
-/** What stands between a name and its value; a `=>` is no `=`. */
-const assigns = '(?:=>|:=|:(?!=)|={1,3}(?![=>]))'
+/** What stands between a name and its value; a `=>` is no `=`. In an address it may be escaped. */
+const assigns = '(?:=>|:=|:(?!=)|={1,3}(?![=>])|%3D)'
 /** In quotes, which may be escaped or, in a text that was cut, not be closed; or else up to what ends a word. */
 const value = [
   /\\"(?!\\?")[^"\n]*"?/,
@@ -76,6 +77,11 @@ const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
   ],
   [
     RegExp(String.raw`(\s--[\w-]{0,40}(?:${names})\s{1,4})(?!-)${noPlainWord}(?:${value})`, 'gi'),
+    `$1${concealed}`,
+  ],
+  // Of curl, wget and their like.
+  [
+    /(\s(?:-u|--user)[\s=]\s{0,4})(?:"[^":]{1,100}:[^"]+"?|'[^':]{1,100}:[^']+'?|[^\s:"']{1,100}:[^\s"']+)/g,
     `$1${concealed}`,
   ],
   [/([?&](?:key|sig|signature|code|auth|pass)=)[^\s&#"'<>]+/gi, `$1${concealed}`],

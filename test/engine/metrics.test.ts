@@ -113,6 +113,8 @@ test('crashes are counted by their cause', async () => {
   const values = await valuesOf(engine)
   expect(values.get('semantica_crashes_total{cause="EXITED"}')).toBe(2)
   expect(values.get('semantica_retries_total{job_type="EXIT",cause="EXITED"}')).toBe(1)
+  expect(values.get('semantica_run_seconds_count{job_type="EXIT"}')).toBe(2)
+  expect(values.get('semantica_wait_seconds_count{job_type="EXIT"}')).toBe(1)
   expect(values.get('semantica_crashes_total{cause="OUT_OF_MEMORY"}')).toBe(0)
 })
 

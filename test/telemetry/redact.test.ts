@@ -44,6 +44,10 @@ describe('by name', () => {
 describe('within a text', () => {
   test.each([
     ['curl -H "Authorization: Basic dXNlcjpwYXNz"', 'curl -H "Authorization: Basic [REDACTED]"'],
+    ['curl -u bob:hunter22 --user "bob:p4 ss" h', 'curl -u [REDACTED] --user [REDACTED] h'],
+    ['?a=1&sessionid=hunter22&b=2', '?a=1&sessionid=[REDACTED]&b=2'],
+    ['?X-Amz-Signature=hunter22&b=2', '?X-Amz-Signature=[REDACTED]&b=2'],
+    ['r=%2Fx%3Ftoken%3Dhunter22', 'r=%2Fx%3Ftoken%3D[REDACTED]'],
     ['got 401 for Bearer abc.def-ghi_jkl', 'got 401 for Bearer [REDACTED]'],
     ['postgres://app:pa55@db:5432/x is down', 'postgres://app:[REDACTED]@db:5432/x is down'],
     ['https://h/?api_key=12345678&page=2', 'https://h/?api_key=[REDACTED]&page=2'],
