@@ -183,9 +183,14 @@ export function readUnknownVariables(environment: Environment = process.env): re
 
 const toldVariables = new Set<string>()
 
-/** The same without those that it gave before: what is told once needs no other line from each engine of a process. */
+/**
+ * Those of which it is clear what was meant: others may be of the program around, or of a job's program. Without those that
+ * it gave before: what is told once needs no other line from each engine of a process.
+ */
 export function takeUnknownVariables(): readonly UnknownVariable[] {
-  const untold = readUnknownVariables().filter(({ name }) => !toldVariables.has(name))
+  const untold = readUnknownVariables().filter(
+    ({ name, meant }) => meant !== undefined && !toldVariables.has(name),
+  )
   for (const { name } of untold) toldVariables.add(name)
   return untold
 }

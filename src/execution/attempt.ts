@@ -240,11 +240,17 @@ export class Attempt implements ProgramContext {
 }
 
 function logFailure(jobId: string, folder: string, { message, code }: PlainError): Error {
+  const found = `The log of ${jobId} cannot be written`
+  const allowed = `a file of its own in ${folder}`
+  const details = { reason: code }
+  // One that is ours says what to do.
+  if (code === 'PATH_INVALID')
+    return engineError('JOB_LOG_FAILED', { found, allowed, action: message, details })
   return engineError('JOB_LOG_FAILED', {
-    found: `The log of ${jobId} cannot be written: ${message}`,
-    allowed: `a file of its own in ${folder}`,
+    found: `${found}: ${message}`,
+    allowed,
     action: 'See that there is room, that this user may write there, and that nothing else is in its place.',
-    details: { reason: code },
+    details,
   })
 }
 

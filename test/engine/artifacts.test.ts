@@ -190,7 +190,7 @@ test('nothing is written through a link in the place of the folder, and the job 
   })
   const advice = expect.stringContaining('to have it on another disk, mount that there.')
   expect(await job.result()).toMatchObject([{ code: 'ARTIFACT_INVALID', message: advice }, null])
-  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'PATH_INVALID', message: advice } })
+  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'JOB_LOG_FAILED', message: advice } })
   expect(readdirSync(engines.pathOf('elsewhere'))).toEqual([])
 })
 

@@ -265,7 +265,7 @@ test('bad criteria are refused, naming the field', async () => {
     ['toString', { toString: 'x' }],
     ['jobs', null],
     ['jobs', 5],
-    ['criteria is a Set.', new Set(['x'])],
+    ["criteria is Set(1) { 'x' }.", new Set(['x'])],
     ['the id of the job, as `job.id`', job],
     ['the id of the job, as `job.id`', await engine.get(job.id)],
   ] as const) {

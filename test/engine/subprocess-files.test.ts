@@ -74,7 +74,7 @@ test('through a link in the place of the folder no log is written, and no folder
   const failed = new Promise((resolve) => engine.events.once('job-log-failed', resolve))
   const job = await engine.enqueue('SHELL', { args: ['echo out'] })
   expect(await job.result()).toMatchObject({ stdoutTail: 'out\n' })
-  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'PATH_INVALID' } })
+  expect(await failed).toMatchObject({ jobId: job.id, error: { code: 'JOB_LOG_FAILED' } })
   await engine.stop()
   expect(readdirSync(elsewhere)).toEqual(['runs'])
   expect(readdirSync(`${elsewhere}/runs`)).toEqual(['mine'])

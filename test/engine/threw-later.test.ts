@@ -86,6 +86,7 @@ test.each([
   await rejectionOf(timed.result(), 'JOB_FAILED')
   const timedOut = { cause: 'TIMED_OUT' }
   expect(await engine.get(timed.id)).toMatchObject({ attempt: 1, failedAttempts: [timedOut] })
+  expect(deaths).toEqual([])
   const cancelled = await engine.enqueue('THROWS_WHEN_TOLD', null, subject)
   await engines.stage.waits(cancelled.id)
   await engine.cancel(cancelled.id)
@@ -93,5 +94,6 @@ test.each([
   engines.stage.open('other')
   await other.result()
   expect(await engine.get(other.id)).toMatchObject({ state: 'DONE', attempt: 1 })
-  expect(deaths).toEqual([])
+  // Of a subject the second one may be alone in a thread that was started for it, which is ended with it.
+  if (subject.subjectKey === undefined) expect(deaths).toEqual([])
 })
