@@ -4,8 +4,10 @@
  *
  * A small database is checked by SQLite itself, table by table, with its indexes. Of a large one that would take a snapshot
  * of many seconds, with the WAL growing all the while: there every row is read in short steps instead, which finds damaged
- * pages of rows, but not of indexes. A backup of it can be checked as a whole at any time.
+ * pages of rows, but not of indexes. A backup of it can be checked as a whole at any time. While others write there is a
+ * rest after each step: a WAL that somebody reads at every moment never begins anew.
  */
+import { delay, systemClock } from '../clock.ts'
 import { engineError, SemanticaError, toPlainError } from '../errors.ts'
 import { fromSqliteError } from '../store/database-errors.ts'
 import { IntegrityReader } from '../store/integrity.ts'
@@ -16,6 +18,8 @@ import { readSize } from './read-size.ts'
 /** A second's reading, about. */
 const wholeCheckBytes = 256_000_000
 const countedAtOnce = 1_000_000
+/** A rest is as long as the step was, and no longer than this. */
+const longestRestMs = 20
 /** Findings that are told; more say nothing new. */
 const maxFindings = 20
 
@@ -36,6 +40,7 @@ export class CheckIntegrity implements Duty {
   readonly #findings: string[] = []
   readonly #leftOut: string[] = []
   #examined = 0
+  #version: number | undefined
 
   constructor(
     { database }: Pick<DutySurroundings, 'database'>,
@@ -49,7 +54,12 @@ export class CheckIntegrity implements Duty {
 
   /** @throws DATABASE_CORRUPT at the end, with `details.findings`, when the database is damaged */
   async runOnce(): Promise<boolean> {
-    return this.#slices.next().done !== true
+    const startMs = systemClock.monotonicMs()
+    if (this.#slices.next().done === true) return false
+    const version = this.#guarded('the header', () => this.#reader.version())
+    if (version !== this.#version) await delay(Math.min(systemClock.monotonicMs() - startMs, longestRestMs))
+    this.#version = version
+    return true
   }
 
   report(): DutyReport {

@@ -3,11 +3,16 @@
  * the WAL, is short; what it says is true of one instant.
  */
 import type { Database, Statement } from 'better-sqlite3'
+import { type Clock, systemClock } from '../clock.ts'
 import type { JobState } from '../job/state.ts'
+import { readNumber } from './mark.ts'
 
 /** Rows that one step looks at, and what it reads of them: a row may hold some 10 MB. */
 const rowsPerStep = 5_000
 const charactersPerStep = 4_000_000
+/** How long a step goes on: where others need the processor, few rows may take long. It is looked at after so many rows. */
+const stepMs = 5
+const rowsPerLook = 64
 
 /** Rows beside the jobs, by their key; each belongs to a job. With what of them may go on in overflow pages. */
 const sideTables = [
@@ -55,11 +60,18 @@ const countersSql = `SELECT queue, state, sum(jobs) AS excess FROM (
 export class IntegrityReader {
   readonly sideTables = sideTables.map(([table]) => table)
   readonly #database: Database
+  readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #jobsStep: Statement<[Key], StepRow>
 
-  constructor(database: Database) {
+  constructor(database: Database, clock: Pick<Clock, 'monotonicMs'> = systemClock) {
     this.#database = database
+    this.#clock = clock
     this.#jobsStep = database.prepare<[Key], StepRow>(jobsStep).raw()
+  }
+
+  /** Unlike before once somebody else has written. */
+  version(): number {
+    return readNumber(this.#database, 'PRAGMA data_version')
   }
 
   /** The tables of the database. */
@@ -80,7 +92,7 @@ export class IntegrityReader {
 
   /** Looks at some jobs. @param after number of the last one that was looked at; 0: from the first */
   jobsStep(after: number): StepReply {
-    return readStep(this.#jobsStep, after)
+    return this.#readStep(this.#jobsStep, after)
   }
 
   /** Looks at some rows beside the jobs. @param after key of the last one; undefined: from the first */
@@ -89,7 +101,7 @@ export class IntegrityReader {
     if (found === undefined) return nothing
     // Texts come after all numbers, and an empty one before all others.
     const from = after ?? (found[1] === 'seq' ? -1 : '')
-    return readStep(this.#database.prepare<[Key], StepRow>(sideStep(found)).raw(), from)
+    return this.#readStep(this.#database.prepare<[Key], StepRow>(sideStep(found)).raw(), from)
   }
 
   countedJobs(): number {
@@ -110,25 +122,27 @@ export class IntegrityReader {
       .get() ?? { seq: null, lastSeq: null }
     return seq !== null && lastSeq !== null && seq > lastSeq ? seq : undefined
   }
-}
 
-/** Row by row, so that it ends after a long one too. Rows with the same key are not parted: the next step begins behind it. */
-function readStep(statement: Statement<[Key], StepRow>, after: Key): StepReply {
-  let rows = 0
-  let last: Key | null = null
-  let wrong = 0
-  let firstWrong: Key | null = null
-  let left = charactersPerStep
-  for (const [own, isWrong, characters] of statement.iterate(after)) {
-    if ((rows >= rowsPerStep || left <= 0) && own !== last) break
-    rows++
-    last = own
-    left -= characters
-    if (isWrong === 0) continue
-    wrong++
-    firstWrong ??= own
+  /** Row by row, so that it ends after a long one too. Rows with the same key are not parted: the next step begins behind it. */
+  #readStep(statement: Statement<[Key], StepRow>, after: Key): StepReply {
+    let rows = 0
+    let last: Key | null = null
+    let wrong = 0
+    let firstWrong: Key | null = null
+    let left = charactersPerStep
+    const endMs = this.#clock.monotonicMs() + stepMs
+    for (const [own, isWrong, characters] of statement.iterate(after)) {
+      if ((rows >= rowsPerStep || left <= 0) && own !== last) break
+      rows++
+      last = own
+      left -= characters
+      if (rows % rowsPerLook === 0 && this.#clock.monotonicMs() > endMs) left = 0
+      if (isWrong === 0) continue
+      wrong++
+      firstWrong ??= own
+    }
+    return { rows, last, wrong, firstWrong }
   }
-  return { rows, last, wrong, firstWrong }
 }
 
 const nothing: StepReply = { rows: 0, last: null, wrong: 0, firstWrong: null }

@@ -158,11 +158,17 @@ test('a step ends after so many rows, or so much text, and leaves no row out', a
   change("UPDATE jobs SET result = printf('%.3000000c', 'z') WHERE seq <= 20")
   const long = await check(large)
   expect(long.report.examined).toBe(report.examined)
-  const reader = new IntegrityReader(place.keep(openReader(path())))
+  let stepMs = 0
+  let nowMs = 0
+  const clock = { monotonicMs: () => (nowMs += stepMs) }
+  const reader = new IntegrityReader(place.keep(openReader(path())), clock)
   expect(reader.jobsStep(0)).toMatchObject({ rows: 2, last: 2 })
   expect(reader.jobsStep(20)).toMatchObject({ rows: 5_000, last: 5_020 })
   // Two of each job.
   expect(reader.sideStep('attempts', undefined)).toMatchObject({ rows: 5_000, last: 2_500 })
   change("INSERT INTO attempts VALUES (1, 3, 1, 2, 'THREW', NULL)")
   expect(reader.sideStep('attempts', undefined)).toMatchObject({ rows: 5_001, last: 2_500 })
+  // On a machine that has little time for it.
+  stepMs = 3
+  expect(reader.jobsStep(20)).toMatchObject({ rows: 128, last: 148 })
 })
