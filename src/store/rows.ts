@@ -195,7 +195,8 @@ export const payloadColumn = `CASE payload WHEN '' THEN
 
 /** The columns of JobRow, under its names. */
 export const jobRowColumns = `seq, state, job_type AS jobType, queue, priority, ${payloadColumn}, created_at AS createdAt,
-  started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor, result,
+  started_at AS startedAt, finished_at AS finishedAt, run_at AS runAt, waits_for AS waitsFor,
+  iif(finished_at IS NULL, NULL, result) AS result,
   subject_key AS subjectKey, generation, attempt, failures, policy, superseded_by AS supersededBy,
   retried_from AS retriedFrom, parent_job_id AS parent, user_tag AS userTag, chain_group_id AS chainGroupId,
   result_summary AS resultSummary, artifacts, traceparent`

@@ -43,6 +43,12 @@ const examined = `SELECT seq, waits_for AS waitsFor, run_at AS runAt, suspicion,
 /** What is read of each job that need not wait any more. */
 const released = 'seq, queue, job_type AS jobType, attempt, traceparent'
 
+/**
+ * What the result of a job is until it has one: room for the times that come with it. A row that grew would not fit into
+ * its page any more, and pages of rows that grow end up a seventh larger than what is in them.
+ */
+const room = "'          '"
+
 export const writeSql = {
   begin: 'BEGIN IMMEDIATE',
   commit: 'COMMIT',
@@ -59,17 +65,18 @@ export const writeSql = {
   counterSet:
     'INSERT INTO counters (queue, state, jobs) VALUES (?, ?, ?) ON CONFLICT (queue, state) DO UPDATE SET jobs = excluded.jobs',
   // Many at once, their payloads as JSON of an array of texts: a third of what the same rows cost one by one.
-  jobsInsertPlainRunning: `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt)
-  SELECT ? + key, 'RUNNING', ?, value, ?, 1 FROM json_each(?)`,
-  jobsInsertPlainQueued: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for)
-  SELECT ? + key, 'QUEUED', ?, value, ?, 'turn' FROM json_each(?)`,
-  jobsInsertPlainProgram: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for)
-  SELECT ? + key, 'SCHEDULED', ?, value, ?, 'program' FROM json_each(?)`,
+  jobsInsertPlainRunning: `INSERT INTO jobs (seq, state, job_type, payload, created_at, attempt, result)
+  SELECT ? + key, 'RUNNING', ?, value, ?, 1, ${room} FROM json_each(?)`,
+  jobsInsertPlainQueued: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for, result)
+  SELECT ? + key, 'QUEUED', ?, value, ?, 'turn', ${room} FROM json_each(?)`,
+  jobsInsertPlainProgram: `INSERT INTO jobs (seq, state, job_type, payload, created_at, waits_for, result)
+  SELECT ? + key, 'SCHEDULED', ?, value, ?, 'program', ${room} FROM json_each(?)`,
   jobInsert: `INSERT INTO jobs
       (seq, state, job_type, queue, priority, payload, created_at, finished_at, subject_key, generation, attempt, policy,
-       superseded_by, retried_from, waits_for, parent_job_id, user_tag, chain_group_id, trace_id, traceparent)
+       superseded_by, retried_from, waits_for, parent_job_id, user_tag, chain_group_id, trace_id, traceparent, result)
       VALUES (@seq, @state, @jobType, @queue, @priority, @payload, @createdAt, @finishedAt, @subjectKey, @generation,
-       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent, @userTag, @chainGroupId, @traceId, @traceparent)`,
+       @attempt, @policy, @supersededBy, @retriedFrom, @waitsFor, @parent, @userTag, @chainGroupId, @traceId, @traceparent,
+       iif(@finishedAt IS NULL, ${room}, NULL))`,
   payloadInsert: 'INSERT INTO payloads (seq, payload) VALUES (?, ?)',
   idempotencyKeyFind: 'SELECT seq FROM idempotency_keys WHERE idempotency_key = ?',
   idempotencyKeyInsert: `INSERT INTO idempotency_keys (idempotency_key, seq) VALUES (?, ?)
@@ -99,10 +106,10 @@ export const writeSql = {
   jobsClaimPrograms: `UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, waits_for = NULL, started_at = NULL
     WHERE seq BETWEEN ? AND ? AND state = 'SCHEDULED'`,
   // Neighbours that began and ended in the same millisecond: half of what the same rows cost one by one.
-  jobsSettleFirstDone: `UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?
+  jobsSettleFirstDone: `UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = NULL
   WHERE seq BETWEEN ? AND ? AND state = 'RUNNING' AND attempt = 1`,
   jobSettleDone:
-    "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
+    "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = NULL WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
   jobSettleDoneWithResult:
     "UPDATE jobs SET state = 'DONE', started_at = ?, finished_at = ?, result = ? WHERE seq = ? AND state = 'RUNNING' AND attempt = ?",
   jobSettle: `UPDATE jobs SET state = @state, started_at = @startedAt, finished_at = @finishedAt,
@@ -123,7 +130,7 @@ export const writeSql = {
       ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,
   jobHead: 'SELECT seq, state, job_type AS jobType, queue, generation, policy FROM jobs WHERE seq = ?',
   jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
-  jobEndWaiting: `UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ?, run_at = NULL, waits_for = NULL
+  jobEndWaiting: `UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ?, run_at = NULL, waits_for = NULL, result = NULL
     WHERE seq = ?`,
   jobRequestCancel: 'UPDATE jobs SET cancel_requested = ? WHERE seq = ?',
   jobRelease:
@@ -157,7 +164,7 @@ export const writeSql = {
   waitingAfterSuspicion: `${examined} WHERE waits_for = ? AND run_at IS ? AND suspicion > ?
     ORDER BY suspicion, priority DESC, seq`,
   waitingAfterTime: `${examined} WHERE waits_for = ? AND run_at > ? ORDER BY run_at, suspicion, priority DESC, seq`,
-  jobsCancelWaiting: `UPDATE jobs SET state = 'CANCELLED', finished_at = ?, run_at = NULL, waits_for = NULL
+  jobsCancelWaiting: `UPDATE jobs SET state = 'CANCELLED', finished_at = ?, run_at = NULL, waits_for = NULL, result = NULL
     WHERE seq IN (SELECT value FROM json_each(?))`,
   progressSet: `INSERT INTO progress (seq, fraction, note, at) VALUES (?, ?, ?, ?)
     ON CONFLICT (seq) DO UPDATE SET fraction = excluded.fraction, note = excluded.note, at = excluded.at
