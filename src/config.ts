@@ -107,8 +107,8 @@ export const limits = {
   /** Cancels of many that may be under way: each is held against every job that is claimed meanwhile. */
   cancelsUnderway: 1_000,
   /** How long one slice of a cancel of many goes on when nobody waits for its commit, and when somebody does. */
-  cancelSliceMs: 5,
-  shortCancelSliceMs: 2,
+  cancelSliceMs: 3,
+  shortCancelSliceMs: 1,
   /** How long one slice of maintenance goes on. */
   maintenanceSliceMs: 5,
   /** How long each step of such a slice should take: it looks at the time after each. */
