@@ -48,6 +48,7 @@ const sideStep = ([table, key, seq, characters]: (typeof sideTables)[number]) =>
 export const integritySql = {
   jobsStep,
   ...Object.fromEntries(sideTables.map((side) => [`${side[0]}Step`, sideStep(side)])),
+  highestJob: 'SELECT max(seq) FROM jobs',
   countedJobs: 'SELECT coalesce(sum(jobs), 0) FROM counters',
   highest: `SELECT (SELECT max(seq) FROM jobs) AS seq, (SELECT value FROM meta WHERE name = 'last_seq') AS lastSeq`,
 } as const
@@ -102,6 +103,11 @@ export class IntegrityReader {
     // Texts come after all numbers, and an empty one before all others.
     const from = after ?? (found[1] === 'seq' ? -1 : '')
     return this.#readStep(this.#database.prepare<[Key], StepRow>(sideStep(found)).raw(), from)
+  }
+
+  /** Number of the last job; 0: there is none. */
+  highestJob(): number {
+    return this.#database.prepare<[], number>(integritySql.highestJob).pluck().get() ?? 0
   }
 
   countedJobs(): number {

@@ -5,8 +5,8 @@
  * After each slice there is a pause in proportion to it, by how busy the supervisor was with everything else in the
  * pause before. So maintenance takes the better part of what is left: all of the time of an idle engine, and little of
  * a busy one's, but never nothing, or the file would grow while there is much to do. Nor does it write while the
- * checkpointer is at work, since that would be left for the writer to move, or while requests wait that the last cycle had
- * no time for: each slice would make them wait longer.
+ * checkpointer is at work, since that would be left for the writer to move, or while many requests wait that the last cycle
+ * had no time for: each slice would make them wait longer.
  */
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { Clock, Timer } from '../clock.ts'

@@ -130,7 +130,7 @@ export class Supervisor {
     this.throttle = new ThrottleWatch(surroundings, this.#changes, wake)
     this.maintenance = new Maintenance(surroundings, writer.pruning, {
       runAlone: (apply) => this.#commit.runOnly(apply),
-      mayWriteMuch: () => !this.#checkpoints.isBusy && this.#waiting === 0,
+      mayWriteMuch: () => !this.#checkpoints.isBusy && this.#waiting < 2 * commandsPerTake,
       wrote: () => this.#checkpoints.afterCommit(true),
       moveAll: () => this.#checkpoints.moveAll(),
       wake,
