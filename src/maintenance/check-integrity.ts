@@ -101,7 +101,11 @@ export class CheckIntegrity implements Duty {
 
   /** Those that are there now: where jobs come as fast as they are read it would never end. */
   *#readJobs(): Generator<void> {
-    const highest = this.#guarded('the jobs', () => this.#reader.highestJob()) ?? 0
+    const { seq = null, lastSeq = null } = this.#guarded('the last job', () => this.#reader.highest()) ?? {}
+    if (seq !== null && lastSeq !== null && seq > lastSeq)
+      this.#found(`job number ${seq} is above the highest that was ever given`)
+    // Where the last one cannot be read, all that can be is.
+    const highest = seq ?? Number.MAX_SAFE_INTEGER
     for (let after: number | undefined = 0; after !== undefined; ) {
       const from: number = after
       const step = this.#guarded('the jobs', () => this.#reader.jobsStep(from))
@@ -112,8 +116,6 @@ export class CheckIntegrity implements Duty {
       after = typeof step.last === 'number' && step.last < highest ? step.last : undefined
       yield
     }
-    const tooHigh = this.#guarded('the jobs', () => this.#reader.tooHigh())
-    if (tooHigh !== undefined) this.#found(`job number ${tooHigh} is above the highest that was ever given`)
   }
 
   *#readSide(table: string): Generator<void> {

@@ -33,6 +33,12 @@ export interface StepReply {
   readonly firstWrong: Key | null
 }
 
+/** Null: there is no job, or none was ever given. */
+interface HighestRow {
+  readonly seq: number | null
+  readonly lastSeq: number | null
+}
+
 type Key = string | number
 /** Its key, whether it is wrong, and how long it is: a length is known only once the last overflow page was read. */
 type StepRow = readonly [own: Key, isWrong: 0 | 1, characters: number]
@@ -48,7 +54,6 @@ const sideStep = ([table, key, seq, characters]: (typeof sideTables)[number]) =>
 export const integritySql = {
   jobsStep,
   ...Object.fromEntries(sideTables.map((side) => [`${side[0]}Step`, sideStep(side)])),
-  highestJob: 'SELECT max(seq) FROM jobs',
   countedJobs: 'SELECT coalesce(sum(jobs), 0) FROM counters',
   highest: `SELECT (SELECT max(seq) FROM jobs) AS seq, (SELECT value FROM meta WHERE name = 'last_seq') AS lastSeq`,
 } as const
@@ -105,11 +110,6 @@ export class IntegrityReader {
     return this.#readStep(this.#database.prepare<[Key], StepRow>(sideStep(found)).raw(), from)
   }
 
-  /** Number of the last job; 0: there is none. */
-  highestJob(): number {
-    return this.#database.prepare<[], number>(integritySql.highestJob).pluck().get() ?? 0
-  }
-
   countedJobs(): number {
     return this.#database.prepare<[], number>(integritySql.countedJobs).pluck().get() ?? 0
   }
@@ -121,12 +121,9 @@ export class IntegrityReader {
       .all()
   }
 
-  /** The highest number of a job, when it is above the highest that was ever given. */
-  tooHigh(): number | undefined {
-    const { seq, lastSeq } = this.#database
-      .prepare<[], { readonly seq: number | null; readonly lastSeq: number | null }>(integritySql.highest)
-      .get() ?? { seq: null, lastSeq: null }
-    return seq !== null && lastSeq !== null && seq > lastSeq ? seq : undefined
+  /** The highest number of a job, and the highest that was ever given. */
+  highest(): HighestRow | undefined {
+    return this.#database.prepare<[], HighestRow>(integritySql.highest).get()
   }
 
   /** Row by row, so that it ends after a long one too. Rows with the same key are not parted: the next step begins behind it. */
