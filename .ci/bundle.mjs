@@ -30,7 +30,7 @@ export async function bundle(root, output, more = []) {
     input: Object.fromEntries(paths.map((path) => [path.replace(/\.ts$/, ''), join(root, path)])),
     external: (id) => !id.startsWith('.') && !isAbsolute(id),
     platform: 'node',
-    plugins: [ownUrls(root, paths)],
+    plugins: [ownUrls(root, paths), lazyBuiltins()],
     tsconfig: false,
     onwarn: (warning) => {
       throw new Error(warning.message)
@@ -65,5 +65,28 @@ function ownUrls(root, paths) {
         (_, path) => `new URL("${posix.relative(from, path)}", import.meta.url).href`,
       )
     },
+  }
+}
+
+/**
+ * Who imports a module of Node has every name of it made: with `node:fs` and `node:util` come dozens of modules that nobody
+ * here uses, and in each thread again. Taken as an object, it makes only the names that are asked for.
+ */
+function lazyBuiltins() {
+  return {
+    name: 'lazy-builtins',
+    renderChunk: (code) =>
+      code.replace(
+        /^import (\w+)?(?:, )?(?:\{ (.+) \})? from "(node:.+)";$/gm,
+        (_, whole, names, builtin) => {
+          const object = `process.getBuiltinModule("${builtin}")`
+          return [
+            whole && `const ${whole} = ${object};`,
+            names && `const { ${names.replaceAll(' as ', ': ')} } = ${object};`,
+          ]
+            .filter(Boolean)
+            .join('\n')
+        },
+      ),
   }
 }
