@@ -20,7 +20,7 @@ export interface MaintenanceParameters {
   /** Jobs that come at an even pace; undefined: as fast as they are acknowledged. */
   readonly jobsPerSecond: number | undefined
   readonly warmUpMs: number
-  /** How long it is measured; undefined: while maintenance runs, from its start to its end. */
+  /** How long it is measured; undefined: while maintenance prunes and compacts, from its start to its end. */
   readonly measureMs: number | undefined
 }
 
@@ -66,7 +66,6 @@ export async function run(parameters: MaintenanceParameters): Promise<Maintenanc
     await load.begun
     await delay(warmUpMs)
     measured = await measureWindow(engine, load, measureMs)
-    load.stop()
     await loading
     await engine.idle()
     const after = (await engine.stats()).jobs.DONE
@@ -79,22 +78,29 @@ export async function run(parameters: MaintenanceParameters): Promise<Maintenanc
   return { ...measured, acknowledgedMs: load.percentiles(), ...sizesOf(database, folder) }
 }
 
+/** Ends with the load stopped, and with maintenance when its last duty has read the database: that is not measured. */
 async function measureWindow(engine: Engine, load: Load, measureMs: number | undefined) {
   const before = (await engine.stats()).jobs.DONE
   const startMs = systemClock.monotonicMs()
   load.isMeasured = true
-  let deletedJobs = 0
-  let reclaimedBytes = 0
-  if (measureMs === undefined) {
-    const report = await engine.maintenance.runNow()
-    deletedJobs = report.deletedJobs
-    reclaimedBytes = report.reclaimedBytes
-  } else {
-    await delay(measureMs)
-  }
+  const maintained = measureMs === undefined ? engine.maintenance.runNow() : undefined
+  if (measureMs === undefined) await Promise.race([hasCompacted(engine), maintained])
+  else await delay(measureMs)
   load.isMeasured = false
-  const units = (await engine.stats()).jobs.DONE - before + deletedJobs
-  return { units, elapsedMs: systemClock.monotonicMs() - startMs, deletedJobs, reclaimedBytes }
+  const done = (await engine.stats()).jobs.DONE - before
+  const elapsedMs = systemClock.monotonicMs() - startMs
+  load.stop()
+  const { deletedJobs = 0, reclaimedBytes = 0 } = (await maintained) ?? {}
+  return { units: done + deletedJobs, elapsedMs, deletedJobs, reclaimedBytes }
+}
+
+/** Told about a second later, with the first that is known of the duty that comes next. */
+function hasCompacted(engine: Engine): Promise<void> {
+  return new Promise((resolve) => {
+    engine.events.on('maintenance-progress', ({ duty }) => {
+      if (duty === 'check-integrity') resolve()
+    })
+  })
 }
 
 class Load {
