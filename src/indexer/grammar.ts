@@ -62,12 +62,12 @@ async function load(language: Language): Promise<LoadedGrammar> {
   }
 }
 
-/** Begins to load what all grammars run in. What goes wrong is told by the grammar that is loaded next. */
-export function prepareRuntime(): void {
+/** Loads what all grammars run in. Never rejects: what goes wrong is told by the grammar that is loaded next. */
+export async function prepareRuntime(): Promise<void> {
   if (runtime !== undefined) return
   const prepared = loadRuntime()
   runtime = prepared
-  prepared.catch(() => forgetRuntime(prepared))
+  await prepared.catch(() => forgetRuntime(prepared))
 }
 
 /**

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { afterThisTurn, systemClock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import { defineJobs, Fatal, type JobContext } from '../jobs.ts'
 import { type Authorship, packDefinitions, type SingleMessage } from './index-messages.ts'
 import { handlersUnderWay, tellIndex } from './index-telling.ts'
@@ -136,15 +136,14 @@ function loadExtraction(): Promise<typeof import('./extract.ts')> {
 
 let extraction: Promise<typeof import('./extract.ts')> | undefined
 
-// A pool thread has nothing to do yet when it has imported this: the host lists files. It is ready before it goes on.
+// A pool thread that has loaded this has nothing to do until the host has listed the files, and sleeps meanwhile. So it
+// is ready to parse when it says that it is ready.
 if (!isMainThread) {
-  afterThisTurn(() => {
-    loadExtraction().then(
-      ({ prepareRuntime }) => prepareRuntime(),
-      // The first file has the same trouble, and its job tells it.
-      () => {},
-    )
-  })
+  await loadExtraction().then(
+    ({ prepareRuntime }) => prepareRuntime(),
+    // The first file has the same trouble, and its job tells it.
+    () => {},
+  )
 }
 
 async function parse(

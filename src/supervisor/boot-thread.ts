@@ -15,10 +15,10 @@ const maxYoungGenerationSizeMb = 24
 
 /**
  * Begins to start a pool thread. It loads what is the engine's, and nothing of the user's before it is greeted. Whoever
- * boots one listens to its `error` before this turn of the event loop ends, or destroys it.
+ * takes it looks whether it lives: it may have died before.
  */
 export function bootThread(threadMemoryMb: number): ThreadHost {
-  return new Piscina({
+  const host: ThreadHost = new Piscina({
     ...threadExecOptions(),
     filename: fileURLToPath(threadEntryUrl('pool-thread')),
     minThreads: 1,
@@ -30,4 +30,18 @@ export function bootThread(threadMemoryMb: number): ThreadHost {
     workerHistogram: false,
     resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb, maxYoungGenerationSizeMb },
   })
+  // Or another thread would come in its place.
+  host.on('workerDestroy', () => void host.destroy())
+  // Without a listener its death would be that of the thread which boots it.
+  host.on('error', () => {})
+  return host
+}
+
+/** The next of these that lives, or a fresh one. What has died is taken out with it. */
+export function takeThread(booted: ThreadHost[], threadMemoryMb: number): ThreadHost {
+  for (let host = booted.pop(); host !== undefined; host = booted.pop()) {
+    if (host.threads.length > 0) return host
+    void host.destroy()
+  }
+  return bootThread(threadMemoryMb)
 }

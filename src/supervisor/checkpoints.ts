@@ -70,9 +70,11 @@ export class Checkpoints {
     })
   }
 
+  /** Moves what the WAL holds as well: little is left for the close of the database then. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true
     for (const tell of this.#onReported.splice(0)) tell()
+    if (!this.#isAsked) this.#checkpointHere()
     if (this.#starting === undefined) return
     await this.#starting
     await this.#thread.stop(graceMs)

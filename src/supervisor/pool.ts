@@ -23,7 +23,7 @@ import { assert, fromPlainError, unreachable } from '../errors.ts'
 import type { BatchReply, GreetTask, PoolReply, PoolTask, ThreadMessage } from '../execution/messages.ts'
 import { createOutbox } from '../execution/outbox.ts'
 import type { DispatchedBatch } from './batch.ts'
-import { bootThread, type ThreadHost } from './boot-thread.ts'
+import { type ThreadHost, takeThread } from './boot-thread.ts'
 import type { PoolSettings } from './pool-settings.ts'
 import { type PoolListener, PoolThread } from './pool-thread.ts'
 import { Replacements } from './replacements.ts'
@@ -180,7 +180,7 @@ export class Pool {
   }
 
   #addThread(): void {
-    const host = this.#settings.booted.pop() ?? bootThread(this.#settings.threadMemoryMb)
+    const host = takeThread(this.#settings.booted, this.#settings.threadMemoryMb)
     const channel = new MessageChannel()
     const outbox = createOutbox()
     const thread = new PoolThread(host.threads[0]?.threadId ?? 0, channel.port1, outbox)
@@ -192,8 +192,6 @@ export class Pool {
     // A thread that died without a task. With one, the task is rejected, in the same turn, with what the thread died of.
     host.on('error', findDead)
     host.on('workerDestroy', () => {
-      // Or another thread would come in its place.
-      void host.destroy()
       this.#hosts.delete(thread)
       afterThisTurn(() => findDead(new Error('The thread ended')))
     })

@@ -10,7 +10,7 @@ import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
-import { bootThread } from './boot-thread.ts'
+import type { ThreadHost } from './boot-thread.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
 import { requestCancel } from './cancel-matching.ts'
 import { applyEnqueue } from './enqueue.ts'
@@ -25,14 +25,15 @@ import { Metering } from './metering.ts'
 import { Supervisor } from './supervisor.ts'
 import { tellFacts } from './tell-facts.ts'
 
-export async function runSupervisor(thread: ThreadStart): Promise<void> {
-  // The boundary where the host's data gets its type.
-  const start = thread.data as SupervisorStart
+/** @param booted pool threads that are on their way; they do nothing before they are greeted */
+export async function runSupervisor(
+  thread: ThreadStart,
+  start: SupervisorStart,
+  booted: ThreadHost[],
+): Promise<void> {
   let lock: DatabaseLock | undefined
   let database: Database | undefined
   let supervisor: Supervisor | undefined
-  // They take as long as the database takes to open, and do nothing before they are greeted.
-  const booted = Array.from({ length: start.threads }, () => bootThread(start.threadMemoryMb))
   const metering = start.isMetered ? new Metering(systemClock) : undefined
   try {
     lock = DatabaseLock.acquire(start.database, start.program)

@@ -374,9 +374,9 @@ export class Supervisor {
     this.#lasting.close()
     this.#state = 'ended'
     await this.#pool.close()
-    await this.#actors.stop(Math.max(graceMs, 1_000))
-    await maintained
-    await this.#checkpoints.stop(1_000)
+    // At the same time: nothing is written any more, and an actor may have much to put away.
+    const actorsEnded = this.#actors.stop(Math.max(graceMs, 1_000))
+    await Promise.all([actorsEnded, maintained, this.#checkpoints.stop(1_000)])
     return {
       graceful: left.length === 0,
       putBackWaiting: this.#changes.putBackWaiting,
