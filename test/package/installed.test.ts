@@ -3,7 +3,7 @@
  * used there as the README says: its command on a real tree, and its examples as they stand.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -86,6 +86,16 @@ test('the configuration example of the README runs as it stands', () => {
   )
   expect(file).toBe(join(folder, 'semantica.config.ts'))
   expect(settings).toContainEqual(expect.objectContaining({ name: 'threads', value: 4, source: file }))
+})
+
+test('no file of it has all names of a module of Node made', () => {
+  const dist = join(folder, 'node_modules/semantica-task-engine/dist')
+  const files = globSync('**/*.js', { cwd: dist })
+  expect(files).toContain(join('workers', 'supervisor.js'))
+  const whole = files.filter((file) =>
+    / from "node:|^import "node:/m.test(readFileSync(join(dist, file), 'utf8')),
+  )
+  expect(whole).toEqual([])
 })
 
 test('the door without native code loads alone', () => {
