@@ -11,7 +11,7 @@ const repository = resolve(import.meta.dirname, '..')
 export async function build(folder: string): Promise<string> {
   const target = join(folder, 'package')
   const output = join(target, 'dist')
-  await bundle(repository, output, ['bench/trial.ts', 'bench/workload.ts'])
+  await bundle(repository, output, ['bench/trial.ts', 'bench/workload.ts', 'bench/piscina-hash-thread.ts'])
   cpSync(join(repository, 'migrations'), join(output, 'migrations'), { recursive: true })
   cpSync(join(repository, 'package.json'), join(target, 'package.json'))
   return output

@@ -16,6 +16,7 @@ import { latency } from './scenarios/latency.ts'
 import { logs } from './scenarios/logs.ts'
 import { maintenance } from './scenarios/maintenance.ts'
 import { soak } from './scenarios/soak.ts'
+import { start } from './scenarios/start.ts'
 import { supersede } from './scenarios/supersede.ts'
 import { throughput } from './scenarios/throughput.ts'
 import { Scratch } from './scratch.ts'
@@ -34,6 +35,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   maintenance,
   index,
   logs,
+  start,
   soak,
 }
 const durabilities: readonly Durability[] = ['process', 'power']
@@ -56,7 +58,7 @@ function helpText(): string {
 
 Each run of each side has a process of its own; the two sides take turns; figures are medians, and a ratio is the
 median of the ratios within each pair, from six pairs on with a 95 % confidence interval for that median. Time to start
-is not counted, and the results are checked.
+is counted by start and index only, and the results are checked.
 
 Scenarios:
 ${list.join('\n')}

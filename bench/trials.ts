@@ -37,9 +37,11 @@ export const trials = {
   'engine-maintenance': () => import('./trials/engine-maintenance.ts'),
   'engine-no-op': () => import('./trials/engine-no-op.ts'),
   'engine-soak': () => import('./trials/engine-soak.ts'),
+  'engine-start': () => import('./trials/engine-start.ts'),
   'engine-supersede': () => import('./trials/engine-supersede.ts'),
   'parse-only': () => import('./trials/parse-only.ts'),
   'piscina-hash': () => import('./trials/piscina-hash.ts'),
+  'piscina-start': () => import('./trials/piscina-start.ts'),
   'product-inserts': () => import('./trials/product-inserts.ts'),
   'product-table': () => import('./trials/product-table.ts'),
 } as const

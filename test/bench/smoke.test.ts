@@ -60,6 +60,7 @@ describe('scenarios', () => {
     ],
     ['supersede', { never_ran: plainFigure('%') }],
     ['backlog', { claim_cost: figure('µs/job'), first_job_ms: plainFigure('ms'), rss_mb: plainFigure('MB') }],
+    ['start', { first_job_ms: figure('ms'), ready_ms: plainFigure('ms'), stop_ms: plainFigure('ms') }],
     ['logs', { failures_jobs_per_s: figure('jobs/s'), all_jobs_per_s: figure('jobs/s') }],
     [
       'maintenance',
@@ -135,6 +136,7 @@ test('--help lists the scenarios and options', async () => {
     'backlog',
     'index',
     'logs',
+    'start',
     '--json',
     '--smoke',
     '--pairs',
@@ -147,7 +149,7 @@ test('--help lists the scenarios and options', async () => {
 test.each([
   [
     [],
-    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, maintenance, index, logs, soak.',
+    'No scenario is named. Scenarios: floor, enqueue, throughput, cpu, latency, burst, cancel, cancel-many, supersede, backlog, maintenance, index, logs, start, soak.',
   ],
   [['bogus'], 'There is no scenario bogus. Scenarios: floor,'],
   [['toString'], 'There is no scenario toString.'],
