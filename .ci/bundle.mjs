@@ -20,6 +20,25 @@ const entries = [
 ]
 
 /**
+ * What threads share, in a few files: to find a file costs a thread more than to read some code that it never runs. Only
+ * `store` needs native code.
+ */
+const groups = [
+  {
+    name: 'shared',
+    test: inFolders('errors', 'actor', 'job', 'config', 'store/file-system'),
+    minShareCount: 2,
+  },
+  { name: 'execution', test: inFolders('execution'), minShareCount: 2 },
+  { name: 'store', test: inFolders('store'), minShareCount: 2 },
+]
+
+/** Also what is named like them beside them. */
+function inFolders(...names) {
+  return new RegExp(`[/\\\\]src[/\\\\](?:${names.join('|').replaceAll('/', '[/\\\\]')})(?:\\.ts$|[/\\\\])`)
+}
+
+/**
  * @param {string} root the folder of the sources
  * @param {string} output the folder that is to be `dist`
  * @param {readonly string[]} more entries beside those of the package
@@ -41,6 +60,7 @@ export async function bundle(root, output, more = []) {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'src/chunks/[name].js',
+    codeSplitting: { groups },
   })
   await build.close()
 }

@@ -36,6 +36,25 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+function installed(): string {
+  return join(folder, 'node_modules/semantica-task-engine')
+}
+
+/** What a built file imports before it runs: files of the package, itself among them, and libraries. */
+function importsOf(entry: string) {
+  const files = new Set([entry])
+  const libraries = new Set<string>()
+  for (const file of files) {
+    for (const [, from = ''] of readFileSync(file, 'utf8').matchAll(
+      /^(?:import|export) (?:.+ from )?"(.+)";$/gm,
+    )) {
+      if (from.startsWith('.')) files.add(resolve(dirname(file), from))
+      else libraries.add(from)
+    }
+  }
+  return { files, libraries }
+}
+
 test('the command indexes a tree and finds what is in it', () => {
   const tree = join(folder, 'tree')
   mkdirSync(tree)
@@ -88,8 +107,34 @@ test('the configuration example of the README runs as it stands', () => {
   expect(settings).toContainEqual(expect.objectContaining({ name: 'threads', value: 4, source: file }))
 })
 
+test('a thread loads the libraries of its own work only, from few files', () => {
+  const threads = [
+    'workers/supervisor',
+    'workers/pool-thread',
+    'workers/actor',
+    'workers/reader',
+    'src/index',
+    'src/jobs',
+  ]
+  const loads = Object.fromEntries(
+    threads.map((entry) => {
+      const { files, libraries } = importsOf(join(installed(), 'dist', `${entry}.js`))
+      return [entry, { isFew: files.size <= 12, libraries: [...libraries].sort() }]
+    }),
+  )
+  const onlyOwn = { isFew: true, libraries: [] }
+  expect(loads).toEqual({
+    'workers/supervisor': { isFew: true, libraries: ['piscina'] },
+    'workers/pool-thread': onlyOwn,
+    'workers/actor': onlyOwn,
+    'workers/reader': { isFew: true, libraries: ['better-sqlite3'] },
+    'src/index': onlyOwn,
+    'src/jobs': onlyOwn,
+  })
+})
+
 test('no file of it has all names of a module of Node made', () => {
-  const dist = join(folder, 'node_modules/semantica-task-engine/dist')
+  const dist = join(installed(), 'dist')
   const files = globSync('**/*.js', { cwd: dist })
   expect(files).toContain(join('workers', 'supervisor.js'))
   const whole = files.filter((file) =>
