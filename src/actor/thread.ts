@@ -75,6 +75,7 @@ export class ActorThread {
   readonly #ready = Promise.withResolvers<void>()
   readonly #exit = Promise.withResolvers<ThreadExit>()
   #error: Error | undefined
+  #isReady = false
   #isEndWanted = false
   #stopping: Promise<'stopped' | 'ended'> | undefined
 
@@ -92,12 +93,13 @@ export class ActorThread {
     abort?.addEventListener('abort', onAbort, { once: true })
     try {
       const outcome = await withinMs(thread.#ready.promise, spec.readyTimeoutMs)
-      if (outcome !== 'timed-out') return thread
+      // Its owner may have been too busy to hear it in time.
+      if (outcome !== 'timed-out' || thread.#hasSaidReady()) return thread
     } finally {
       abort?.removeEventListener('abort', onAbort)
     }
     await thread.terminate()
-    throw startFailed(spec.name, `was not ready after ${spec.readyTimeoutMs} ms`)
+    throw thread.#error ?? startFailed(spec.name, `was not ready after ${spec.readyTimeoutMs} ms`)
   }
 
   private constructor(spec: ThreadSpec) {
@@ -158,9 +160,21 @@ export class ActorThread {
     return 'ended'
   }
 
+  #hasSaidReady(): boolean {
+    this.#hearAll()
+    return this.#isReady
+  }
+
+  #hearAll(): void {
+    for (let left = receiveMessageOnPort(this.#control); left; left = receiveMessageOnPort(this.#control)) {
+      this.#hear(left.message)
+    }
+  }
+
   #hear(message: FromThread): void {
     switch (message.kind) {
       case 'ready':
+        this.#isReady = true
         this.#ready.resolve()
         return
       case 'failed':
@@ -179,9 +193,7 @@ export class ActorThread {
 
   #onExit(exitCode: number): void {
     // The exit can overtake the thread's last words.
-    for (let left = receiveMessageOnPort(this.#control); left; left = receiveMessageOnPort(this.#control)) {
-      this.#hear(left.message)
-    }
+    this.#hearAll()
     this.#control.close()
     const early = startFailed(this.name, `ended with exit code ${exitCode} before it was ready`)
     this.#ready.reject(this.#error ?? early)

@@ -22,6 +22,7 @@ export class Actors {
   readonly #hosts = new Map<string, ActorHost>()
   readonly #users: ActorUsers
   readonly #failures = new Map<string, PlainError>()
+  #starting: Promise<void> | undefined
 
   constructor(starts: readonly ActorStart[], clock: Clock, users: ActorUsers) {
     this.#users = users
@@ -43,8 +44,13 @@ export class Actors {
     }
   }
 
-  /** In the given order, each before the next: one may use what another has made. */
-  async start(): Promise<void> {
+  /** In the given order, each before the next: one may use what another has made. Later calls share the first one's promise. */
+  start(): Promise<void> {
+    this.#starting ??= this.#startAll()
+    return this.#starting
+  }
+
+  async #startAll(): Promise<void> {
     for (const [name, host] of this.#hosts) {
       await host.start()
       this.#connectUsers(name, host)

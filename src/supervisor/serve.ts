@@ -1,4 +1,5 @@
 /** The supervisor thread: opens what it owns, serves the host, and gives everything back in reverse order. */
+import type { MessagePort } from 'node:worker_threads'
 import { type Incoming, servePort } from '../actor/port.ts'
 import type { ThreadStart } from '../actor/thread-start.ts'
 import { systemClock } from '../clock.ts'
@@ -10,12 +11,14 @@ import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
+import { Actors } from './actors.ts'
 import type { ThreadHost } from './boot-thread.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
 import { requestCancel } from './cancel-matching.ts'
 import { applyEnqueue } from './enqueue.ts'
 import type {
   DatabaseFacts,
+  EngineEvent,
   HostNotice,
   SupervisorNotice,
   SupervisorProtocol,
@@ -34,41 +37,44 @@ export async function runSupervisor(
   let lock: DatabaseLock | undefined
   let database: Database | undefined
   let supervisor: Supervisor | undefined
+  let actors: Actors | undefined
+  // There is one before anybody has something to tell.
+  let port: ReturnType<typeof servePort> | undefined
+  const tell = (notice: SupervisorNotice, transfer?: readonly MessagePort[]) => port?.tell(notice, transfer)
+  const tellEvent = (event: EngineEvent) => tell({ kind: 'event', event, at: systemClock.wallMs() })
   const metering = start.isMetered ? new Metering(systemClock) : undefined
   try {
     lock = DatabaseLock.acquire(start.database, start.program)
-    let upgrade: SchemaUpgrade | undefined
-    database = openWriter({
-      path: start.database,
-      durability: start.durability,
-      upgradeBackup: start.upgradeBackup,
-      onUpgrade: (done) => {
-        upgrade = done
-      },
+    // From here on nobody else has the database. Actors take longer to start than it takes to open.
+    actors = new Actors(start.actors, systemClock, {
+      threads: () => supervisor?.threads() ?? [],
+      tellHost: tell,
+      onEvent: tellEvent,
     })
-    const facts: DatabaseFacts = {
-      databaseId: readDatabaseId(database),
-      path: database.name,
-      sqliteVersion: String(database.prepare('SELECT sqlite_version()').pluck().get()),
-    }
+    // Who starts the supervisor hears of it.
+    actors.start().catch(() => {})
+    const opened = openDatabase(start)
+    database = opened.database
+    const facts = factsOf(database)
     supervisor = new Supervisor({
       start,
       database,
       databaseId: facts.databaseId,
       clock: systemClock,
+      actors,
       booted,
       metering,
-      tell: (notice, transfer) => port.tell(notice, transfer),
+      tell,
     })
     const serving = supervisor
-    const close = (opened: Database, held: DatabaseLock) => {
+    const close = (owned: Database, held: DatabaseLock) => {
       metering?.stop()
-      closeWriter(opened)
+      closeWriter(owned)
       held.release()
     }
     const release = close.bind(undefined, database, lock)
     const answerFacts = tellFacts.bind(undefined, supervisor, database, metering)
-    const port = servePort<SupervisorProtocol>(
+    port = servePort<SupervisorProtocol>(
       thread.port,
       (incoming) => {
         if (incoming.kind === 'facts') answerFacts(incoming.answer)
@@ -77,21 +83,35 @@ export async function runSupervisor(
       // The boundary where the host's notices get their type.
       (message) => heed(serving, message as HostNotice),
     )
-    if (upgrade !== undefined)
-      port.tell({
-        kind: 'event',
-        at: systemClock.wallMs(),
-        event: { kind: 'schema-upgraded', ...upgrade },
-      } satisfies SupervisorNotice)
+    if (opened.upgrade !== undefined) tellEvent({ kind: 'schema-upgraded', ...opened.upgrade })
     await supervisor.start()
     thread.ready()
   } catch (error) {
     metering?.stop()
-    await supervisor?.abandon()
+    // It ends the actors too, where there is one.
+    if (supervisor === undefined) await actors?.stop(1_000).catch(() => {})
+    else await supervisor.abandon()
     await Promise.all(booted.map((host) => host.destroy()))
     if (database !== undefined) closeWriter(database)
     lock?.release()
     thread.failed(isSchemaError(error) ? schemaDamaged(error, start.database) : error)
+  }
+}
+
+function openDatabase({ database: path, durability, upgradeBackup }: SupervisorStart) {
+  let upgrade: SchemaUpgrade | undefined
+  const onUpgrade = (done: SchemaUpgrade) => {
+    upgrade = done
+  }
+  const database = openWriter({ path, durability, upgradeBackup, onUpgrade })
+  return { database, upgrade }
+}
+
+function factsOf(database: Database): DatabaseFacts {
+  return {
+    databaseId: readDatabaseId(database),
+    path: database.name,
+    sqliteVersion: String(database.prepare('SELECT sqlite_version()').pluck().get()),
   }
 }
 

@@ -4,7 +4,7 @@ import { limits } from '../config.ts'
 import { engineError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { JobWriter } from '../store/writer.ts'
-import { Actors } from './actors.ts'
+import type { Actors } from './actors.ts'
 import { advance, canAdvance } from './backlog.ts'
 import type { DispatchedBatch } from './batch.ts'
 import { Changes } from './changes.ts'
@@ -90,11 +90,7 @@ export class Supervisor {
       onFailure: (error, retryInMs, claim) => this.#emit(commitFailed(error, retryInMs, claim)),
       onRetry: () => this.wake(),
     })
-    this.#actors = new Actors(start.actors, clock, {
-      threads: () => this.#pool.living(),
-      tellHost: surroundings.tell,
-      onEvent: (event) => this.#emit(event),
-    })
+    this.#actors = surroundings.actors
     const emit = (event: EngineEvent) => this.#emit(event)
     const wake = () => this.wake()
     this.#checkpoints = new Checkpoints(database, clock, emit, wake)
@@ -209,6 +205,11 @@ export class Supervisor {
 
   get changes(): Changes {
     return this.#changes
+  }
+
+  /** Threads of the pool that are ready, or will be. */
+  threads(): readonly PoolThread[] {
+    return this.#pool.living()
   }
 
   /** Calls `effect` once the transaction that is open now is committed. */

@@ -67,6 +67,17 @@ describe('the start of a thread', () => {
     })
   })
 
+  test('resolves when the thread was ready in time, though its owner was too busy to hear it', async () => {
+    const timeoutMs = 500
+    const starting = ActorThread.start({ ...specOf({ logPath }), readyTimeoutMs: timeoutMs })
+    const endMs = performance.now() + timeoutMs
+    const nobody = new Int32Array(new SharedArrayBuffer(4))
+    while (readLog().length === 0 || performance.now() < endMs) Atomics.wait(nobody, 0, 0, 5)
+    Atomics.wait(nobody, 0, 0, 250)
+    const thread = await starting
+    expect(await thread.stop(10_000)).toBe('stopped')
+  })
+
   test('rejects when the thread is not ready in time, and ends it', async () => {
     expect(await rejectionOf({ ...specOf({ atStart: 'hang' }), readyTimeoutMs: 400 })).toMatchObject({
       code: 'START_FAILED',

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { metrics } from '@opentelemetry/api'
@@ -119,10 +119,17 @@ test('a database that cannot be is refused, and left as it is', async () => {
     ['text.db', 'DATABASE_FOREIGN'],
     ['foreign.db', 'DATABASE_FOREIGN'],
   ]
+  const logPath = engines.pathOf('actor-log')
+  // It starts while the database opens, and is stopped again.
+  const actors = { counter: { module: counter, options: { logPath } } }
   for (const [name, code] of cases) {
-    const error = await rejectionOf(engines.open({ database: engines.pathOf(name) }), code)
+    const error = await rejectionOf(engines.open({ database: engines.pathOf(name), actors }), code)
     expect(error.message).toContain(name.replace('/tasks.db', ''))
   }
+  const lines = existsSync(logPath) ? readFileSync(logPath, 'utf8').split('\n') : []
+  expect(lines.filter((line) => line === 'stop')).toHaveLength(
+    lines.filter((line) => line === 'start').length,
+  )
   await expectFree()
 })
 
