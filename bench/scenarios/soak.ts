@@ -7,6 +7,18 @@ import { runTrial } from '../trials.ts'
 const earlyFrom = 5
 const comparedMinutes = 5
 
+function eachMinute(runs: readonly (readonly SoakMinute[])[]) {
+  const all = (read: (minute: SoakMinute) => number) => runs.map((run) => run.map(read).map(round))
+  return {
+    p50_ms: all(({ p50Ms }) => p50Ms),
+    p99_ms: all(({ p99Ms }) => p99Ms),
+    wal_mb: all(({ walMb }) => walMb),
+    rss_mb: all(({ rssMb }) => rssMb),
+    file_mb: all(({ fileMb }) => fileMb),
+    done_jobs: all(({ doneJobs }) => doneJobs),
+  }
+}
+
 export const soak: Scenario = {
   summary:
     'an hour of 5,000 jobs/s, kept for a minute, maintenance every minute: are the last minutes as the first',
@@ -48,8 +60,8 @@ export const soak: Scenario = {
       parameters: {
         ...parameters,
         compared: `minutes ${from + 1} to ${from + comparedMinutes} with the last ${comparedMinutes}`,
-        file_mb: runs.map((run) => run.map(({ fileMb }) => round(fileMb))),
-        done_jobs: runs.map((run) => run.map(({ doneJobs }) => doneJobs)),
+        // What it was like in between: whether a figure grows, or only swings.
+        ...eachMinute(runs),
       },
     }
   },
