@@ -46,8 +46,19 @@ export class Turns {
     if (this.#isPlanned) return
     this.#isPlanned = true
     const { afterThisTurn, afterMicrotasks } = this.#waits
-    const wait = this.#needsWhole ? afterThisTurn : afterMicrotasks
-    wait(this.#turn)
+    if (this.#needsWhole) afterThisTurn(this.#turn)
+    else afterMicrotasks(this.#rest)
+  }
+
+  /** Nothing that promises have set going is left. */
+  readonly #rest = (): void => {
+    if (!this.#needsWhole) {
+      this.#turn()
+      return
+    }
+    // A job has ended since this was planned, after which it is not enough.
+    this.#isPlanned = false
+    this.waitForNext()
   }
 
   readonly #turn = (): void => {

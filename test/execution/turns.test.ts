@@ -3,20 +3,26 @@ import { expect, test } from 'vitest'
 import { ServedType } from '../../src/execution/served-type.ts'
 import { Turns } from '../../src/execution/turns.ts'
 
-test('a whole turn is waited for until many of each type that has ended have done so', () => {
+/** Turns that come when they are told to, and two types: of the old one enough has ended to be believed. */
+function fixture() {
   const waits: string[] = []
-  let turn = () => {}
+  let next = () => {}
   const waitsFor = (what: string) => (run: () => void) => {
     waits.push(what)
-    turn = run
+    next = run
   }
-  let turned = 0
+  let count = 0
   const turns = new Turns({ afterThisTurn: waitsFor('turn'), afterMicrotasks: waitsFor('promises') }, () => {
-    turned++
+    count++
   })
   const old = new ServedType({ run: () => {} })
   for (let end = 0; end < 256; end++) turns.ended(old)
   const fresh = new ServedType({ run: () => {} })
+  return { turns, waits, old, fresh, turn: () => next(), turned: () => count }
+}
+
+test('a whole turn is waited for until many of each type that has ended have done so', () => {
+  const { turns, waits, old, fresh, turn, turned } = fixture()
   const rounds: [ServedType, string][] = [
     [old, 'turn'],
     [old, 'promises'],
@@ -33,7 +39,37 @@ test('a whole turn is waited for until many of each type that has ended have don
     turn()
     expect(turns.isFresh).toBe(true)
   }
-  expect(turned).toBe(rounds.length)
+  expect(turned()).toBe(rounds.length)
+})
+
+test('what ends while the end of promises is waited for has a whole turn waited for after it', () => {
+  const { turns, waits, old, fresh, turn, turned } = fixture()
+  turns.waitForNext()
+  turn()
+  turns.ended(old)
+  turns.waitForNext()
+  turns.ended(fresh)
+  turn()
+  expect({ waits, turned: turned(), isFresh: turns.isFresh }).toEqual({
+    waits: ['turn', 'promises', 'turn'],
+    turned: 1,
+    isFresh: false,
+  })
+  turn()
+  expect({ turned: turned(), isFresh: turns.isFresh }).toEqual({ turned: 2, isFresh: true })
+})
+
+test('what ends while a turn is waited for has no other waited for after it', () => {
+  const { turns, waits, old, fresh, turn, turned } = fixture()
+  turns.waitForNext()
+  turns.ended(fresh)
+  turns.ended(old)
+  turn()
+  expect({ waits, turned: turned(), isFresh: turns.isFresh }).toEqual({
+    waits: ['turn'],
+    turned: 1,
+    isFresh: true,
+  })
 })
 
 test('a type may wait until a handler of it has returned at once, and ever after one that waited', () => {
