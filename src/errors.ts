@@ -156,6 +156,11 @@ export const errorRegistry = {
   },
   ARTIFACT_FAILED: { kind: 'system', retryable: true, meaning: 'An artifact could not be written.' },
   JOB_LOG_FAILED: { kind: 'system', retryable: true, meaning: 'The log of a job could not be written.' },
+  TRACE_FAILED: {
+    kind: 'system',
+    retryable: true,
+    meaning: 'A span of a job could not be recorded: the SDK for traces throws.',
+  },
   ARTIFACTS_NOT_PRUNED: {
     kind: 'system',
     retryable: true,

@@ -103,7 +103,7 @@ export class Attempt implements ProgramContext {
     const traceparent = this.#details?.traceparent
     if (traceparent === undefined) return
     const { jobId, jobType, queue, attempt } = this
-    const tell = (error: Error): void => this.logFailed(toPlainError(error))
+    const tell = (thrown: unknown): void => this.#tellFailure(traceFailure(jobId, thrown))
     this.#span = AttemptSpan.begin({ jobId, jobType, queue, attempt, traceparent }, tell)
   }
 
@@ -137,10 +137,9 @@ export class Attempt implements ProgramContext {
   }
 
   logFailed(reason: PlainError): void {
-    const { jobId, jobType, traceId } = this
+    const { jobId } = this
     const { log } = jobFilesOf(this.#surroundings.database, jobId)
-    const error = toPlainError(logFailure(jobId, dirname(log), reason))
-    this.#surroundings.onLogFailure({ seq: this.#seq, jobType, traceId, error })
+    this.#tellFailure(logFailure(jobId, dirname(log), reason))
   }
 
   actor(name: string): ActorReference {
@@ -234,6 +233,11 @@ export class Attempt implements ProgramContext {
     return this.#leavings
   }
 
+  #tellFailure(failure: Error): void {
+    const { jobType, traceId } = this
+    this.#surroundings.onLogFailure({ seq: this.#seq, jobType, traceId, error: toPlainError(failure) })
+  }
+
   #assertRunning(what: string, call: string): void {
     if (this.#ended) throw hasEnded(this.jobId, what, call)
   }
@@ -251,6 +255,15 @@ function logFailure(jobId: string, folder: string, { message, code }: PlainError
     allowed,
     action: 'See that there is room, that this user may write there, and that nothing else is in its place.',
     details,
+  })
+}
+
+function traceFailure(jobId: string, thrown: unknown): Error {
+  return engineError('TRACE_FAILED', {
+    found: `The trace of ${jobId} cannot be recorded: ${toPlainError(thrown).message}`,
+    action:
+      'The job goes on, and its thread does not say this again. Look at what the set-up module registers with OpenTelemetry.',
+    cause: thrown,
   })
 }
 

@@ -116,7 +116,7 @@ export interface AttemptNews extends Leavings {
   readonly attempt: number
 }
 
-/** The log of a running attempt cannot be written. */
+/** The log of a running attempt cannot be written, or its span (TRACE_FAILED). */
 export interface LogFailure {
   readonly seq: number
   readonly jobType: string

@@ -44,7 +44,15 @@ export class News {
   }
 
   logFailed({ seq, jobType, traceId, error }: LogFailure): void {
-    if (this.#logFailures.has(seq)) return
+    // A thread tells its first only: it must not stand for the log.
+    const isOfTrace = error.code === 'TRACE_FAILED'
+    if (!isOfTrace && this.#isReported(seq)) return
+    this.#surroundings.emit({ kind: 'job-log-failed', seq, jobType, traceId, error })
+  }
+
+  /** From now on it is. */
+  #isReported(seq: number): boolean {
+    if (this.#logFailures.has(seq)) return true
     this.#logFailures.add(seq)
     if (this.#logFailures.size > maxLogFailures) {
       for (const oldest of this.#logFailures) {
@@ -52,7 +60,7 @@ export class News {
         break
       }
     }
-    this.#surroundings.emit({ kind: 'job-log-failed', seq, jobType, traceId, error })
+    return false
   }
 
   #apply(): void {

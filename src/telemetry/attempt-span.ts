@@ -9,7 +9,7 @@ import {
   tracerOf,
 } from './open-telemetry.ts'
 import { recordFailure } from './record-failure.ts'
-import { spanFailed, unlessSpanFails } from './span-guard.ts'
+import { spanFailed, type TellThrown, unlessSpanFails } from './span-guard.ts'
 import { attemptAttributes, spanName } from './span-names.ts'
 
 export interface TracedAttempt {
@@ -20,8 +20,6 @@ export interface TracedAttempt {
   /** The span in which the job was enqueued. */
   readonly traceparent: string
 }
-
-type TellFailure = ((error: Error) => void) | undefined
 
 /** How an attempt ended. */
 export interface SpanEnd {
@@ -39,9 +37,9 @@ export class AttemptSpan {
   readonly #api: OpenTelemetryApi
   readonly #span: Span
   readonly #context: Context
-  readonly #tell: TellFailure
+  readonly #tell: TellThrown | undefined
 
-  private constructor(api: OpenTelemetryApi, span: Span, context: Context, tell: TellFailure) {
+  private constructor(api: OpenTelemetryApi, span: Span, context: Context, tell: TellThrown | undefined) {
     this.#api = api
     this.#span = span
     this.#context = context
@@ -49,14 +47,18 @@ export class AttemptSpan {
   }
 
   /**
-   * @param tell hears of the first span of this thread that could not be recorded; by default it is a warning
+   * @param tell hears what the first span of this thread threw that could not be recorded; by default it is a warning
    * @param startedAt wall time; by default now
    */
-  static begin(attempt: TracedAttempt, tell?: TellFailure, startedAt?: number): AttemptSpan | undefined {
+  static begin(attempt: TracedAttempt, tell?: TellThrown, startedAt?: number): AttemptSpan | undefined {
     return unlessSpanFails(() => AttemptSpan.#begin(attempt, tell, startedAt), tell)
   }
 
-  static #begin(attempt: TracedAttempt, tell: TellFailure, startedAt: number | undefined): AttemptSpan {
+  static #begin(
+    attempt: TracedAttempt,
+    tell: TellThrown | undefined,
+    startedAt: number | undefined,
+  ): AttemptSpan {
     const api = loadApi()
     const { trace, ROOT_CONTEXT, SpanKind } = api
     const parent = decodeTraceparent(attempt.traceparent)

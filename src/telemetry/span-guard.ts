@@ -5,11 +5,11 @@
 
 let isTold = false
 
+/** Hears what was thrown. */
+export type TellThrown = (thrown: unknown) => void
+
 /** @param tell by default a warning of the process */
-export function unlessSpanFails<Done>(
-  record: () => Done,
-  tell: (error: Error) => void = warn,
-): Done | undefined {
+export function unlessSpanFails<Done>(record: () => Done, tell?: TellThrown): Done | undefined {
   try {
     return record()
   } catch (thrown) {
@@ -19,14 +19,15 @@ export function unlessSpanFails<Done>(
 }
 
 /** @param tell by default a warning of the process */
-export function spanFailed(thrown: unknown, tell: (error: Error) => void = warn): void {
+export function spanFailed(thrown: unknown, tell: TellThrown = warn): void {
   if (isTold) return
   isTold = true
-  const why = thrown instanceof Error ? thrown.message : String(thrown)
-  const told = 'the work goes on, and this is not said again'
-  tell(new Error(`OpenTelemetry cannot record a span: ${why}; ${told}`, { cause: thrown }))
+  tell(thrown)
 }
 
-function warn(error: Error): void {
+function warn(thrown: unknown): void {
+  const why = thrown instanceof Error ? thrown.message : String(thrown)
+  const told = 'the work goes on, and this is not said again'
+  const error = new Error(`OpenTelemetry cannot record a span: ${why}; ${told}`, { cause: thrown })
   process.emitWarning(error, { code: 'SEMANTICA_TELEMETRY_FAILED' })
 }

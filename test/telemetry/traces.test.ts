@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { TracerProvider } from '@opentelemetry/sdk-trace'
@@ -320,7 +321,7 @@ describe('an SDK that throws', () => {
     const engine = await openTraced({ setup })
     const told: unknown[] = []
     engine.events.on('job-log-failed', ({ jobId, traceId, error }) =>
-      told.push({ jobId, traceId, message: error.message }),
+      told.push({ jobId, traceId, code: error.code, message: error.message, cause: error.cause?.message }),
     )
     const jobs = [
       await engine.enqueue('TRACE_ID'),
@@ -335,8 +336,25 @@ describe('an SDK that throws', () => {
       {
         jobId: jobs[0]?.id,
         traceId: (await recording.span('enqueue TRACE_ID')).traceId,
-        message: expect.stringContaining('cannot record a span: the exporter is broken'),
+        code: 'TRACE_FAILED',
+        message: expect.stringMatching(
+          /^The trace of \S+ cannot be recorded: the exporter is broken\. The job goes on/,
+        ),
+        cause: 'the exporter is broken',
       },
+    ])
+  })
+
+  test('hides nothing of what else cannot be written', async () => {
+    writeFileSync(engines.pathOf('tasks.db-files'), 'in the way')
+    const engine = await openTraced({ setup })
+    const told: unknown[] = []
+    engine.events.on('job-log-failed', ({ jobId, error }) => told.push([jobId, error.code]))
+    const job = await engine.enqueue('LOGS')
+    await job.result()
+    expect(told).toEqual([
+      [job.id, 'TRACE_FAILED'],
+      [job.id, 'JOB_LOG_FAILED'],
     ])
   })
 
