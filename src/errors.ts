@@ -167,6 +167,11 @@ export const errorRegistry = {
     meaning:
       'Logs and artifacts whose time is over could not be deleted: a folder is a link, or may not be read or written.',
   },
+  MAINTENANCE_FAILED: {
+    kind: 'system',
+    retryable: true,
+    meaning: 'A run of maintenance failed with what has no code of its own; `cause` says with what.',
+  },
   SUBPROCESS_INVALID: {
     kind: 'validation',
     retryable: false,

@@ -12,7 +12,14 @@ import { servePort } from '../actor/port.ts'
 import { ActorThread } from '../actor/thread.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { limits, type MaintenanceSettings } from '../config.ts'
-import { engineError, fromPlainError, type PlainError, toPlainError, unreachable } from '../errors.ts'
+import {
+  engineError,
+  fromPlainError,
+  isErrorCode,
+  type PlainError,
+  toPlainError,
+  unreachable,
+} from '../errors.ts'
 import { pageBytes } from '../store/open.ts'
 import type { PruneWriter } from '../store/prune-writer.ts'
 import {
@@ -286,7 +293,6 @@ export class Maintenance {
         this.#hooks.emit({ kind: 'maintenance-progress', ...notice.progress })
         return
       case 'duty-failed':
-        run.failures.set(notice.duty, notice.error)
         this.#failed(run, notice.duty, notice.error)
         return
       case 'finished':
@@ -298,8 +304,10 @@ export class Maintenance {
     }
   }
 
-  #failed(run: Run, duty: DutyName | undefined, error: PlainError): void {
+  #failed(run: Run, duty: DutyName | undefined, reason: PlainError): void {
     if (this.#isStopped) return
+    const error = withCode(reason, duty)
+    if (duty !== undefined) run.failures.set(duty, error)
     run.failure ??= error
     this.#hooks.emit({ kind: 'maintenance-failed', duty, error })
   }
@@ -356,6 +364,19 @@ function sum(
 function totalsOf(run: LastRun): MaintenanceTotals {
   const { deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes, elapsedMs } = run
   return { deletedJobs, deletedEarly, deletedArtifacts, reclaimedBytes, elapsedMs }
+}
+
+/** Or it would lose the report on its way to who asked for the run: only errors of the registry have details there. */
+function withCode(reason: PlainError, duty: DutyName | undefined): PlainError {
+  const { code, message } = reason
+  if (code !== undefined && isErrorCode(code)) return reason
+  const error = engineError('MAINTENANCE_FAILED', {
+    found: `${duty === undefined ? 'The thread of maintenance' : `The duty ${duty}`} failed: ${message}`,
+    action: 'The next run does what was left: within an hour, or when it is asked for.',
+    details: { reason: code },
+    cause: fromPlainError(reason),
+  })
+  return toPlainError(error)
 }
 
 function stopping(): Error {

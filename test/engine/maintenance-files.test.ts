@@ -76,6 +76,27 @@ test('a folder of artifacts that is a link fails its duty only, and nothing behi
   expect(failures).toEqual([['prune-artifacts', 'ARTIFACTS_NOT_PRUNED']])
 })
 
+test('what fails without a code of ours has one, its cause, and what was done all the same', async () => {
+  const first = await openLeaving(engines)
+  await (await first.enqueue('CALLS', { calls: [artifact] })).result()
+  await first.stop()
+  engines.change("CREATE TRIGGER harm BEFORE DELETE ON jobs BEGIN SELECT RAISE(ABORT, 'the job stays'); END")
+  const engine = await openLeaving(engines, { maintenance: { ...maintenance, retentionDays: 0 } })
+  const failures = failuresOf(engine)
+  const error = await rejectionOf(engine.maintenance.runNow(), 'MAINTENANCE_FAILED')
+  expect(error.message).toContain('prune-jobs failed: the job stays.')
+  const { code } = error
+  expect(error).toMatchObject({
+    cause: { code: 'SQLITE_CONSTRAINT_TRIGGER', message: 'the job stays' },
+    details: { reason: 'SQLITE_CONSTRAINT_TRIGGER', report: { outcome: 'failed', deletedArtifacts: 1 } },
+  })
+  const duties = expect.arrayContaining([
+    expect.objectContaining({ duty: 'prune-jobs', failure: expect.objectContaining({ code }) }),
+  ])
+  expect(error.details.report).toMatchObject({ duties })
+  expect(failures).toEqual([['prune-jobs', 'MAINTENANCE_FAILED']])
+})
+
 test('damage is told as an event and an error, and the engine goes on', async () => {
   await (await openLeaving(engines)).stop()
   engines.change('INSERT INTO payloads VALUES (99999, 1)')
