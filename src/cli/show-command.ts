@@ -1,4 +1,4 @@
-import type { LogFile } from '../engine/job-log.ts'
+import type { LogFiles } from '../engine/job-log.ts'
 import type { JobDetails } from '../engine/job-record.ts'
 import { StoredJobs } from '../engine/stored-jobs.ts'
 import { engineError, textWithCauses } from '../errors.ts'
@@ -24,11 +24,16 @@ export async function runShow(jobId: string, options: ShowCommandOptions): Promi
     })
   }
   const logs = await stored.logFiles(jobId)
-  process.stdout.write(json ? `${JSON.stringify({ ...jobAsJson(job), logs })}\n` : asText(job, logs))
+  process.stdout.write(json ? asJson(job, logs) : asText(job, logs))
   return exitCodes.ok
 }
 
-function asText(job: JobDetails, logs: readonly LogFile[]): string {
+function asJson(job: JobDetails, { files, failure }: LogFiles): string {
+  const shown = { ...jobAsJson(job), logs: files, logs_error: failure?.message ?? null }
+  return `${JSON.stringify(shown)}\n`
+}
+
+function asText(job: JobDetails, { files, failure }: LogFiles): string {
   const { failedAttempts, artifacts, progress, ...record } = job
   const facts = Object.entries(jobAsJson(record)).filter(([, value]) => value !== null)
   const lines = facts.map(([name, value]) => [
@@ -44,6 +49,7 @@ function asText(job: JobDetails, logs: readonly LogFile[]): string {
     lines.push([`attempt ${attempt}`, error === undefined ? cause : `${cause}: ${textWithCauses(error)}`])
   for (const { path, bytes, exists } of artifacts)
     lines.push(['artifact', `${path} ${exists ? `(${bytes} bytes)` : '(deleted)'}`])
-  for (const { kind, path, bytes } of logs) lines.push([kind, `${path} (${bytes} bytes)`])
+  for (const { kind, path, bytes } of files) lines.push([kind, `${path} (${bytes} bytes)`])
+  if (failure !== undefined) lines.push(['logs', failure.message])
   return inColumns(lines.map(([name = '', text = '']) => [name, shortened(text)]))
 }

@@ -1,7 +1,7 @@
 /** Reads a job's log while its thread may be writing it, and its program what it has to say. */
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open } from 'node:fs/promises'
-import { engineError, toPlainError } from '../errors.ts'
+import { engineError, type PlainError, toPlainError } from '../errors.ts'
 import type { JobFiles } from '../execution/job-files.ts'
 
 /** How often files are read anew, because they were begun anew meanwhile. */
@@ -31,18 +31,31 @@ export interface LogFile {
   readonly bytes: number
 }
 
-/** The files that `readJobLog` reads, as far as they are there. @throws PATH_INVALID */
-export async function findLogFiles({ log, olderLog, outputs }: JobFiles): Promise<LogFile[]> {
+export interface LogFiles {
+  readonly files: readonly LogFile[]
+  /** Why there may be others, at which this user may not look (PATH_INVALID). */
+  readonly failure: PlainError | undefined
+}
+
+/** The files that `readJobLog` reads, as far as they are there. */
+export async function findLogFiles({ log, olderLog, outputs }: JobFiles): Promise<LogFiles> {
   const places = [
     ['older log', olderLog],
     ['log', log],
     ['stdout', outputs.stdout],
     ['stderr', outputs.stderr],
   ] as const
-  const found = await Promise.all(
-    places.map(async ([kind, path]) => ({ kind, path, bytes: (await look(path))?.size })),
-  )
-  return found.flatMap(({ bytes, ...file }) => (bytes === undefined ? [] : [{ ...file, bytes }]))
+  const files: LogFile[] = []
+  let failure: PlainError | undefined
+  for (const [kind, path] of places) {
+    try {
+      const stats = await look(path)
+      if (stats !== undefined) files.push({ kind, path, bytes: stats.size })
+    } catch (error) {
+      failure ??= toPlainError(error)
+    }
+  }
+  return { files, failure }
 }
 
 /** The older lines and the newer ones, as one text. */
@@ -102,6 +115,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   }
 }
 
+/** @throws PATH_INVALID */
 async function look(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path)

@@ -5,7 +5,7 @@ import { fromSqliteError, isSchemaError } from '../store/database-errors.ts'
 import { olderSchema } from '../store/migrate.ts'
 import { type Database, openReader, readDatabaseId } from '../store/open.ts'
 import { JobReader } from '../store/reader.ts'
-import { findLogFiles, type LogFile } from './job-log.ts'
+import { findLogFiles, type LogFiles } from './job-log.ts'
 import { type JobDetails, type JobRecord, toJobDetails } from './job-record.ts'
 import { type JobPage, type ListFilter, toJobPage, toListRequest } from './list.ts'
 
@@ -58,9 +58,9 @@ export class StoredJobs implements Disposable {
   /**
    * The files that hold the log of a job, and what its program wrote.
    *
-   * @throws JOB_ID_INVALID, PATH_INVALID
+   * @throws JOB_ID_INVALID
    */
-  logFiles(jobId: string): Promise<LogFile[]> {
+  logFiles(jobId: string): Promise<LogFiles> {
     decodeJobId(this.#databaseId, jobId)
     return findLogFiles(jobFilesOf(this.#place.path, jobId))
   }

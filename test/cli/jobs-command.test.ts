@@ -7,7 +7,9 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -120,8 +122,28 @@ test('show tells what a job has left behind, and list its summary', async () => 
       { kind: 'log', path: `${log}.log`, bytes },
       { kind: 'stderr', path: `${log}.err.log`, bytes: 3 },
     ],
+    logs_error: null,
   })
   expect(semantica('list', '--database', 'tasks.db').stdout).toContain('{"symbols":12}')
+})
+
+test('show tells of a job, and why its logs cannot be looked at', async () => {
+  const engine = await openLeaving(engines)
+  const job = await engine.enqueue('CALLS', { calls: [{ call: 'log', values: ['here'] }] })
+  await job.result()
+  await engine.stop()
+  rmSync(engines.pathOf('tasks.db-files'), { recursive: true })
+  // Whoever looks, root too.
+  symlinkSync('tasks.db-files', engines.pathOf('tasks.db-files'))
+  const shown = semantica('show', job.id, '--database', 'tasks.db')
+  expect(shown).toMatchObject({ status: 0, stderr: '' })
+  expect(shown.stdout).toMatch(/^state +DONE$/m)
+  expect(shown.stdout).toMatch(/^logs +\S+\.log\S* cannot be read: ELOOP.*$/m)
+  expect(JSON.parse(semantica('show', job.id, '--json', '--database', 'tasks.db').stdout)).toMatchObject({
+    id: job.id,
+    logs: [],
+    logs_error: expect.stringContaining('ELOOP'),
+  })
 })
 
 test('what is wrong is one clear message, with exit code 2', async () => {
