@@ -10,7 +10,10 @@ export function describe(value: unknown, limit = describedCharacters): string {
   return shorten(String(value), limit)
 }
 
-/** Undefined: JSON cannot carry it, or would show nothing of it. */
+/**
+ * Runs code of the value's own, as its `toJSON`. Undefined: JSON cannot carry it, or would show nothing of it, or that
+ * code threw.
+ */
 function asJson(value: object): string | undefined {
   try {
     const json: unknown = JSON.stringify(value)
@@ -22,7 +25,7 @@ function asJson(value: object): string | undefined {
   }
 }
 
-/** Nothing of the value's own code runs for it. */
+/** Little code of the value's own runs for it, as what makes the message of an error; what that throws goes no further. */
 function inspected(value: object): string {
   try {
     // Without its stack.
