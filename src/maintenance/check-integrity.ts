@@ -4,11 +4,12 @@
  *
  * A small database is checked by SQLite itself, table by table, with its indexes. Of a large one that would take a snapshot
  * of many seconds, with the WAL growing all the while: there every row is read in short steps instead, which finds damaged
- * pages of rows, but not of indexes. A backup of it can be checked as a whole at any time. While others write there is a
- * rest after each step: a WAL that somebody reads at every moment never begins anew.
+ * pages of rows, but not of indexes. Behind such a page the reading of jobs goes on, that of other tables ends. A backup
+ * can be checked as a whole at any time. While others write there is a rest after each step: a WAL that somebody reads at
+ * every moment never begins anew.
  */
 import { delay, systemClock } from '../clock.ts'
-import { engineError, SemanticaError, toPlainError } from '../errors.ts'
+import { engineError, hasCode, toPlainError } from '../errors.ts'
 import { fromSqliteError } from '../store/database-errors.ts'
 import { IntegrityReader } from '../store/integrity.ts'
 import { pageBytes } from '../store/open.ts'
@@ -104,17 +105,49 @@ export class CheckIntegrity implements Duty {
     const { seq = null, lastSeq = null } = this.#guarded('the last job', () => this.#reader.highest()) ?? {}
     if (seq !== null && lastSeq !== null && seq > lastSeq)
       this.#found(`job number ${seq} is above the highest that was ever given`)
-    // Where the last one cannot be read, all that can be is.
+    // Where the last one cannot be read, all that can be is; where there is none, the first step finds the end.
     const highest = seq ?? Number.MAX_SAFE_INTEGER
     for (let after: number | undefined = 0; after !== undefined; ) {
       const from: number = after
-      const step = this.#guarded('the jobs', () => this.#reader.jobsStep(from))
-      if (step === undefined) return
+      const step = this.#guarded(`the jobs after number ${from}`, () => this.#reader.jobsStep(from))
+      if (step === undefined) {
+        after = yield* this.#behindDamage(from, highest)
+        continue
+      }
       this.#examined += step.rows
       if (step.wrong > 0)
         this.#found(`${step.wrong} jobs have lost their payload, the first is number ${step.firstWrong}`)
       after = typeof step.last === 'number' && step.last < highest ? step.last : undefined
       yield
+    }
+  }
+
+  /** A number after which jobs can be read again, close behind the damage; undefined: there is none. */
+  *#behindDamage(from: number, highest: number): Generator<void, number | undefined> {
+    let damaged = from
+    let readable = from + 1
+    while (!this.#isReadable(readable)) {
+      yield
+      if (readable >= highest) return undefined
+      damaged = readable
+      readable = Math.min(from + 2 * (readable - from), highest)
+    }
+    while (readable - damaged > 1) {
+      yield
+      const between = damaged + Math.floor((readable - damaged) / 2)
+      if (this.#isReadable(between)) readable = between
+      else damaged = between
+    }
+    return readable
+  }
+
+  #isReadable(after: number): boolean {
+    try {
+      this.#reader.nextJob(after)
+      return true
+    } catch (error) {
+      this.#assertDamage(error)
+      return false
     }
   }
 
@@ -155,12 +188,16 @@ export class CheckIntegrity implements Duty {
     try {
       return read()
     } catch (error) {
-      const known = fromSqliteError(error, this.#database.name)
-      const isDamage = known instanceof SemanticaError && known.code === 'DATABASE_CORRUPT'
-      if (!isDamage) throw known
+      this.#assertDamage(error)
       this.#found(`${what} cannot be read: ${toPlainError(error).message}`)
       return undefined
     }
+  }
+
+  /** @throws whatever else it is */
+  #assertDamage(error: unknown): void {
+    const known = fromSqliteError(error, this.#database.name)
+    if (!hasCode(known, 'DATABASE_CORRUPT')) throw known
   }
 }
 

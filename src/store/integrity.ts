@@ -96,9 +96,19 @@ export class IntegrityReader {
     return found.filter((line) => line !== 'ok')
   }
 
-  /** Looks at some jobs. @param after number of the last one that was looked at; 0: from the first */
+  /**
+   * Looks at some jobs, up to the first that cannot be read.
+   *
+   * @param after number of the last one that was looked at; 0: from the first
+   * @throws what SQLite says where it cannot read the very first of them
+   */
   jobsStep(after: number): StepReply {
-    return this.#readStep(this.#jobsStep, after)
+    return this.#readStep(this.#jobsStep, after, true)
+  }
+
+  /** Reads the next job that there is. @throws what SQLite says where it cannot */
+  nextJob(after: number): void {
+    this.#jobsStep.get(after)
   }
 
   /** Looks at some rows beside the jobs. @param after key of the last one; undefined: from the first */
@@ -126,23 +136,31 @@ export class IntegrityReader {
     return this.#database.prepare<[], HighestRow>(integritySql.highest).get()
   }
 
-  /** Row by row, so that it ends after a long one too. Rows with the same key are not parted: the next step begins behind it. */
-  #readStep(statement: Statement<[Key], StepRow>, after: Key): StepReply {
+  /**
+   * Row by row, so that it ends after a long one too. Rows with the same key are not parted: the next step begins behind it.
+   *
+   * @param endsAtDamage what was read before it counts, and the next step fails at once: only where no two rows have one key
+   */
+  #readStep(statement: Statement<[Key], StepRow>, after: Key, endsAtDamage = false): StepReply {
     let rows = 0
     let last: Key | null = null
     let wrong = 0
     let firstWrong: Key | null = null
     let left = charactersPerStep
     const endMs = this.#clock.monotonicMs() + stepMs
-    for (const [own, isWrong, characters] of statement.iterate(after)) {
-      if ((rows >= rowsPerStep || left <= 0) && own !== last) break
-      rows++
-      last = own
-      left -= characters
-      if (rows % rowsPerLook === 0 && this.#clock.monotonicMs() > endMs) left = 0
-      if (isWrong === 0) continue
-      wrong++
-      firstWrong ??= own
+    try {
+      for (const [own, isWrong, characters] of statement.iterate(after)) {
+        if ((rows >= rowsPerStep || left <= 0) && own !== last) break
+        rows++
+        last = own
+        left -= characters
+        if (rows % rowsPerLook === 0 && this.#clock.monotonicMs() > endMs) left = 0
+        if (isWrong === 0) continue
+        wrong++
+        firstWrong ??= own
+      }
+    } catch (error) {
+      if (rows === 0 || !endsAtDamage) throw error
     }
     return { rows, last, wrong, firstWrong }
   }

@@ -37,7 +37,7 @@ function change(sql: string): void {
 }
 
 /** Writes nonsense over the middle of the pages that hold the table or index. */
-function damage(name: string): void {
+function damage(name: string, from = 1, to = 3): void {
   const database = new Connection(path(), { readonly: true })
   const pages = database
     .prepare<[string], number>(
@@ -47,7 +47,8 @@ function damage(name: string): void {
     .all(name)
   database.close()
   const file = openSync(path(), 'r+')
-  for (const page of pages.slice(1, 3)) writeSync(file, Buffer.alloc(200, 0xff), 0, 200, (page - 1) * 8_192)
+  for (const page of pages.slice(from, to))
+    writeSync(file, Buffer.alloc(200, 0xff), 0, 200, (page - 1) * 8_192)
   closeSync(file)
 }
 
@@ -123,6 +124,31 @@ test.each([
   expect(error.message).toContain('is damaged')
   expect(error.message).toContain('Nothing was changed')
   expect(readFileSync(path()).equals(before)).toBe(true)
+})
+
+test.each([
+  [
+    'in the middle',
+    [
+      [1, 3],
+      [40, 41],
+    ],
+    11_000,
+  ],
+  ['at the end', [[-1, Number.POSITIVE_INFINITY]], 11_000],
+  ['at the beginning', [[0, 2]], 100],
+] as const)('jobs behind damaged pages %s are read all the same', async (_where, places, lost) => {
+  setUp()
+  change(`DELETE FROM payloads WHERE seq = ${lost}`)
+  for (const [from, to] of places) damage('jobs', from, to)
+  const { details } = await rejectionOf(check(large), 'DATABASE_CORRUPT')
+  const unread = expect.stringMatching(/^the jobs after number \d+ cannot be read: /)
+  expect(details.findings).toEqual(
+    expect.arrayContaining([
+      ...places.map(() => unread),
+      `1 jobs have lost their payload, the first is number ${lost}`,
+    ]),
+  )
 })
 
 /** Writes nonsense over a page in the middle of a text that is all of this letter. */
