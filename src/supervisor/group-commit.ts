@@ -2,9 +2,9 @@
  * Applies everything that waits in one transaction.
  *
  * When something fails, the transaction is rolled back and the commands are applied again one by one, each in a
- * savepoint of its own, so that one bad command cannot take the others with it. What is to happen after the commit
- * (replies, events) is collected while applying and dropped with whatever is rolled back: nobody hears of a change
- * that is not durable. What is remembered beside the tables (claims, times, numbers) goes back with them.
+ * savepoint of its own, so that one bad command cannot take the others with it; one that takes the whole transaction
+ * with it all the same is left out. What is to happen after the commit (replies, events) is collected while applying and
+ * dropped with whatever is rolled back: nobody hears of a change that is not durable. What is remembered beside the tables (claims, times, numbers) goes back with them.
  */
 import { SemanticaError } from '../errors.ts'
 import { fromSqliteError } from '../store/database-errors.ts'
@@ -127,8 +127,7 @@ export class GroupCommit {
         const thrown = this.#applyAlone(command)
         if (thrown === undefined) continue
         const error = fromSqliteError(thrown, this.#databasePath)
-        // SQLite gave up the whole transaction: nothing of the others is left either.
-        if (!this.#writer.inTransaction) {
+        if (this.#isLost(error)) {
           loser = { command, error }
           throw error
         }
@@ -137,7 +136,8 @@ export class GroupCommit {
       this.#commit()
     } catch (error) {
       this.#undo(mark)
-      // On a full disk nobody is to blame. Where a page cannot be read it is whoever needs that page.
+      // On a full disk nobody is to blame. Where a page is damaged or cannot be read it is whoever needs that page, and
+      // those before it can be committed without it.
       if (lost === undefined && loser !== undefined && !isEverybodys(loser.error))
         return this.#replay(commands, loser)
       const cause = fromSqliteError(error, this.#databasePath)
@@ -147,6 +147,16 @@ export class GroupCommit {
     this.#tell()
     for (const { command, error } of refused) command.refuse(error, !isEverybodys(error))
     return undefined
+  }
+
+  /**
+   * Whether the whole transaction is lost with what failed, and the others' changes too. SQLite may have rolled it back.
+   * Once it has come to a damaged page it has not, and yet takes no more writes and no commit, not even after the
+   * savepoint is rolled back. What it cannot read from the disk looks the same.
+   */
+  #isLost(error: Error): boolean {
+    const isDamaged = error instanceof SemanticaError && error.code === 'DATABASE_CORRUPT'
+    return isDamaged || !this.#writer.inTransaction
   }
 
   #applyAlone(command: Command): Error | undefined {

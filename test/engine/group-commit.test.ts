@@ -137,23 +137,26 @@ test('a claim that is set aside takes no place, whatever is rolled back', () => 
   })
 })
 
-test('a page that cannot be read is the trouble of whoever needs it', () => {
+test('pages that cannot be read are the trouble of whoever needs them', () => {
   rigs.withDatabase((database) => {
     const rig = new Rig(database)
     const applied: string[] = []
     rig.request(() => applied.push('before'))
     const refused: unknown[] = []
-    rig.request(
-      () => {
-        database.exec('ROLLBACK')
-        throw Object.assign(new Error('injected'), { code: 'SQLITE_IOERR_READ' })
-      },
-      (error, isAlone) => refused.push(error, isAlone),
-    )
+    for (const reading of ['first', 'second']) {
+      rig.request(
+        () => {
+          database.exec('ROLLBACK')
+          throw Object.assign(new Error(reading), { code: 'SQLITE_IOERR_READ' })
+        },
+        (error, isAlone) => refused.push(error, isAlone),
+      )
+    }
     const own = rig.enqueue({ payloads: ['1'] })
-    rig.cycle()
-    rig.cycle()
-    expect(refused).toEqual([expect.objectContaining({ code: 'DATABASE_FAILED' }), true])
+    // What is refused ends a commit.
+    for (let cycle = 0; cycle < 3; cycle++) rig.cycle()
+    const failed = expect.objectContaining({ code: 'DATABASE_FAILED' })
+    expect(refused).toEqual([failed, true, failed, true])
     expect([applied.length, own.seqs]).toEqual([3, [1]])
   })
 })
