@@ -52,7 +52,11 @@ export function submitPutBack(
 }
 
 /** @param claim what could not be recorded is about it alone; undefined: it is not about one */
-export function commitFailed(error: Error, retryInMs: number, claim: Claim | undefined): EngineEvent {
+export function commitFailed(
+  error: Error,
+  retryInMs: number | undefined,
+  claim: Claim | undefined,
+): EngineEvent {
   const job = claim && {
     seq: claim.seq,
     jobType: claim.jobType.name,

@@ -347,7 +347,8 @@ export type EngineEvent =
   | {
       readonly kind: 'commit-failed'
       readonly error: PlainError
-      readonly retryInMs: number
+      /** Undefined: the engine stops. */
+      readonly retryInMs: number | undefined
       /** What could not be recorded is about this one alone; undefined: it is not about one. */
       readonly job:
         | { readonly seq: number; readonly jobType: string; readonly traceId: string | undefined }

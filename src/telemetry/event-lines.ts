@@ -57,10 +57,11 @@ const wordings: Readonly<Record<string, Wording>> = {
   },
   'commit-failed': {
     target: supervisor,
-    message: ({ jobId }) =>
-      jobId === undefined
-        ? 'Commit failed; it is tried again'
-        : 'What became of a job cannot be recorded; it is tried again, and others go on',
+    message: ({ jobId, retryInMs }) => {
+      const what = jobId === undefined ? 'Commit failed' : 'What became of a job cannot be recorded'
+      if (retryInMs === undefined) return `${what}, and the engine stops`
+      return `${what}; it is tried again${jobId === undefined ? '' : ', and others go on'}`
+    },
   },
   throttled: { target: supervisor, message: 'Throttled: jobs of low priority are held back' },
   resumed: { target: supervisor, message: 'Resumed: jobs of low priority are begun again' },

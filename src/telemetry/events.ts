@@ -104,7 +104,8 @@ export interface EngineEventMap {
     readonly jobType: string | undefined
     readonly traceId: TraceId
     readonly error: PlainError
-    readonly retryInMs: number
+    /** Undefined: the engine stops, and does not try again. */
+    readonly retryInMs: number | undefined
   }
   throttled: {
     readonly reason: 'cpu' | 'memory'

@@ -24,7 +24,9 @@ function open() {
   const lasting = new LastingCommands(clock, {
     offer: (command) => void mailbox.push(command),
     onFailure: (error, retryInMs, claim) =>
-      failures.push([error.message, ...(claim === undefined ? [] : [claim.seq, retryInMs])].join(' ')),
+      failures.push(
+        [error.message, ...(claim === undefined ? [] : [claim.seq, retryInMs ?? 'stops'])].join(' '),
+      ),
     onRetry: () => {},
   })
   return {
@@ -62,6 +64,21 @@ test('what could not be committed is not overtaken by what came after it', () =>
   endWait()
   apply()
   expect(applied).toEqual(['outcome', 'waits in the mailbox', 'death', 'last'])
+})
+
+test('what is offered again goes before what came after it, also where that waits in the mailbox already', () => {
+  const { lasting, mailbox, refuse, apply, endWait } = open()
+  const applied: string[] = []
+  for (const name of ['first outcome', 'second outcome']) lasting.submit(() => applied.push(name))
+  refuse(2)
+  lasting.submit(() => applied.push('death'))
+  endWait()
+  // A transaction that is rolled back, and what it held then one by one.
+  mailbox[0]?.apply()
+  mailbox[1]?.apply()
+  applied.length = 0
+  apply()
+  expect(applied).toEqual(['first outcome', 'second outcome', 'death'])
 })
 
 test('a command that was put behind another in a transaction that failed comes once', () => {
@@ -118,6 +135,26 @@ test('what comes again with something else is not tried again', () => {
   rig.refuseAlone()
   rig.refuseAlone()
   expect([rig.waits, rig.mailbox]).toEqual([0, []])
+})
+
+test('once the engine stops no more attempts are announced, and what was told is not told again', () => {
+  const { lasting, mailbox, failures, refuseAlone } = open()
+  const submitPart = (seq: number) => {
+    const claim = { seq } as unknown as Claim
+    lasting.submit(
+      () => {},
+      () => [{ claim, apply: () => {} }],
+    )
+  }
+  submitPart(1)
+  refuseAlone()
+  refuseAlone()
+  submitPart(2)
+  lasting.finish(() => {
+    refuseAlone()
+    return mailbox.length > 0
+  })
+  expect(failures).toEqual(['damaged 1 1000', 'damaged 2 stops'])
 })
 
 test('at the end all that was submitted is tried once more, in its order', () => {
