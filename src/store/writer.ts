@@ -374,11 +374,16 @@ export class JobWriter {
 
   /** The jobs that were RUNNING at the last commit. */
   interruptedJobs(): InterruptedRow[] {
+    return this.interruptedRanges().flatMap(([first, last]) => this.interruptedIn(first, last))
+  }
+
+  /** The numbers that they are among. */
+  interruptedRanges(): [first: number, last: number][] {
     const claims = this.#sql.metaGet.get('claims')?.value
-    const rows: InterruptedRow[] = []
-    for (const [first, last] of decodeRanges(typeof claims === 'string' ? claims : '')) {
-      rows.push(...this.#sql.interruptedRange.all(first, last))
-    }
-    return rows
+    return decodeRanges(typeof claims === 'string' ? claims : '')
+  }
+
+  interruptedIn(first: number, last: number): InterruptedRow[] {
+    return this.#sql.interruptedRange.all(first, last)
   }
 }

@@ -20,7 +20,9 @@ export function applyCancel(changes: Changes, seq: number, now: number): CancelA
   const head = writer.jobHead(seqOf(seq))
   if (head === undefined) return 'unknown'
   if (isFinal(head.state)) return 'finished'
-  changes.endWaiting(head, 'CANCELLED', now, null)
+  // One that could not be recovered: the next start ends it.
+  if (head.state === 'RUNNING') writer.jobRequestCancel(head.seq, now)
+  else changes.endWaiting(head, 'CANCELLED', now, null)
   return 'cancelled'
 }
 

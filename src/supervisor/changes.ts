@@ -77,6 +77,8 @@ export class Changes {
   /** Jobs that the stop has put back: those that had not begun, and those whose handler gave way, or was ended. */
   putBackWaiting = 0
   putBackRunning = 0
+  /** Jobs that were running when the last process died, and cannot be recovered: nobody has their claims. */
+  leftRunning = 0
   /** Jobs that wait for an engine that serves their type. */
   parked = 0
   /** Cancels of many jobs that are under way, the next one first. */

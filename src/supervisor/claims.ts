@@ -129,6 +129,11 @@ export class Claims {
     return this.#blocks.encode()
   }
 
+  /** Has these stay among the ranges: what of them was running and cannot be recovered has no claim. */
+  keepRange(first: number, last: number): void {
+    for (let seq = first; seq <= last; seq++) this.#blocks.add(seq)
+  }
+
   all(): Iterable<Claim> {
     return this.#claims.all()
   }

@@ -60,6 +60,7 @@ function expireJob(changes: Changes, { seq, kind }: ExpirationRow, now: number):
     return
   }
   const head = writer.jobHead(seq)
-  if (head === undefined || isFinal(head.state)) return
+  // One that runs and has no claim could not be recovered.
+  if (head === undefined || isFinal(head.state) || head.state === 'RUNNING') return
   changes.endWaiting(head, state, now, null)
 }

@@ -41,7 +41,7 @@ interface Refusal {
 }
 
 /** Whether it is nobody's own fault, and whatever is written next will fail as well. */
-function isEverybodys(error: Error): boolean {
+export function isEverybodys(error: unknown): boolean {
   if (!(error instanceof SemanticaError)) return false
   return ['DISK_FULL', 'DATABASE_READ_ONLY', 'DATABASE_LOCKED'].includes(error.code)
 }

@@ -347,7 +347,7 @@ export type EngineEvent =
   | {
       readonly kind: 'commit-failed'
       readonly error: PlainError
-      /** Undefined: the engine stops. */
+      /** Undefined: only the next start tries again. */
       readonly retryInMs: number | undefined
       /** What could not be recorded is about this one alone; undefined: it is not about one. */
       readonly job:

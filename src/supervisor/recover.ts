@@ -4,7 +4,11 @@
  * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
  * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each has a process of its own.
+ *
+ * Where one of them cannot be read or changed, as where its page of the file is damaged, each gets a transaction of its
+ * own. That one stays RUNNING, and is told; others run, and the next start tries again.
  */
+import { toPlainError } from '../errors.ts'
 import { type SkippedState, skippedStateAt } from '../job/expiration.ts'
 import type { JobSeq } from '../job/id.ts'
 import { traceIdOf } from '../job/traceparent.ts'
@@ -14,7 +18,8 @@ import { resumeCancels } from './cancel-matching.ts'
 import { type Changes, parsePolicy } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
-import type { FailedAttempt, JobFailure } from './messages.ts'
+import { isEverybodys } from './group-commit.ts'
+import type { EngineEvent, FailedAttempt, JobFailure } from './messages.ts'
 
 const processDied: JobFailure = {
   cause: 'PROCESS_DIED',
@@ -24,17 +29,92 @@ const processDied: JobFailure = {
   },
 }
 
-export function recover(changes: Changes): void {
-  const now = changes.clock.wallMs()
-  changes.writer.releases.releaseFromPrograms(changes.jobTypes.programs(), (row) =>
+/** @param runAlone has it done in a transaction of its own, or throws */
+export function recover(changes: Changes, runAlone: (apply: () => void) => void): void {
+  try {
+    runAlone(() => {
+      prepare(changes)
+      recoverJobs(changes, changes.writer.interruptedJobs())
+    })
+  } catch (error) {
+    if (isEverybodys(error)) throw error
+    recoverEach(changes, runAlone)
+  }
+}
+
+function prepare(changes: Changes): void {
+  const { releases } = changes.writer
+  releases.releaseFromPrograms(changes.jobTypes.programs(), (row) =>
     changes.transitions?.record(row, 'SCHEDULED', 'QUEUED'),
   )
-  const interrupted = changes.writer.interruptedJobs()
+  changes.parked = releases.parkedCount()
+  resumeCancels(changes)
+}
+
+function recoverJobs(changes: Changes, interrupted: readonly InterruptedRow[]): void {
+  const now = changes.clock.wallMs()
   let poisoned = 0
   for (const row of interrupted) if (recoverJob(changes, row, now)) poisoned++
-  changes.parked = changes.writer.releases.parkedCount()
-  resumeCancels(changes)
   if (interrupted.length > 0) changes.report({ kind: 'recovered', interrupted: interrupted.length, poisoned })
+}
+
+function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): void {
+  const { writer, claims, clock } = changes
+  const failures: EngineEvent[] = []
+  /** False: it is damaged. */
+  const attempt = (apply: () => void, row?: InterruptedRow): boolean => {
+    try {
+      runAlone(apply)
+      return true
+    } catch (error) {
+      if (isEverybodys(error)) throw error
+      const job = row && { seq: row.seq, jobType: row.jobType, traceId: traceIdOf(row.traceparent) }
+      // Nobody can say which of the numbers on a page that cannot be read were running.
+      if (
+        job !== undefined ||
+        failures.every((told) => told.kind !== 'commit-failed' || told.job !== undefined)
+      )
+        failures.push({ kind: 'commit-failed', error: toPlainError(error), retryInMs: undefined, job })
+      return false
+    }
+  }
+  const ranges = writer.interruptedRanges()
+  // Before the first commit, and for good: what is left is to be found by the next start.
+  for (const [first, last] of ranges) claims.keepRange(first, last)
+  runAlone(() => prepare(changes))
+  const rows: InterruptedRow[] = []
+  const read = (first: number, last: number) => rows.push(...writer.interruptedIn(first, last))
+  for (const [first, last] of ranges) {
+    if (canDo(runAlone, () => read(first, last))) continue
+    for (let seq = first; seq <= last; seq++) attempt(() => read(seq, seq))
+  }
+  const now = clock.wallMs()
+  let recovered = 0
+  let poisoned = 0
+  for (const row of rows) {
+    let isPoisoned = false
+    const done = attempt(() => {
+      isPoisoned = recoverJob(changes, row, now)
+    }, row)
+    if (done) recovered++
+    if (done && isPoisoned) poisoned++
+  }
+  // Nothing else is claimed yet.
+  changes.leftRunning = writer.counters.total('RUNNING')
+  runAlone(() => {
+    if (recovered > 0) changes.report({ kind: 'recovered', interrupted: recovered, poisoned })
+    for (const failure of failures) changes.report(failure)
+  })
+}
+
+function canDo(runAlone: (apply: () => void) => void, apply: () => void): boolean {
+  try {
+    runAlone(apply)
+    return true
+  } catch (error) {
+    if (isEverybodys(error)) throw error
+    return false
+  }
 }
 
 /** True: the job was given up. */

@@ -173,7 +173,7 @@ export class Supervisor {
 
   /** Recovers what the last process left, and starts the threads. Resolves when all of them are ready. */
   async start(): Promise<void> {
-    this.#commit.runOnly(() => recover(this.#changes))
+    recover(this.#changes, (apply) => this.#commit.runOnly(apply))
     // At the same time: a thread that is greeted before an actor is up gets the way to it in a notice.
     await Promise.all([this.#actors.start(), this.#pool.start()])
     this.#changes.admits = true
@@ -382,7 +382,7 @@ export class Supervisor {
       graceful: left.length === 0,
       putBackWaiting: this.#changes.putBackWaiting,
       putBackRunning: this.#changes.putBackRunning,
-      leftRunning: this.#claims.size,
+      leftRunning: this.#claims.size + this.#changes.leftRunning,
       threadsEnded: stuck.length,
       elapsedMs: Math.round(this.#clock.monotonicMs() - startMs),
     }

@@ -59,7 +59,7 @@ const wordings: Readonly<Record<string, Wording>> = {
     target: supervisor,
     message: ({ jobId, retryInMs }) => {
       const what = jobId === undefined ? 'Commit failed' : 'What became of a job cannot be recorded'
-      if (retryInMs === undefined) return `${what}, and the engine stops`
+      if (retryInMs === undefined) return `${what}; only the next start tries again`
       return `${what}; it is tried again${jobId === undefined ? '' : ', and others go on'}`
     },
   },

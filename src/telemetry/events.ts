@@ -104,7 +104,7 @@ export interface EngineEventMap {
     readonly jobType: string | undefined
     readonly traceId: TraceId
     readonly error: PlainError
-    /** Undefined: the engine stops, and does not try again. */
+    /** Undefined: only the next start tries again. */
     readonly retryInMs: number | undefined
   }
   throttled: {

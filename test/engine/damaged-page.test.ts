@@ -29,4 +29,9 @@ test('outcomes that a damaged page keeps from being recorded hold up no other', 
   expect(new Set(failures)).toEqual(new Set(bad.map(({ id }) => id)))
   expect((await engine.stats()).jobs).toMatchObject({ RUNNING: 2, QUEUED: 0, DONE: 403 })
   expect(await engine.stop()).toMatchObject({ leftRunning: 2 })
+
+  const again = await startScripted({ database, maintenance: false })
+  await (await again.enqueue('OK', 'after the start')).result()
+  await again.idle()
+  expect(await again.stop()).toMatchObject({ leftRunning: 2 })
 })

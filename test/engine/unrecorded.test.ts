@@ -39,8 +39,20 @@ test('an outcome that cannot be recorded holds up no other, and is told', async 
   const report = await engine.stop()
   expect(report).toMatchObject({ graceful: false, putBackWaiting: 0, putBackRunning: 0, leftRunning: 1 })
 
+  engines.change('DROP TRIGGER damaged')
+  engines.change(damage(`= '"bad"'`, "'DONE', 'QUEUED', 'CANCELLED'"))
+  const again = await engines.open()
+  const toldAgain = new Promise((resolve) => again.events.once('commit-failed', resolve))
+  expect(await toldAgain).toMatchObject({ jobId: bad?.id, retryInMs: undefined })
+  await (await again.enqueue('OK', 'later still')).result()
+  await again.idle()
+  expect(await again.get(bad?.id ?? '')).toMatchObject({ state: 'RUNNING' })
+  // The next start ends it, where it can.
+  await again.cancel(bad?.id ?? '')
+  expect(await again.stop()).toMatchObject({ leftRunning: 1 })
+
   const mended = await mend()
-  expect(await mended.get(bad?.id ?? '')).toMatchObject({ state: 'DONE' })
+  expect(await mended.get(bad?.id ?? '')).toMatchObject({ state: 'CANCELLED' })
 })
 
 test('a job that cannot be put back keeps no other from it when the engine stops', async () => {

@@ -78,7 +78,7 @@ test('one that waited for a handler', () => {
 test('one that waited as a program, and is none any more', () => {
   const { changes, waitFor, told } = openChanges()
   waitFor('program')
-  recover(changes)
+  recover(changes, (apply) => apply())
   expect(told).toEqual([['SCHEDULED', 'QUEUED', traceparent]])
 })
 
