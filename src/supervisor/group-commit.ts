@@ -4,7 +4,8 @@
  * When something fails, the transaction is rolled back and the commands are applied again one by one, each in a
  * savepoint of its own, so that one bad command cannot take the others with it; one that takes the whole transaction
  * with it all the same is left out. What is to happen after the commit (replies, events) is collected while applying and
- * dropped with whatever is rolled back: nobody hears of a change that is not durable. What is remembered beside the tables (claims, times, numbers) goes back with them.
+ * dropped with whatever is rolled back: nobody hears of a change that is not durable. What is remembered beside the
+ * tables (claims, times, numbers) goes back with them.
  */
 import { SemanticaError } from '../errors.ts'
 import { fromSqliteError } from '../store/database-errors.ts'
