@@ -60,7 +60,7 @@ export function changeSchema(
   const lock = DatabaseLock.acquire(path, `semantica migrate ${change.direction}`)
   let database: Database | undefined
   try {
-    database = openForSchema(path)
+    database = openForSchema(path, lock)
     return run(database, change, tell)
   } catch (error) {
     throw fromSqliteError(error, path)

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3'
+import { removeNote } from './holder-note.ts'
 
 /**
  * Closes the writer with the WAL moved into the file and emptied, so that what is left behind is one file. A reader that
@@ -7,6 +8,7 @@ import type { Database } from 'better-sqlite3'
 export function closeWriter(database: Database): void {
   try {
     if (database.inTransaction) database.exec('ROLLBACK')
+    removeNote(database)
     database.pragma('wal_checkpoint(TRUNCATE)')
   } catch {
     // A full or vanished disk: the WAL stays as it is, which is whole.

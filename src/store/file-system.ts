@@ -93,6 +93,12 @@ export function bytesOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
+/** What tells a file from every other, whatever its path; undefined when there is none. */
+export function fileIdentity(file: string): string | undefined {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`
+}
+
 export function exists(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false }) !== undefined
 }

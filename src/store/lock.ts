@@ -4,7 +4,8 @@
  * `<database>.lock` is a small SQLite file in DELETE mode. Whoever wants the database writes its name there, commits,
  * and then holds BEGIN IMMEDIATE for life: that keeps other writers out and lets everybody read the name. The system
  * drops the lock with the process or the thread that held it, however it died; the file and the name stay, and mean
- * nothing then. So a lock file is never removed: two programs could come to hold two files of the same path.
+ * nothing then. So a lock file is never removed: two programs could come to hold two files of the same path. Where a
+ * user does it, the note in the database answers; see holder-note.ts.
  *
  * Between the commit and the second BEGIN there is a gap in which another may do the same. The rule is that the last
  * name written wins: who finds another's name at its second BEGIN gives way to it. Each candidate writes its name only
@@ -21,7 +22,7 @@ import Connection, { type Database } from 'better-sqlite3'
 import { systemClock } from '../clock.ts'
 import { assert, engineError, hasCode } from '../errors.ts'
 import { fromSqliteError, sqliteCode } from './database-errors.ts'
-import { assertWritable, canWrite, exists, locateDatabase } from './file-system.ts'
+import { assertWritable, canWrite, exists, fileIdentity, locateDatabase } from './file-system.ts'
 import { identify, lockMark } from './mark.ts'
 
 export interface LockHolder {
@@ -61,10 +62,13 @@ function registry(): Map<string, HeldLock> {
 
 export class DatabaseLock {
   readonly holder: LockHolder
+  /** Which file is locked; undefined when it was removed at once. */
+  readonly file: string | undefined
   readonly #path: string
 
   private constructor(path: string, holder: LockHolder) {
     this.#path = path
+    this.file = fileIdentity(lockFileOf(path))
     this.holder = holder
   }
 
@@ -234,15 +238,16 @@ function withoutToken({ pid, host, since, program }: HolderRow): LockHolder {
   return { pid, host, since, program }
 }
 
-function lockedBy(path: string, holder: LockHolder | undefined): Error {
+/** @param isRemoved it lives, but somebody took its lock file away */
+export function lockedBy(path: string, holder: LockHolder | undefined, isRemoved = false): Error {
   const who =
     holder === undefined
       ? 'a process that has not written its name'
       : `${holder.program}, process ${holder.pid} on ${holder.host}, since ${new Date(holder.since).toISOString()}`
   return engineError('DATABASE_LOCKED', {
-    found: `${path} is open in ${who}`,
+    found: `${path} is open in ${who}${isRemoved ? `; its lock file ${lockFileOf(path)} was removed` : ''}`,
     allowed: 'one engine to a database',
-    action: 'Stop that one first, or use another database.',
+    action: `Stop that one first, or use another database.${isRemoved ? ' Leave the lock file: after a stop it means nothing.' : ''}`,
     details: holder === undefined ? { path } : { path, holder },
   })
 }

@@ -9,6 +9,8 @@ import { assert, engineError } from '../errors.ts'
 import { type DatabaseId, newDatabaseId, toDatabaseId } from '../job/id.ts'
 import { fromSqliteError, sqliteCode } from './database-errors.ts'
 import { assertWritable, exists, locateDatabase } from './file-system.ts'
+import { refuseOther, writeNote } from './holder-note.ts'
+import type { DatabaseLock } from './lock.ts'
 import { databaseMark, identify, readNumber } from './mark.ts'
 import { migrationStatus, readMigrations } from './migrate.ts'
 import { type SchemaUpgrade, upgradeSchema } from './schema-upgrade.ts'
@@ -20,6 +22,8 @@ export interface OpenOptions {
   readonly path: string
   /** What an acknowledged write survives: the death of the process, or also a loss of power. */
   readonly durability: 'process' | 'power'
+  /** What the caller holds of the path. Left out: nobody is told who has it, nor is it asked. */
+  readonly lock?: DatabaseLock
   /** Whether a database with jobs is copied before its schema changes. Default false. */
   readonly upgradeBackup?: boolean
   /** Told when the schema of a database that was there before has changed. */
@@ -51,7 +55,8 @@ const checkpointerCacheKb = 64
  * @throws PATH_INVALID, FILE_SYSTEM_UNSUPPORTED, DATABASE_READ_ONLY, DATABASE_FOREIGN, DATABASE_CORRUPT, DISK_FULL,
  *   DATABASE_LOCKED, DATABASE_FAILED, DATABASE_NEWER, MIGRATION_EDITED, MIGRATION_FAILED
  */
-export function openWriter({ path, durability, upgradeBackup = false, onUpgrade }: OpenOptions): Database {
+export function openWriter(options: OpenOptions): Database {
+  const { path, durability, lock, upgradeBackup = false, onUpgrade } = options
   const file = locateDatabase(path)
   assertWritable(file)
   return connect(file, { timeout: busyTimeoutMs }, (database) => {
@@ -62,11 +67,13 @@ export function openWriter({ path, durability, upgradeBackup = false, onUpgrade 
     database.pragma(`journal_size_limit = ${walKeptBytes}`)
     const owner = identify(database, databaseMark)
     if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
+    if (lock !== undefined) refuseOther(database, lock)
     if (owner === 'empty') layOut(database)
     setWal(database)
     setCache(database, writerCacheKb)
     const upgrade = upgradeSchema(database, upgradeBackup)
     insertDatabaseId(database)
+    if (lock !== undefined) writeNote(database, lock)
     if (upgrade !== undefined) onUpgrade?.(upgrade)
   })
 }
@@ -78,7 +85,7 @@ export function openWriter({ path, durability, upgradeBackup = false, onUpgrade 
  * @throws PATH_INVALID when the file is missing, or no engine has opened it yet; otherwise as openWriter, but whatever
  *   schema it has is accepted
  */
-export function openForSchema(path: string): Database {
+export function openForSchema(path: string, lock: DatabaseLock): Database {
   const file = locateDatabase(path)
   if (!exists(file)) throw unused(file, 'does not exist')
   assertWritable(file)
@@ -88,6 +95,7 @@ export function openForSchema(path: string): Database {
     database.pragma('foreign_keys = ON')
     database.pragma('wal_autocheckpoint = 0')
     refuseUnused(database, file)
+    refuseOther(database, lock)
     setWal(database)
     setCache(database, writerCacheKb)
   })

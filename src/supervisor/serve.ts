@@ -53,7 +53,7 @@ export async function runSupervisor(
     })
     // Who starts the supervisor hears of it.
     actors.start().catch(() => {})
-    const opened = openDatabase(start)
+    const opened = openDatabase(start, lock)
     database = opened.database
     const facts = factsOf(database)
     supervisor = new Supervisor({
@@ -98,12 +98,12 @@ export async function runSupervisor(
   }
 }
 
-function openDatabase({ database: path, durability, upgradeBackup }: SupervisorStart) {
+function openDatabase({ database: path, durability, upgradeBackup }: SupervisorStart, lock: DatabaseLock) {
   let upgrade: SchemaUpgrade | undefined
   const onUpgrade = (done: SchemaUpgrade) => {
     upgrade = done
   }
-  const database = openWriter({ path, durability, upgradeBackup, onUpgrade })
+  const database = openWriter({ path, durability, lock, upgradeBackup, onUpgrade })
   return { database, upgrade }
 }
 
