@@ -218,6 +218,11 @@ export const errorRegistry = {
     retryable: false,
     meaning: 'The database file or its folder cannot be written.',
   },
+  DATABASE_MOVED: {
+    kind: 'database',
+    retryable: false,
+    meaning: 'The database file was moved, replaced or deleted while the engine had it open.',
+  },
   DISK_FULL: { kind: 'database', retryable: true, meaning: 'There is no space left for the database.' },
   DATABASE_FAILED: { kind: 'database', retryable: true, meaning: 'SQLite refused a statement.' },
   BACKUP_TARGET_EXISTS: {

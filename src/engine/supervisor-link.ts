@@ -2,7 +2,7 @@ import type { ResourceLimits } from 'node:worker_threads'
 import { AskPort } from '../actor/port.ts'
 import { ActorThread } from '../actor/thread.ts'
 import { limits } from '../config.ts'
-import { engineError, toPlainError } from '../errors.ts'
+import { engineError, hasCode, toPlainError } from '../errors.ts'
 import { bytesOf } from '../store/file-system.ts'
 import type {
   HostNotice,
@@ -102,7 +102,9 @@ function memoryFor(maxPendingCharacters: number): ResourceLimits {
 function supervisorDied(cause: Error): Error {
   return engineError('ENGINE_FAILED', {
     found: `The supervisor thread died: ${cause.message}`,
-    action: 'Start the engine again; everything acknowledged is kept.',
+    action: hasCode(cause, 'DATABASE_MOVED')
+      ? 'What was acknowledged is in the file that was there.'
+      : 'Start the engine again; everything acknowledged is kept.',
     cause,
     details: { error: toPlainError(cause) },
   })

@@ -51,6 +51,8 @@ export class JobWriter {
   readonly releases: Releases
   readonly #database: Database
   readonly #sql: WriteStatements
+  /** Asked before each commit. Throws where one would be of no use. */
+  mayCommit: (() => void) | undefined
   #lastSeq: number
   /** What the last commit holds: what has not changed is not written again. */
   #stored: { readonly lastSeq: number | undefined; readonly claims: string | undefined }
@@ -86,6 +88,7 @@ export class JobWriter {
     const { lastSeq, claims } = this.#stored
     if (this.#lastSeq !== lastSeq) this.#sql.metaSet.run('last_seq', this.#lastSeq)
     if (claimed !== claims) this.#sql.metaSet.run('claims', claimed)
+    this.mayCommit?.()
     this.#sql.commit.run()
     this.#stored = { lastSeq: this.#lastSeq, claims: claimed }
     this.counters.committed()

@@ -2,13 +2,15 @@
 import type { MessagePort } from 'node:worker_threads'
 import { type Incoming, servePort } from '../actor/port.ts'
 import type { ThreadStart } from '../actor/thread-start.ts'
-import { systemClock } from '../clock.ts'
+import { afterThisTurn, systemClock } from '../clock.ts'
 import { unreachable } from '../errors.ts'
 import { toJobSeq } from '../job/id.ts'
 import { isFinal } from '../job/state.ts'
 import { closeWriter } from '../store/close.ts'
 import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
+import { removeNote } from '../store/holder-note.ts'
 import { DatabaseLock } from '../store/lock.ts'
+import { Whereabouts } from '../store/moved.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
 import { Actors } from './actors.ts'
@@ -16,6 +18,7 @@ import type { ThreadHost } from './boot-thread.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
 import { requestCancel } from './cancel-matching.ts'
 import { applyEnqueue } from './enqueue.ts'
+import { commitFailed } from './lasting-endings.ts'
 import type {
   DatabaseFacts,
   EngineEvent,
@@ -67,12 +70,8 @@ export async function runSupervisor(
       tell,
     })
     const serving = supervisor
-    const close = (owned: Database, held: DatabaseLock) => {
-      metering?.stop()
-      closeWriter(owned)
-      held.release()
-    }
-    const release = close.bind(undefined, database, lock)
+    const held = { database, lock, whereabouts: new Whereabouts(database) }
+    const release = giveBack.bind(undefined, held, metering, tellEvent)
     const answerFacts = tellFacts.bind(undefined, supervisor, database, metering)
     port = servePort<SupervisorProtocol>(
       thread.port,
@@ -85,6 +84,7 @@ export async function runSupervisor(
     )
     if (opened.upgrade !== undefined) tellEvent({ kind: 'schema-upgraded', ...opened.upgrade })
     await supervisor.start()
+    endIfMoved(held, supervisor)
     thread.ready()
   } catch (error) {
     metering?.stop()
@@ -95,6 +95,44 @@ export async function runSupervisor(
     if (database !== undefined) closeWriter(database)
     lock?.release()
     thread.failed(isSchemaError(error) ? schemaDamaged(error, start.database) : error)
+  }
+}
+
+interface Held {
+  readonly database: Database
+  readonly lock: DatabaseLock
+  readonly whereabouts: Whereabouts
+}
+
+function giveBack(
+  { database, lock, whereabouts }: Held,
+  metering: Metering | undefined,
+  tell: (event: EngineEvent) => void,
+): void {
+  metering?.stop()
+  const moved = whereabouts.moved()
+  // What was committed before it was noticed: nobody comes to try it again.
+  if (moved !== undefined) tell(commitFailed(moved, 0, undefined))
+  closeWriter(database)
+  lock.release()
+}
+
+/** Has whatever would be written refused once the database is not where it was, and this thread end, which the host is told. */
+function endIfMoved({ whereabouts, database }: Held, { changes }: Supervisor): void {
+  let isEnding = false
+  changes.writer.mayCommit = () => {
+    const moved = whereabouts.moved()
+    if (moved === undefined) return
+    if (!isEnding) {
+      isEnding = true
+      // After the replies: those who asked are told why.
+      afterThisTurn(() => {
+        // Should the file be put back, nobody has it open.
+        removeNote(database)
+        throw moved
+      })
+    }
+    throw moved
   }
 }
 

@@ -28,7 +28,7 @@
  * | `maintenance-failed` | a duty of a run failed, as on a full disk, or all of the run did; the queue goes on | error |
  * | `alert` | something is over its threshold: the disk, failures, a queue that stands still, failed maintenance | warn |
  * | `alert-resolved` | it no longer is | info |
- * | `engine-failed` | the supervisor thread died; the engine has to be started anew | error |
+ * | `engine-failed` | the supervisor thread died, also where the database was moved, replaced or deleted under it; the engine has to be started anew | error |
  */
 
 import type { PlainError } from '../errors.ts'

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
+import { copyFileSync, renameSync, rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { rejectionOf, useEngines } from './open-engine.ts'
+import { rejectionOf, startScripted, useEngines } from './open-engine.ts'
 
 const engines = useEngines()
 
@@ -18,3 +18,55 @@ test('without its lock file a database that is in use is refused all the same, a
   rmSync(engines.pathOf('tasks.db.lock'))
   expect(await (await (await engines.open()).enqueue('OK', 2)).result()).toBe(2)
 })
+
+/** Each as a user might do it under a running engine. */
+test.each([
+  ['deleted', (path: string) => rmSync(path)],
+  ['replaced', (path: string) => replace(path)],
+])('a database that is %s under its engine ends it, and nothing more is acknowledged', async (_, lose) => {
+  const engine = engines.keep(await startScripted({ database: engines.pathOf('tasks.db') }))
+  await (await engine.enqueue('OK', 1)).result()
+  const failed = new Promise<{ error: { message: string } }>((resolve) =>
+    engine.events.once('engine-failed', resolve),
+  )
+  lose(engines.pathOf('tasks.db'))
+  const error = await rejectionOf(engine.enqueue('OK', 2), 'DATABASE_MOVED')
+  expect(error.message).toContain(`${engines.pathOf('tasks.db')} was moved, replaced or deleted`)
+  const { message } = (await failed).error
+  expect(message).toContain('was moved, replaced or deleted')
+  expect(message).not.toContain('everything acknowledged is kept')
+  await rejectionOf(engine.enqueue('OK', 3), 'ENGINE_FAILED')
+  expect(await engine.stop()).toMatchObject({ graceful: false })
+  // Whatever is at the path now is as good as any.
+  for (const suffix of ['-wal', '-shm']) rmSync(engines.pathOf(`tasks.db${suffix}`), { force: true })
+  expect(await (await (await engines.open()).enqueue('OK', 4)).result()).toBe(4)
+})
+
+test('a database that was moved back after its engine has ended is free', async () => {
+  const path = engines.pathOf('tasks.db')
+  const engine = engines.keep(await startScripted({ database: path }))
+  renameSync(path, `${path}.old`)
+  const failed = new Promise((resolve) => engine.events.once('engine-failed', resolve))
+  await rejectionOf(engine.enqueue('OK', 1), 'DATABASE_MOVED')
+  await failed
+  await engine.stop()
+  rmSync(`${path}.lock`)
+  renameSync(`${path}.old`, path)
+  expect(await (await (await engines.open()).enqueue('OK', 2)).result()).toBe(2)
+})
+
+test('a database that was gone unnoticed is told of at the stop', async () => {
+  const engine = engines.keep(await startScripted({ database: engines.pathOf('tasks.db') }))
+  const told = new Promise<{ error: { code?: string } }>((resolve) =>
+    engine.events.once('commit-failed', resolve),
+  )
+  rmSync(engines.pathOf('tasks.db'))
+  await engine.stop()
+  expect((await told).error.code).toBe('DATABASE_MOVED')
+  await engines.open()
+})
+
+function replace(path: string): void {
+  copyFileSync(path, `${path}.new`)
+  renameSync(`${path}.new`, path)
+}
