@@ -99,6 +99,11 @@ export function fileIdentity(file: string): string | undefined {
   return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`
 }
 
+/** A file of a single byte, which SQLite takes for an empty one, and would overwrite. */
+export function isSingleByte(file: string): boolean {
+  return bytesOf(file) === 1
+}
+
 export function exists(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false }) !== undefined
 }

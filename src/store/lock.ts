@@ -22,7 +22,14 @@ import Connection, { type Database } from 'better-sqlite3'
 import { systemClock } from '../clock.ts'
 import { assert, engineError, hasCode } from '../errors.ts'
 import { fromSqliteError, sqliteCode } from './database-errors.ts'
-import { assertWritable, canWrite, exists, fileIdentity, locateDatabase } from './file-system.ts'
+import {
+  assertWritable,
+  canWrite,
+  exists,
+  fileIdentity,
+  isSingleByte,
+  locateDatabase,
+} from './file-system.ts'
 import { identify, lockMark } from './mark.ts'
 
 export interface LockHolder {
@@ -212,6 +219,7 @@ function unlessLocked<T>(run: () => T): T | undefined {
 function openLockFileOnce(file: string): Database {
   let connection: Database | undefined
   try {
+    if (isSingleByte(file)) throw notALock(file)
     connection = new Connection(file, { timeout: busyTimeoutMs })
     const owner = identify(connection, lockMark)
     if (owner === 'foreign') throw notALock(file)

@@ -8,7 +8,7 @@ import { systemClock } from '../clock.ts'
 import { assert, engineError } from '../errors.ts'
 import { type DatabaseId, newDatabaseId, toDatabaseId } from '../job/id.ts'
 import { fromSqliteError, sqliteCode } from './database-errors.ts'
-import { assertWritable, exists, locateDatabase } from './file-system.ts'
+import { assertWritable, exists, isSingleByte, locateDatabase } from './file-system.ts'
 import { refuseOther, writeNote } from './holder-note.ts'
 import type { DatabaseLock } from './lock.ts'
 import { databaseMark, identify, readNumber } from './mark.ts'
@@ -176,6 +176,7 @@ function findDatabaseId(database: Database): unknown {
 function connect(file: string, options: Connection.Options, prepare: (database: Database) => void): Database {
   let database: Database | undefined
   try {
+    if (isSingleByte(file)) throw foreign(file, 'is a file of one byte')
     database = new Connection(file, options)
     assertVersion(database)
     prepare(database)

@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs'
 import Connection, { type Database } from 'better-sqlite3'
 import { engineError } from '../errors.ts'
 import { fromSqliteError } from './database-errors.ts'
-import { assertWritable, processFilePath } from './file-system.ts'
+import { assertWritable, isSingleByte, processFilePath } from './file-system.ts'
 import { identify, processMark, readNumber } from './mark.ts'
 
 /** One program that was started, and what tells it from any later process of the same number. */
@@ -105,15 +105,11 @@ export class ProcessFile {
 }
 
 function open(path: string): Database {
+  if (isSingleByte(path)) throw foreign(path, 'is a file of one byte')
   const database = new Connection(path, { timeout: busyTimeoutMs })
   try {
     if (identify(database, processMark) === 'foreign') {
-      throw engineError('DATABASE_FOREIGN', {
-        found: `${path} is an SQLite database of another program`,
-        allowed: 'the list of programs that this engine runs, or no file at all',
-        action: 'Move the file away.',
-        details: { path },
-      })
+      throw foreign(path, 'is an SQLite database of another program')
     }
     database.pragma(`application_id = ${processMark}`)
     database.pragma('journal_mode = WAL')
@@ -125,6 +121,15 @@ function open(path: string): Database {
     database.close()
     throw error
   }
+}
+
+function foreign(path: string, found: string): Error {
+  return engineError('DATABASE_FOREIGN', {
+    found: `${path} ${found}`,
+    allowed: 'the list of programs that this engine runs, or no file at all',
+    action: 'Move the file away.',
+    details: { path },
+  })
 }
 
 function guarded<Result>(path: string, work: () => Result): Result {

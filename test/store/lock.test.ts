@@ -200,6 +200,7 @@ test('what another copy of the package holds in this thread is refused by the re
 
 test.each([
   ['text', (file: string) => writeFileSync(file, 'a line of text\n'.repeat(100))],
+  ['one character', (file: string) => writeFileSync(file, 'x')],
   ['the database of another program', makeForeign],
 ])('a lock file that is %s is refused, and kept', (_, make) => {
   const file = place.pathOf('tasks.db')

@@ -161,6 +161,8 @@ test('a reader refuses a file that is missing or that no engine has opened', () 
 test.each([
   ['a text file', (file: string) => writeFileSync(file, 'a line of text\n'.repeat(1_000))],
   ['a short file', (file: string) => writeFileSync(file, 'hello')],
+  ['a file of one character', (file: string) => writeFileSync(file, 'x')],
+  ['a file with the beginning of a header', (file: string) => writeFileSync(file, 'SQLite format 3\0')],
   ['the database of another program', (file: string) => makeForeign(file, 'CREATE TABLE theirs (a)')],
   [
     'an empty database with a mark of its own',
