@@ -2,7 +2,7 @@
  * The file with the configuration: `semantica.config.ts`, `.js` or `.json`. The command looks for it in the current
  * folder; an embedded engine reads one only when it is told to, since it does not know whose folder that is.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { lstatSync, readFileSync, type Stats, statSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, engineError } from '../errors.ts'
@@ -29,12 +29,13 @@ export function defineConfig(configuration: Configuration): Configuration {
 }
 
 /**
- * The configuration file of a folder; undefined when there is none.
+ * The configuration file of a folder; undefined when there is none. Whatever bears the name counts: a link that leads
+ * nowhere was meant to be one, and is refused when it is read.
  *
  * @throws CONFIG_INVALID when there is more than one: which of them counts would be a guess
  */
 export function findConfigFile(folder: string): string | undefined {
-  const found = fileNames.filter((name) => isFile(join(folder, name)))
+  const found = fileNames.filter((name) => bearsName(join(folder, name)))
   if (found.length > 1)
     throw engineError('CONFIG_INVALID', {
       found: `${folder} holds ${found.join(' and ')}`,
@@ -55,8 +56,8 @@ export async function loadConfigFile(given: string): Promise<ConfigFile> {
   const path = resolve(given)
   if (!isFile(path))
     throw engineError('PATH_INVALID', {
-      found: `The configuration file ${path} ${exists(path) ? 'is not a file' : 'does not exist'}`,
-      action: 'Correct the path.',
+      found: `The configuration file ${path} ${whyNoFile(path)}`,
+      action: bearsName(path) ? 'Correct the path, or remove what is there.' : 'Correct the path.',
       details: { path },
     })
   const values = await loaderOf(path)(path)
@@ -133,10 +134,26 @@ function lineIn(path: string, error: unknown): string {
   return at < 0 ? '' : (/^:\d+(?::\d+)?/.exec(stack.slice(at + path.length))?.[0] ?? '')
 }
 
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+function bearsName(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+function isFile(path: string): boolean {
+  return statsOf(path)?.isFile() === true
+}
+
+function whyNoFile(path: string): string {
+  if (statsOf(path) !== undefined) return 'is not a file'
+  return bearsName(path) ? 'is a link that leads nowhere' : 'does not exist'
+}
+
+/** Undefined: nothing is there. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    const isLoop = error instanceof Error && 'code' in error && error.code === 'ELOOP'
+    if (isLoop) return undefined
+    throw cannotLoad(path, error)
+  }
 }

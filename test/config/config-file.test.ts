@@ -1,5 +1,5 @@
 /** Goal: a configuration file does what it says, or is refused with its place. Method: real files and real engines. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -95,6 +95,21 @@ test('the command reads the file of its folder, of the variable, or of the flag'
     'semantica.config.ts and semantica.config.json',
   )
   expect(await fileOf({}, environment)).toBe(named)
+})
+
+test.each([
+  ['a folder', (path: string) => mkdirSync(path), 'is not a file'],
+  [
+    'a link that leads nowhere',
+    (path: string) => symlinkSync('nowhere', path),
+    'is a link that leads nowhere',
+  ],
+  ['a link to itself', (path: string) => symlinkSync(path, path), 'is a link that leads nowhere'],
+])('%s of the name is not taken for no file', async (_, make, text) => {
+  const path = join(folder, 'semantica.config.ts')
+  make(path)
+  const error = await rejectionOf(readSources(commandSources({}, folder, {}), {}), 'PATH_INVALID')
+  expect(error.message).toContain(`${path} ${text}`)
 })
 
 test('an engine takes its file, lets the environment win over it, and overrides over that', async () => {
