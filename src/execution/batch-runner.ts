@@ -355,7 +355,7 @@ export class BatchRunner {
       batch.results?.push(end.result)
       batch.succeeded.push(index)
     } else {
-      if (this.#outbox.addEnd(batch.task.batch, index, JSON.stringify(end))) {
+      if (this.#outbox.addEnd(batch.task.batch, end)) {
         this.#isUnannounced = true
         return
       }

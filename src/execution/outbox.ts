@@ -10,6 +10,8 @@
  * kind, number of characters, and the characters. What does not fit before the end of the ring begins at its start,
  * behind a mark. `written` and `taken` count words and wrap as 32-bit numbers do.
  */
+
+import { endToText, textToEnd, unreadable } from './end-text.ts'
 import type { AttemptEnd, Outcomes } from './messages.ts'
 
 const writtenWord = 0
@@ -74,9 +76,10 @@ export class OutboxWriter {
     return this.#add(batch, index, result === undefined ? 'success' : 'success-with-result', result ?? '')
   }
 
-  /** Another end, as JSON. */
-  addEnd(batch: number, index: number, end: string): boolean {
-    return this.#add(batch, index, 'other-end', end)
+  /** Another end. False also when it cannot be told as JSON; a message carries it all the same. */
+  addEnd(batch: number, end: AttemptEnd): boolean {
+    const text = endToText(end)
+    return text !== undefined && this.#add(batch, end.index, 'other-end', text)
   }
 
   #add(batch: number, index: number, kind: LaidDown['kind'], text: string): boolean {
@@ -108,6 +111,8 @@ export class OutboxWriter {
 export class OutboxReader {
   readonly #ring: Ring
   #taken: number
+  /** Whether anything was found that the thread cannot have meant: it is not to be believed any more. */
+  foundJunk = false
 
   constructor(memory: SharedArrayBuffer) {
     this.#ring = ringOf(memory)
@@ -143,9 +148,17 @@ export class OutboxReader {
         outcomes = { batch: one.batch, succeeded: [], results: undefined, others: [] }
         collected.push(outcomes)
       }
-      addTo(outcomes, one)
+      if (one.kind === 'other-end') outcomes.others.push(this.#endOf(one))
+      else addSuccess(outcomes, one)
     }
     return collected
+  }
+
+  /** The record itself says whose end it is. */
+  #endOf({ text, index }: LaidDown): AttemptEnd {
+    const end = textToEnd(text, index)
+    this.foundJunk ||= end === undefined
+    return end ?? unreadable(index, text)
   }
 }
 
@@ -155,12 +168,7 @@ interface GrowingOutcomes extends Outcomes {
   readonly others: AttemptEnd[]
 }
 
-function addTo(outcomes: GrowingOutcomes, { index, kind, text }: LaidDown): void {
-  if (kind === 'other-end') {
-    // The boundary where what the thread wrote gets its type again.
-    outcomes.others.push(JSON.parse(text) as AttemptEnd)
-    return
-  }
+function addSuccess(outcomes: GrowingOutcomes, { index, kind, text }: LaidDown): void {
   if (kind === 'success-with-result') {
     outcomes.results ??= new Array<string | undefined>(outcomes.succeeded.length).fill(undefined)
   }

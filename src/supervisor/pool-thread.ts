@@ -76,6 +76,11 @@ export class PoolThread {
     return this.#outbox.collect()
   }
 
+  /** Whether it has laid down what nobody can read. */
+  get isCorrupt(): boolean {
+    return this.#outbox.foundJunk
+  }
+
   remove(batch: DispatchedBatch): void {
     const place = this.batches.indexOf(batch)
     if (place !== -1) this.batches.splice(place, 1)

@@ -100,6 +100,13 @@ export class Pool {
   /** Gives what the thread has laid down to `onOutcomes`. */
   collect(thread: PoolThread): void {
     for (const outcomes of thread.collect()) this.#listener.onOutcomes(thread, outcomes)
+    if (thread.isCorrupt && !thread.isEnded) this.#endCorrupt(thread)
+  }
+
+  /** A job has spoilt what all jobs of the thread share: what else runs there is put back, and runs elsewhere. */
+  #endCorrupt(thread: PoolThread): void {
+    thread.endedFor = new Error('A handler has spoilt its thread: how jobs end there cannot be read')
+    void this.end(thread)
   }
 
   /** Gives a thread nothing new, and ends it when it has nothing left; another takes its place. `onDied` follows. */

@@ -60,7 +60,7 @@ function stage(
   }
   const layDown = (_batch: number, index: number) => outbox === 'free' && laidDown.push(index) > 0
   const runner = new BatchRunner(surroundings, {
-    outbox: { addSuccess: layDown, addEnd: layDown },
+    outbox: { addSuccess: layDown, addEnd: (batch, { index }) => layDown(batch, index) },
     announce: () => {
       announced++
     },

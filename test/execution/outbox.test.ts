@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { AttemptEnd } from '../../src/execution/messages.ts'
 import { createOutbox, OutboxReader, OutboxWriter } from '../../src/execution/outbox.ts'
 
 const result = fc.oneof(
@@ -92,7 +93,7 @@ test('what was laid down is collected by batch, each end as it was', () => {
   const writer = new OutboxWriter(memory)
   writer.addSuccess(1, 0, undefined)
   writer.addSuccess(1, 1, '"one"')
-  writer.addEnd(1, 2, '{"kind":"interrupted","index":2}')
+  writer.addEnd(1, { kind: 'expired', index: 2 })
   writer.addSuccess(1, 3, undefined)
   writer.addSuccess(2, 0, undefined)
   expect(new OutboxReader(memory).collect()).toEqual([
@@ -100,8 +101,49 @@ test('what was laid down is collected by batch, each end as it was', () => {
       batch: 1,
       succeeded: [0, 1, 3],
       results: [undefined, '"one"', undefined],
-      others: [{ kind: 'interrupted', index: 2 }],
+      others: [{ kind: 'expired', index: 2 }],
     },
     { batch: 2, succeeded: [0], results: undefined, others: [] },
   ])
+})
+
+test('an end that cannot be read is one all the same, of the job that it was laid down for', () => {
+  const error = { name: 'Error', message: 'm' }
+  const verdict = { kind: 'retry' } as const
+  const ends = [
+    { kind: 'expired', index: 0 },
+    { kind: 'interrupted', index: 0, error },
+    { kind: 'failed', index: 0, cause: 'THREW', error, verdict },
+    { kind: 'gave-way', index: 0, reason: 'cancelled', error, verdict },
+    { kind: 'succeeded-with-more', index: 0, result: '1', children: [] },
+  ] as const
+  const junk: readonly unknown[] = [
+    'x',
+    null,
+    7,
+    [],
+    { kind: 'expired' },
+    { kind: 'expired', index: 3 },
+    { kind: 'unheard-of', index: 0 },
+    { kind: 'interrupted', index: 0, error: 'x' },
+    { kind: 'failed', index: 0, cause: 'THREW', error: { name: 'Error' }, verdict },
+    { kind: 'failed', index: 0, cause: 'THREW', error, verdict: 'x' },
+    { kind: 'gave-way', index: 0, error, verdict },
+    { kind: 'succeeded-with-more', index: 0, children: 'x' },
+  ]
+  const through = (end: AttemptEnd) => {
+    const memory = createOutbox()
+    expect(new OutboxWriter(memory).addEnd(5, end)).toBe(true)
+    const reader = new OutboxReader(memory)
+    return { outcomes: reader.collect(), foundJunk: reader.foundJunk }
+  }
+  for (const end of ends)
+    expect(through(end)).toMatchObject({ outcomes: [{ batch: 5, others: [end] }], foundJunk: false })
+  for (const written of junk) {
+    const bent = { ...ends[0], toJSON: () => written }
+    expect(through(bent), JSON.stringify(written)).toMatchObject({
+      outcomes: [{ batch: 5, others: [{ kind: 'failed', index: 0, cause: 'THREW', verdict }] }],
+      foundJunk: true,
+    })
+  }
 })
