@@ -18,6 +18,7 @@ import { AttemptLog } from './job-log.ts'
 import { AttemptLeavings } from './leavings.ts'
 import type { ChildJob, JobDetails, Leavings, LogFailure } from './messages.ts'
 import type { NewsDesk } from './news-desk.ts'
+import { Refusals } from './refusals.ts'
 import type { ProgramContext } from './run-program.ts'
 
 /** What all attempts of a thread share. */
@@ -49,6 +50,7 @@ export class Attempt implements ProgramContext {
   #abortController: AbortController | undefined
   #children: ChildJob[] | undefined
   #childCharacters = 0
+  #refusals: Refusals | undefined
   #log: AttemptLog | undefined
   #span: AttemptSpan | undefined
   #leavings: AttemptLeavings | undefined
@@ -150,18 +152,46 @@ export class Attempt implements ProgramContext {
     return this.#surroundings.programs()
   }
 
-  async enqueue(jobType: string, payload: unknown = null, options?: EnqueueOptions): Promise<void> {
+  enqueue(jobType: string, payload: unknown = null, options?: EnqueueOptions): Promise<void> {
+    try {
+      const adding = this.#enqueue(jobType, payload, options)
+      if (adding === undefined) return Promise.resolve()
+      this.#refusals ??= new Refusals()
+      return this.#refusals.refuseLater(adding)
+    } catch (error) {
+      // Nothing can become of an attempt that has ended.
+      if (this.#ended) return Promise.reject(error)
+      this.#refusals ??= new Refusals()
+      return this.#refusals.refuse(error)
+    }
+  }
+
+  /** Something that it enqueued was refused, and it has not looked. */
+  get unseenRefusal(): { readonly error: unknown } | undefined {
+    return this.#refusals?.unseen()
+  }
+
+  /** Undefined: it was added at once. */
+  #enqueue(
+    jobType: string,
+    payload: unknown,
+    options: EnqueueOptions | undefined,
+  ): Promise<void> | undefined {
     // Before anything is awaited: the handler may have gone on to another span by then.
     const traceparent = activeTraceparent() ?? this.#details?.traceparent
     const definition = this.#surroundings.handlers.get(jobType)
     if (definition === undefined) throw unknownJobType(jobType, this.#surroundings.handlers.keys())
     if (options !== undefined) checkEnqueueOptions(options)
-    const copied = copyOptions(options)
-    const text = encodePayload(payload)
+    const child = { jobType, payload: encodePayload(payload), options: copyOptions(options), traceparent }
     const valid = validatePayload(jobType, definition.payload, payload)
     // Only where it must: what a handler forgets to await is added all the same.
-    if (valid instanceof Promise) await valid
-    this.#assertRunning(`enqueued ${jobType}`, 'ctx.enqueue')
+    if (valid instanceof Promise) return valid.then(() => this.#add(child))
+    this.#add(child)
+    return undefined
+  }
+
+  #add(child: ChildJob): void {
+    this.#assertRunning(`enqueued ${child.jobType}`, 'ctx.enqueue')
     this.#children ??= []
     if (this.#children.length >= maxChildren) {
       throw engineError('BULK_TOO_LARGE', {
@@ -169,14 +199,14 @@ export class Attempt implements ProgramContext {
         action: 'Enqueue a job that enqueues the rest.',
       })
     }
-    this.#childCharacters += text.length
+    this.#childCharacters += child.payload.length
     if (this.#childCharacters > maxJsonCharacters) {
       throw engineError('BULK_TOO_LARGE', {
         found: `${this.jobId} enqueues more than ${maxJsonCharacters.toLocaleString('en')} characters of payload in one attempt`,
         action: 'Enqueue a job that enqueues the rest.',
       })
     }
-    this.#children.push({ jobType, payload: text, options: copied, traceparent })
+    this.#children.push(child)
   }
 
   get log(): AttemptLog {
@@ -215,6 +245,7 @@ export class Attempt implements ProgramContext {
   close(): readonly ChildJob[] | undefined {
     this.#ended = true
     this.#log?.close()
+    this.#refusals?.conceal()
     return this.#children
   }
 

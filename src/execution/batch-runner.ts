@@ -27,7 +27,7 @@ import { exitedLate, LateThrows } from './late-throws.ts'
 import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
 import { hasOutcomes, jobTypeAt, type RunningBatch, seqAt, takeOutcomes, toRun } from './running-batch.ts'
-import { ServedType } from './served-type.ts'
+import { isThenable, ServedType } from './served-type.ts'
 import { Turns, type TurnWaits } from './turns.ts'
 
 /**
@@ -249,8 +249,8 @@ export class BatchRunner {
         payload instanceof Promise
           ? payload.then((value) => this.#runHandler(job, value))
           : this.#runHandler(job, payload)
-      // A promise of another kind may throw when it is looked at, or answer twice.
-      if (isThenable(returned)) pending = Promise.resolve(returned)
+      // A promise of another kind may throw when it is looked at, or answer twice. Who looks at a refusal may be about to.
+      if (isThenable(returned) || attempt.unseenRefusal !== undefined) pending = Promise.resolve(returned)
     } catch (thrown) {
       this.#threw(job, thrown)
       return
@@ -288,6 +288,11 @@ export class BatchRunner {
   #returned(job: RunningJob, value: unknown): void {
     if (!this.#running.has(job)) return
     const { index, attempt } = job
+    const refusal = attempt.unseenRefusal
+    if (refusal !== undefined) {
+      this.#threw(job, refusal.error)
+      return
+    }
     let result: string | undefined
     try {
       result = encodeResult(value)
@@ -391,8 +396,4 @@ function lateThrow(job: RunningJob, hasEnded: boolean, error: PlainError, throws
   const { batch, index, attempt } = job
   const { traceId, jobType } = attempt
   return { seq: seqAt(batch.task, index), jobType, traceId, hasEnded, error, throws, end: undefined }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

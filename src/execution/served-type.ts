@@ -33,3 +33,8 @@ export class ServedType {
     this.#waits ??= false
   }
 }
+
+/** Whether a handler has returned what must be waited for. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
