@@ -389,4 +389,15 @@ export class JobWriter {
   interruptedIn(first: number, last: number): InterruptedRow[] {
     return this.#sql.interruptedRange.all(first, last)
   }
+
+  /** By number: how often in a row the process has died while a program ran. */
+  get programDeaths(): readonly (readonly [seq: number, deaths: number])[] {
+    const text = this.#sql.metaGet.get('program_deaths')?.value
+    // The boundary: nobody else writes it.
+    return typeof text === 'string' ? (JSON.parse(text) as [number, number][]) : []
+  }
+
+  keepProgramDeaths(deaths: readonly (readonly [seq: number, deaths: number])[]): void {
+    this.#sql.metaSet.run('program_deaths', JSON.stringify(deaths))
+  }
 }

@@ -3,7 +3,8 @@
  *
  * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
- * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each has a process of its own.
+ * is charged. A job that dies alone twice is given up as poison. Programs are no suspects:
+ * each has a process of its own. See program-deaths.ts.
  *
  * Where one of them cannot be read or changed, as where its page of the file is damaged, each gets a transaction of its
  * own. That one stays RUNNING, and is told; others run, and the next start tries again.
@@ -20,6 +21,7 @@ import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
 import { isEverybodys } from './group-commit.ts'
 import type { EngineEvent, FailedAttempt, JobFailure } from './messages.ts'
+import { diedWithProgram, ProgramDeaths, retryProgram } from './program-deaths.ts'
 
 const processDied: JobFailure = {
   cause: 'PROCESS_DIED',
@@ -54,7 +56,9 @@ function prepare(changes: Changes): void {
 function recoverJobs(changes: Changes, interrupted: readonly InterruptedRow[]): void {
   const now = changes.clock.wallMs()
   let poisoned = 0
-  for (const row of interrupted) if (recoverJob(changes, row, now)) poisoned++
+  const deaths = new ProgramDeaths(changes.writer)
+  for (const row of interrupted) if (recoverJob(changes, row, deaths, now)) poisoned++
+  deaths.keep()
   if (interrupted.length > 0) changes.report({ kind: 'recovered', interrupted: interrupted.length, poisoned })
 }
 
@@ -89,12 +93,13 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
     for (let seq = first; seq <= last; seq++) attempt(() => read(seq, seq))
   }
   const now = clock.wallMs()
+  const deaths = new ProgramDeaths(writer)
   let recovered = 0
   let poisoned = 0
   for (const row of rows) {
     let isPoisoned = false
     const done = attempt(() => {
-      isPoisoned = recoverJob(changes, row, now)
+      isPoisoned = recoverJob(changes, row, deaths, now)
     }, row)
     if (done) recovered++
     if (done && isPoisoned) poisoned++
@@ -102,6 +107,7 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
   // Nothing else is claimed yet.
   changes.leftRunning = writer.counters.total('RUNNING')
   runAlone(() => {
+    deaths.keep()
     if (recovered > 0) changes.report({ kind: 'recovered', interrupted: recovered, poisoned })
     for (const failure of failures) changes.report(failure)
   })
@@ -118,11 +124,12 @@ function canDo(runAlone: (apply: () => void) => void, apply: () => void): boolea
 }
 
 /** True: the job was given up. */
-function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean {
+function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths, now: number): boolean {
   const { writer } = changes
   const end = (
     state: 'CANCELLED' | 'SUPERSEDED' | 'FAILED' | SkippedState,
     supersededBy: InterruptedRow['seq'] | null,
+    failures = row.failures,
   ) => {
     changes.forgetTimes(row.seq, parsePolicy(row.policy))
     writer.jobSettle(row.seq, row.attempt, row.queue, {
@@ -130,7 +137,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
       startedAt: null,
       finishedAt: now,
       result: null,
-      failures: row.failures,
+      failures,
       supersededBy,
       countedAttempt: row.attempt,
     })
@@ -146,6 +153,15 @@ function recoverJob(changes: Changes, row: InterruptedRow, now: number): boolean
     end('SUPERSEDED', newer)
   } else if (skipped !== undefined) {
     end(skipped, null)
+  } else if (changes.jobTypes.isProgram(row.jobType) && deaths.count(row)) {
+    const delayMs = retryProgram(changes, row, now)
+    const failed = diedWithProcess(row, diedWithProgram)
+    if (delayMs === undefined) {
+      end('FAILED', null, row.failures + 1)
+      changes.report({ kind: 'job-failed', ...failed })
+      return true
+    }
+    changes.report({ kind: 'job-retried', ...failed, state: 'SCHEDULED', delayMs })
   } else if (row.suspicion >= exclusiveSuspicion && diedAlone(changes, row, now)) {
     end('FAILED', null)
     changes.report({ kind: 'job-failed', ...diedWithProcess(row) })
@@ -180,9 +196,9 @@ function expiredMeanwhile(changes: Changes, row: InterruptedRow, now: number): S
   return skippedStateAt(policy, isFirst ? 1 : row.attempt + 1, now)
 }
 
-function diedWithProcess({ seq, jobType, queue, traceparent, attempt }: InterruptedRow): FailedAttempt {
-  const traceId = traceIdOf(traceparent)
-  return { seq, jobType, queue, traceId, attempt, failure: processDied, durationMs: undefined }
+function diedWithProcess(row: InterruptedRow, failure = processDied): FailedAttempt {
+  const { seq, jobType, queue, traceparent, attempt } = row
+  return { seq, jobType, queue, traceId: traceIdOf(traceparent), attempt, failure, durationMs: undefined }
 }
 
 function diedAlone(changes: Changes, row: InterruptedRow, now: number): boolean {

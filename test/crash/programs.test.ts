@@ -12,7 +12,7 @@ import { readProcess } from '../../src/subprocess/process-table.ts'
 import { readTable } from '../engine/open-engine.ts'
 import { livingWith, uniqueSeconds, useVoices } from '../engine/program-voices.ts'
 import { usePlace } from '../store/folder.ts'
-import { checkDatabase } from './check-database.ts'
+import { checkDatabase, readJobs } from './check-database.ts'
 import { isFull, randomFrom, seed } from './effort.ts'
 import { EngineProcess } from './engine-process.ts'
 
@@ -154,6 +154,31 @@ test('programs that a killed engine had begun are no suspects: they run beside e
   writeFileSync(end, '')
   await last.ask({ kind: 'idle' })
   for (const jobId of jobs) expect(await last.ask({ kind: 'get', jobId })).toMatchObject({ state: 'DONE' })
+  await last.leave()
+  expect(checkDatabase(database)).toEqual([])
+})
+
+test('a program that ends the engine with it each time is charged from the third death on, and given up by its policy', async () => {
+  const database = place.pathOf('tasks.db')
+  {
+    await using first = begin(database)
+    await first.line('ready')
+    // It may end the process before its acknowledgement is told.
+    first.ask({ kind: 'enqueue', jobType: 'SHELL', payload: { args: ['kill -9 $PPID'] } }).catch(() => {})
+    expect(await first.ended()).toMatchObject({ signal: 'SIGKILL' })
+  }
+  const [jobId = ''] = readJobs(database).keys()
+  for (let deaths = 2; deaths <= 4; deaths++) {
+    await using host = begin(database)
+    expect(await host.ended(), `death ${deaths}`).toMatchObject({ signal: 'SIGKILL' })
+  }
+  await using last = begin(database)
+  await last.ask({ kind: 'idle' })
+  expect(await last.ask({ kind: 'get', jobId })).toMatchObject({
+    state: 'FAILED',
+    attempt: 4,
+    causes: ['PROCESS_DIED', 'PROCESS_DIED'],
+  })
   await last.leave()
   expect(checkDatabase(database)).toEqual([])
 })
