@@ -69,7 +69,7 @@ async function runProgram(
     const reply = (await started.catch(refuseForGood)) as StartReply
     if (reply.kind === 'gave-way') throw signal.reason ?? gaveWay(program)
     own.takeTurn()
-    const end = (await ask({ kind: 'wait', runId })) as ProgramEnd
+    const end = (await ask({ kind: 'wait', runId }).catch(refuseForGood)) as ProgramEnd
     isOver = true
     if (end.logFailure !== undefined) own.logFailed(end.logFailure)
     return resultOf(program, end)

@@ -147,3 +147,17 @@ export function startFailed(command: string, cause: unknown): Error {
     cause,
   })
 }
+
+/** What the system could not do for now: to execute a file that is being written, or with too little of something. */
+const passes = /busy|memory|temporarily|too many open files/i
+
+/** The system has refused to execute a program that looked as if it could. */
+export function refused(command: string, shellsWord: string): Error {
+  const reason = shellsWord.trim().split(': ').at(-1) ?? ''
+  if (passes.test(reason)) return startFailed(command, new Error(reason))
+  return invalid(
+    `The system does not execute ${command}: ${reason}`,
+    'a file that can be executed here',
+    'command',
+  )
+}

@@ -6,11 +6,14 @@
  * program.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { assert } from '../errors.ts'
 
-/** Run as `sh -c <this> sh <program> <args…>`. Exit code 126: the gate never opened. */
-const gateScript = 'read -r _ <&3 || exit 126; exec 3<&-; exec "$@"'
+/**
+ * Run as `sh -c <this> sh <program> <args…>`. Exit code 126: the gate never opened. Where the system refuses the program the
+ * shell is still there, and says so through the gate; of a shell that does not, it looks as if the program had ended so.
+ */
+const gateScript = 'read -r _ <&3 || exit 126; trap "echo >&3" EXIT; exec "$@" 3<&-'
 
 export interface GatedProcess {
   readonly pid: number
@@ -27,6 +30,8 @@ export interface GatedProcess {
 export interface ProcessExit {
   readonly exitCode: number | null
   readonly signal: string | null
+  /** The system has refused to execute the program: all that it wrote is the shell's word for why. */
+  readonly isRefused: boolean
 }
 
 interface Begun {
@@ -46,17 +51,18 @@ export async function spawnBehindGate({ command, args, env, cwd, stdin }: Begun)
     detached: true,
     stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
   })
-  const exited = exitOf(child)
+  const ended = endOf(child)
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
   const { pid, stdout, stderr } = child
   assert(pid !== undefined && stdout !== null && stderr !== null, 'a process that was spawned has these')
   // The boundary: the fourth of the streams above.
-  const gate = child.stdio[3] as Writable
+  const gate = child.stdio[3] as Duplex
+  const refusal = refusalThrough(gate)
   // A program that does not read its input, or ends early, breaks the pipe. That is its own affair.
   for (const stream of [gate, child.stdin]) stream?.on('error', () => {})
   return {
     pid,
-    exited,
+    exited: Promise.all([ended, refusal]).then(([end, isRefused]) => ({ ...end, isRefused })),
     stdout,
     stderr,
     open() {
@@ -70,6 +76,17 @@ export async function spawnBehindGate({ command, args, env, cwd, stdin }: Begun)
   }
 }
 
-function exitOf(child: ChildProcess): Promise<ProcessExit> {
+function endOf(child: ChildProcess): Promise<Omit<ProcessExit, 'isRefused'>> {
   return new Promise((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })))
+}
+
+/** Whether anything came through it. It closes with the process at the latest: nobody else has its other end. */
+function refusalThrough(gate: Duplex): Promise<boolean> {
+  return new Promise((resolve) => {
+    let isRefused = false
+    gate.on('data', () => {
+      isRefused = true
+    })
+    gate.once('close', () => resolve(isRefused))
+  })
 }

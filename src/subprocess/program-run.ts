@@ -25,7 +25,7 @@ import {
 } from '../job/program.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
 import { cleanUp } from './clean-up.ts'
-import { findCommand, findFolder, startFailed } from './find-program.ts'
+import { findCommand, findFolder, refused, startFailed } from './find-program.ts'
 import type { GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
 import { readProcess, readTicks } from './process-table.ts'
@@ -229,7 +229,7 @@ export class ProgramRun {
       this.#isLeft = true
       throw hangs(this.request, started)
     }
-    const { exitCode, signal } = exit
+    const { exitCode, signal, isRefused } = exit
     const wasSignalled = this.#wish !== 'go-on'
     this.#state = 'ending'
     this.#graceTimer?.cancel()
@@ -237,6 +237,7 @@ export class ProgramRun {
     await withinMs(Promise.all([closed(started.stdout), closed(started.stderr)]), outputCloseMs)
     started.stdout.destroy()
     started.stderr.destroy()
+    if (isRefused) throw refused(this.request.command, outputs.stderr.tail(outputTailCharacters))
     const logFailure = outputs.stdout.failure ?? outputs.stderr.failure
     return {
       exitCode,

@@ -1,5 +1,13 @@
 /** Jobs that are programs: what they are given, and what comes out. Real processes; how they end is in subprocess-end.test.ts. */
-import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import programs from '../fixtures/jobs/programs.ts'
@@ -128,6 +136,7 @@ test('what cannot be started ends its job at the first attempt', async () => {
   writeFileSync(engines.pathOf('orphan'), '#! /nowhere/interpreter -x\n', { mode: 0o755 })
   writeFileSync(engines.pathOf('from-windows'), '#!/bin/sh\r\necho\r\n', { mode: 0o755 })
   writeFileSync(engines.pathOf('of-text'), `#!text`, { mode: 0o755 })
+  writeFileSync(engines.pathOf('junk'), '\x7fELF and nothing more', { mode: 0o755 })
   for (const [payload, text] of [
     [
       { command: engines.pathOf('orphan') },
@@ -136,6 +145,7 @@ test('what cannot be started ends its job at the first attempt', async () => {
     [{ command: 'orphan', env: { PATH: folder } }, 'needs the interpreter "/nowhere/interpreter"'],
     [{ command: './from-windows', cwd: folder }, 'needs the interpreter "/bin/sh\\r", which does not exist'],
     [{ command: './of-text', cwd: folder }, 'needs the interpreter "text", which may not be run'],
+    [{ command: engines.pathOf('junk') }, 'junk: Exec format error'],
     [{ command: 'no-such-program' }, 'no-such-program does not exist'],
     [{ command: './no/such' }, 'does not exist'],
     [{ command: engines.pathOf('text') }, 'may not be run'],
@@ -156,6 +166,22 @@ test('what cannot be started ends its job at the first attempt', async () => {
     expect(error.message).toContain(text)
     expect(await engine.get(job.id)).toMatchObject({ state: 'FAILED', attempt: 1 })
   }
+})
+
+test('a program that is being written is tried again', async () => {
+  const engine = await openPrograms(engines)
+  const command = engines.pathOf('half-written')
+  copyFileSync('/bin/true', command)
+  const written = openSync(command, 'a')
+  try {
+    const error = await rejectionOf((await engine.enqueue('ANY', { command })).result(), 'JOB_FAILED')
+    expect(error.cause).toMatchObject({ code: 'SUBPROCESS_FAILED' })
+    expect(error).toMatchObject({ message: expect.stringContaining('could not be started: Text file busy') })
+  } finally {
+    closeSync(written)
+  }
+  const [failed] = (await engine.list({ state: 'FAILED' })).jobs
+  expect(failed).toMatchObject({ attempt: 3 })
 })
 
 test('a place in PATH that cannot be looked at keeps no program from being found behind it', async () => {
