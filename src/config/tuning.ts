@@ -72,7 +72,7 @@ export const tuningOptions = {
     // From 2 GB on V8 collects as lazily as in a process of its own.
     fallback: () => 2_048,
     meaning:
-      'heap that a pool thread may fill; over it the thread is ended, and what ran alone in it failed as `OUT_OF_MEMORY` (buffers do not count)',
+      'heap that a pool thread may fill; over it the thread is ended, and what ran alone in it failed as `OUT_OF_MEMORY` (buffers do not count), but one huge allocation beyond it ends the process, see [below](#how-it-works)',
   },
   recycleAfterJobs: {
     kind: 'number',
