@@ -2,6 +2,7 @@
  * Keeps secrets out of the log: what stands under a name that says so, the values of an `env`, what looks like a
  * credential within a text, and values that the caller knows to be secret.
  */
+import { concealBrackets } from './bracketed-secrets.ts'
 
 const concealed = '[REDACTED]'
 
@@ -36,6 +37,17 @@ const noSecret =
   String.raw`(?!(?<=expected token: )(?:[^\w\s]{1,5}(?:\s|$)|(?:punc|name|keyword|operator|string|num|eof) ))` +
   String.raw`(?!(?<=tokens["']?\s{0,4}[:=]\s{0,4})\d)`
 
+/** Between `Bearer` and what it bears; in an address it may be escaped. */
+const gap = String.raw`(?:\s|%20|\+){1,4}`
+
+/** Of what is no plain object, such as a map, Node's `inspect` says so before its brackets. */
+const kindOfObject = String.raw`(?:\w{1,40} (?=\{ )|\w{1,40}\(\d{1,9}\) |\[[\w :]{1,60}\] )?`
+const bracketed = RegExp(
+  String.raw`((?:\b[\w-]{0,40}(?:${names}|authorization|cookie)[\w-]{0,10}|(?<![a-z0-9])(?:pwd|pass|auth)|(?<![\w-])env(?:ironment)?)` +
+    String.raw`(?:\\{0,9}["'])?\s{0,4}${assigns}\s{0,4})${noSecret}${noPlainWord}${kindOfObject}(?=[{[])`,
+  'gi',
+)
+
 /**
  * A text may come from anywhere: what is repeated is bounded, or cannot fail after it. The order matters: what holds
  * others comes first.
@@ -45,10 +57,18 @@ const secretTexts: readonly (readonly [what: RegExp, instead: string])[] = [
     /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----))*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?/g,
     concealed,
   ],
-  [/\b(Bearer\s{1,4})[\w+/=.~-]{8,}/gi, `$1${concealed}`],
+  [RegExp(String.raw`\b(Bearer${gap})[\w+/=.~-]{8,}`, 'gi'), `$1${concealed}`],
   [/\b(Authorization["']?\s{0,4}[:=]\s{0,4}["']?)Digest\s[^\r\n]+/gi, `$1${concealed}`],
   [
-    /\b(Authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:[A-Za-z]{1,20}\s{1,4})?)[\w+/=.~-]{4,}/gi,
+    RegExp(
+      String.raw`\b([\w-]{0,40}Authorization["']?\s{0,4}(?:[:=]|%3[AD])(?:\s|%20){0,4}["']?(?:[a-z]{1,20}${gap})?)(?!Bearer${gap}\[)[\w+/=.~-]{4,}`,
+      'gi',
+    ),
+    `$1${concealed}`,
+  ],
+  // A key is told by its digits: what follows may be what the text says of it.
+  [
+    /\b((?:x-)?api[-_ ]?key(?:\s{1,4}|\s{0,4}:\s{0,4}))(?=[^\s\d]{0,200}\d)(?=[^\sa-z]{0,200}[a-z])[\w+/=.-]{6,}/gi,
     `$1${concealed}`,
   ],
   [/\b(Cookie["']?\s{0,4}[:=]\s{0,4}["']?)[\w.-]{1,100}=[^\r\n"']*/gi, `$1${concealed}`],
@@ -142,6 +162,7 @@ function redactNamed(name: string, value: unknown, secrets: readonly string[], d
 export function redactText(text: string, secrets: readonly string[]): string {
   let redacted = text
   for (const secret of secrets) redacted = redacted.replaceAll(secret, concealed)
+  redacted = concealBrackets(redacted, bracketed, concealed)
   for (const [what, instead] of secretTexts) redacted = redacted.replace(what, instead)
   return redacted
 }

@@ -95,6 +95,34 @@ describe('within a text', () => {
     ['{"user":"bob","pass":"hunter22"}', '{"user":"bob","pass":[REDACTED]}'],
     ["connect({ auth: 'hunter22' })", 'connect({ auth: [REDACTED] })'],
     ['auth => hunter22', 'auth => [REDACTED]'],
+    ['authorization=Bearer%20hunter22', 'authorization=Bearer%20[REDACTED]'],
+    ['u=%2Fx%3Fauthorization%3DBasic%20hunter22&b=2', 'u=%2Fx%3Fauthorization%3DBasic%20[REDACTED]&b=2'],
+    ['apikey hunter22 is revoked', 'apikey [REDACTED] is revoked'],
+    ['API key: hunter22, X-Api-Key hunter22', 'API key: [REDACTED], X-Api-Key [REDACTED]'],
+    ['{"tokens":["hunter22"],"a":1}', '{"tokens":[REDACTED],"a":1}'],
+    ['{"password":{"v":"hunter22"}}', '{"password":[REDACTED]}'],
+    [
+      '{"auth":{"v":"}"},"authorization":[1],"cookies":[{}]} in',
+      '{"auth":[REDACTED],"authorization":[REDACTED],"cookies":[REDACTED]} in',
+    ],
+    [
+      String.raw`"{\"token\":{\"v\":\"a\\\"}b\"},\"user\":1}" now`,
+      String.raw`"{\"token\":[REDACTED],\"user\":1}" now`,
+    ],
+    ["{ token: [ 'it\\'s ]', \"it's ]\" ], user: 'bob' }", "{ token: [REDACTED], user: 'bob' }"],
+    [
+      '{"cause":{"env":{"A":"hunter22","B":{"C":"hunter22"}},"user":"bob"}}',
+      '{"cause":{"env":[REDACTED],"user":"bob"}}',
+    ],
+    [
+      "{ env: [Object: null prototype] { A: 'hunter22' }, environment: { B: 'hunter22' } }",
+      '{ env: [REDACTED], environment: [REDACTED] }',
+    ],
+    ['{"secrets":[{"v":"hunter22"},{"v":"was cut…', '{"secrets":[REDACTED]'],
+    [
+      'Error: {"secrets":["was cut…\n    at run (file:///x.js:1:1)',
+      'Error: {"secrets":[REDACTED]\n    at run (file:///x.js:1:1)',
+    ],
   ])('%s', (text, redacted) => {
     expect(redactText(text)).toBe(redacted)
   })
@@ -129,6 +157,10 @@ describe('within a text', () => {
     'Cannot read properties of undefined (reading "password")',
     'http://localhost:8080/a@b',
     'job_6x0k2m9q_1 failed after 30000 ms',
+    'Unexpected token: { in JSON, Unexpected token: [',
+    '{"tokens":[],"secrets":{}}',
+    'NODE_ENV=production env: production {"env":"production"}',
+    'no api key was given, the apikey has expired',
   ])('%s says nothing secret', (text) => {
     expect(redactText(text)).toBe(text)
   })
@@ -177,7 +209,13 @@ test('a long text takes no long time', () => {
     '\\"'.repeat(4_000),
     'http://a:'.repeat(900),
     `key=${'a'.repeat(8_000)}`,
+    'env:'.repeat(2_000),
+    '\\\\"'.repeat(2_000),
   ]) {
     expect(redactText(text)).toBe(text)
+  }
+  for (const opening of ['token:{', 'env={"', "tokens: ['\\\\"]) {
+    const redacted = `${opening.slice(0, opening.search(/[{[]/))}[REDACTED]`
+    expect(redactText(opening.repeat(2_000))).toBe(redacted)
   }
 })
