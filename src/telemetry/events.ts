@@ -36,6 +36,7 @@ import { describe, invalidOption } from '../errors.ts'
 import type { DeathCause, FailureCause } from '../job/failure-cause.ts'
 import type { FinalState } from '../job/state.ts'
 import type { Alert } from './alerts.ts'
+import { unlessThrows } from './listener-fault.ts'
 
 export interface EngineEventMap {
   'job-settled': {
@@ -220,7 +221,7 @@ export function levelOf<Name extends EngineEventName>(name: Name, event: EngineE
 type Listener<Name extends EngineEventName> = (event: EngineEventMap[Name]) => void
 
 /**
- * Typed events. A listener that throws hurts nobody else: what it threw becomes a process warning.
+ * Typed events. A listener that throws, or whose promise rejects, hurts nobody: what it threw becomes a process warning.
  *
  * @example engine.events.on('job-failed', ({ jobId, error }) => console.error(jobId, error.message))
  */
@@ -253,7 +254,7 @@ export class EngineEvents {
   once<Name extends EngineEventName>(name: Name, listener: Listener<Name>): this {
     const first = (event: EngineEventMap[Name]) => {
       this.off(name, first)
-      listener(event)
+      return listener(event)
     }
     return this.on(name, first)
   }
@@ -266,14 +267,8 @@ export class EngineEvents {
     const listeners = this.#listeners.get(name)
     if (listeners === undefined) return
     for (const listener of [...listeners]) {
-      try {
-        // The boundary: `on` is the only way in, and it pairs each name with its own listeners.
-        ;(listener as Listener<Name>)(event)
-      } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error), {
-          code: 'SEMANTICA_LISTENER_THREW',
-        })
-      }
+      // The boundary: `on` is the only way in, and it pairs each name with its own listeners.
+      unlessThrows(`A listener of ${name}`, () => (listener as Listener<Name>)(event))
     }
   }
 }

@@ -21,6 +21,7 @@ import {
   eventLevels,
   levelOf,
 } from './events.ts'
+import { unlessThrows } from './listener-fault.ts'
 import { paintForStderr, prettyLine } from './pretty-line.ts'
 import { redactFields, secretsIn } from './redact.ts'
 import { StderrLines } from './stderr.ts'
@@ -159,7 +160,7 @@ function openLog({ logLevel, logFormat, logTo }: LogOptions, nowMs: () => number
 type WriteLines = (lines: Uint8Array) => void
 
 function toBytes(logTo: LogTo | undefined): WriteLines {
-  if (logTo !== undefined) return (lines) => guarded(logTo, textOf(lines))
+  if (logTo !== undefined) return (lines) => unlessThrows('logTo', () => logTo(textOf(lines)))
   const stderr = new StderrLines()
   return (lines) => stderr.write(lines)
 }
@@ -177,12 +178,4 @@ function prettily(write: WriteLines): WriteLines {
 
 function textOf(lines: Uint8Array): string {
   return Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength).toString()
-}
-
-function guarded(logTo: LogTo, lines: string): void {
-  try {
-    logTo(lines)
-  } catch (error) {
-    process.emitWarning(error instanceof Error ? error : String(error), { code: 'SEMANTICA_LISTENER_THREW' })
-  }
 }

@@ -28,6 +28,8 @@ export function spanFailed(thrown: unknown, tell: TellThrown = warn): void {
 function warn(thrown: unknown): void {
   const why = thrown instanceof Error ? thrown.message : String(thrown)
   const told = 'the work goes on, and this is not said again'
-  const error = new Error(`OpenTelemetry cannot record a span: ${why}; ${told}`, { cause: thrown })
-  process.emitWarning(error, { code: 'SEMANTICA_TELEMETRY_FAILED' })
+  // As a text: an error would lose the code.
+  process.emitWarning(`OpenTelemetry cannot record a span: ${why}; ${told}`, {
+    code: 'SEMANTICA_TELEMETRY_FAILED',
+  })
 }

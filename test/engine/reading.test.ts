@@ -179,7 +179,7 @@ test('each job is settled once for who listens, whatever another listener does',
   for (const [n, { id }] of half.entries()) {
     if (cancelled[n] === 'cancelled') expect(settled.get(id)).toEqual(['CANCELLED'])
   }
-  expect(new Set(warnings)).toEqual(new Set(['a listener broke']))
+  expect(new Set(warnings)).toEqual(new Set(['A listener of job-settled threw: a listener broke']))
 })
 
 test('a listener that has gone hears no more', async () => {

@@ -184,7 +184,7 @@ describe('where it goes', () => {
       },
     })
     await rejectionOf(engine.get('job_bogus'), 'JOB_ID_INVALID')
-    expect((await warned).message).toBe('no log today')
+    expect((await warned).message).toBe('logTo threw: no log today')
     expect(await (await engine.enqueue('OK', 7)).result()).toBe(7)
   })
 
