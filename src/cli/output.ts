@@ -5,7 +5,9 @@ import { exitCodes } from './exit-codes.ts'
 
 /** To be called before anything is printed. */
 export function watchOutput(): void {
-  const { stdout } = process
+  const { stdout, stderr } = process
+  // What went wrong cannot be told then; the exit code still tells that something did.
+  stderr.on('error', () => {})
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader that has seen enough (`| head`) is no error.
     if (error.code === 'EPIPE') process.exit(exitCodes.ok)

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -50,6 +51,14 @@ test.each([
   expect(stderr).toContain(message)
   expect(stderr).toMatch(/^semantica: /)
   expect(stderr).not.toMatch(/^\s+at /m)
+})
+
+test('the exit code stays when nobody reads stderr', async () => {
+  const child = spawn(process.execPath, [command, 'search', 'x', '/does/not/exist'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  child.stderr.destroy()
+  expect(await once(child, 'exit')).toEqual([2, null])
 })
 
 test('status tells a first run that has not ended, also before it has begun to write', () => {
