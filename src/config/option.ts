@@ -152,8 +152,8 @@ export function plainMeaning({ meaning }: Option): string {
   return meaning.replaceAll(/, see \[below\]\(#[^)]*\)/g, '').replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1')
 }
 
-/** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. */
-const notAFile = /^(?::memory:|file:)/
+/** SQLite's names for what is not a file, or not by its path: nothing durable could be kept there. No path has a NUL. */
+const notAFile = /^(?::memory:|file:)|\0/
 
 /** As a variable of the environment can be named. */
 const isName = /^[^\s=,]+$/

@@ -3,6 +3,7 @@ import { basename, relative } from 'node:path'
 import { afterThisTurn, systemClock } from '../clock.ts'
 import { checkSettings, maxStopGraceMs, readSources, type SourceOptions, type Tuning } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
+import { checkIndexOptions } from './check-options.ts'
 import { type Discovery, discoverFiles, type PathFailure, resolveDirectory } from './discover.ts'
 import type { IndexFilePayload } from './index-jobs.ts'
 import { indexWriterName, type SingleMessage } from './index-messages.ts'
@@ -69,9 +70,10 @@ const stopGraceMs = 5_000
  * remembers that a run was begun: only then, or when there is something to do, is the engine started, so that a run
  * without changes costs little more than listing the files.
  *
- * @throws PATH_INVALID, DATABASE_LOCKED (another run is going on) and what Engine.start throws
+ * @throws OPTION_INVALID, PATH_INVALID, DATABASE_LOCKED (another run is going on) and what Engine.start throws
  */
 export async function indexDirectory(options: IndexOptions): Promise<IndexSummary> {
+  checkIndexOptions(options)
   const startedAtMs = systemClock.monotonicMs()
   const directory = resolveDirectory(options.directory)
   const paths = statePaths(directory, options.stateFolder)

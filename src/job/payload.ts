@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { engineError, toPlainError } from '../errors.ts'
+import { describe, engineError, toPlainError } from '../errors.ts'
 
 /**
  * Runs a job type's validator. Synchronous validators answer synchronously, so that the hot path stays free of
@@ -38,7 +38,13 @@ function brokenValidator(jobType: string, cause: unknown): Error {
   })
 }
 
-function outputOf(jobType: string, outcome: StandardSchemaV1.Result<unknown>): unknown {
+function outputOf(jobType: string, outcome: unknown): unknown {
+  if (!isResult(outcome))
+    throw engineError('PAYLOAD_INVALID', {
+      found: `The validator of ${jobType} gave ${describe(outcome)}`,
+      allowed: 'an object with a `value`, or with a list of `issues`',
+      action: 'Correct the validator.',
+    })
   if (outcome.issues === undefined) return outcome.value
   const issues = outcome.issues.slice(0, 5).map((issue) => ({ path: pathOf(issue), message: issue.message }))
   const listed = issues
@@ -49,6 +55,14 @@ function outputOf(jobType: string, outcome: StandardSchemaV1.Result<unknown>): u
     action: `Pass what the validator of ${jobType} accepts.`,
     details: { issues },
   })
+}
+
+/** Whoever writes a validator without types may give anything. */
+function isResult(outcome: unknown): outcome is StandardSchemaV1.Result<unknown> {
+  if (typeof outcome !== 'object' || outcome === null) return false
+  if (!('issues' in outcome) || outcome.issues === undefined) return 'value' in outcome
+  const { issues } = outcome
+  return Array.isArray(issues) && issues.every((issue) => typeof issue === 'object' && issue !== null)
 }
 
 function pathOf(issue: StandardSchemaV1.Issue): string {

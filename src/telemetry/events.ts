@@ -234,8 +234,10 @@ export class EngineEvents {
     this.#onInterest = onInterest
   }
 
-  /** @throws OPTION_INVALID when `listener` cannot be called */
+  /** @throws OPTION_INVALID when there is no such event, or `listener` cannot be called */
   on<Name extends EngineEventName>(name: Name, listener: Listener<Name>): this {
+    if (!Object.hasOwn(eventLevels, name))
+      throw invalidOption('event', describe(name), Object.keys(eventLevels).join(', '))
     if (typeof listener !== 'function')
       throw invalidOption(`the listener of ${name}`, describe(listener), 'a function')
     const listeners = this.#listeners.get(name) ?? new Set()

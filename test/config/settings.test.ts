@@ -99,7 +99,7 @@ test('the path in a file is relative to the file, others are as given', () => {
   expect(of({ database: '../data/tasks.db' })).toBe('/etc/data/tasks.db')
   expect(of({ database: '/data/tasks.db' })).toBe('/data/tasks.db')
   expect(of({ database: '/data/tasks.db' }, { SEMANTICA_DATABASE: 'a.db' })).toBe('a.db')
-  for (const database of ['', ':memory:', 'file:a?mode=memory', 5])
+  for (const database of ['', ':memory:', 'file:a?mode=memory', 'a\0b', 5])
     expect(thrownBy(() => of({ database }), 'OPTION_INVALID').message).toContain('the path of a file')
 })
 

@@ -66,6 +66,13 @@ test('list filters by everything at once, and refuses what is no filter', async 
   // @ts-expect-error what only JavaScript can pass
   await rejectionOf(engine.stop(null), 'OPTION_INVALID')
   // @ts-expect-error what only JavaScript can pass
+  expect(() => engine.events.on('alrt', () => {})).toThrow(
+    expect.objectContaining({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(/^event is "alrt"\. Allowed: job-settled, .*alert/),
+    }),
+  )
+  // @ts-expect-error the same
   expect(() => engine.events.on('recovered', 5)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   await rejectionOf(engine.list({ limit: 1_001 }), 'OPTION_INVALID')
   await rejectionOf(engine.list({ cursor: 'page 2' }), 'CURSOR_INVALID')

@@ -132,3 +132,20 @@ test('a state folder of its own choice inside the directory is left out', async 
   expect(existsSync(join(stateFolder, 'index.db'))).toBe(true)
   expect(existsSync(join(directory, '.semantica'))).toBe(false)
 })
+
+test.each([
+  [undefined, 'options is undefined'],
+  [{}, 'directory is undefined'],
+  [{ directory: 'a\0b' }, 'directory is "a\\u0000b"'],
+  [{ directory: '/nowhere', foo: 1 }, 'foo is not an option'],
+  [{ directory: '/nowhere', stateFolder: '' }, 'stateFolder is ""'],
+  [{ directory: '/nowhere', maxFileBytes: 'x' }, 'maxFileBytes is "x"'],
+  [{ directory: '/nowhere', signal: 5 }, 'signal is 5'],
+  [{ directory: '/nowhere', onProgress: 5 }, 'onProgress is 5'],
+])('%j is refused before anything is made', async (options, message) => {
+  // @ts-expect-error what only JavaScript can pass
+  await expect(indexDirectory(options)).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+    message: expect.stringContaining(message),
+  })
+})

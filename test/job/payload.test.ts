@@ -51,6 +51,25 @@ describe('a synchronous validator', () => {
   })
 })
 
+describe('a validator that gives what none may give', () => {
+  test.each([
+    null,
+    undefined,
+    5,
+    {},
+    { issues: 5 },
+    { issues: [null] },
+  ])('%j refuses the payload', async (outcome) => {
+    // @ts-expect-error what only JavaScript can pass
+    const schema = schemaOf(() => outcome)
+    const refusal = { code: 'PAYLOAD_INVALID', message: expect.stringContaining('The validator of A gave ') }
+    expect(() => validatePayload('A', schema, {})).toThrow(expect.objectContaining(refusal))
+    // @ts-expect-error the same
+    const later = schemaOf(async () => outcome)
+    await expect(validatePayload('A', later, {})).rejects.toMatchObject(refusal)
+  })
+})
+
 describe('an asynchronous validator', () => {
   test('resolves to its output', async () => {
     const outcome = validatePayload('A', remote, { name: 'free' })
