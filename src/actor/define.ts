@@ -50,7 +50,7 @@ export function defineActor<Options, State, Message, Reply>(
   definition: ActorDefinition<Options, State, Message, Reply>,
 ): ActorModule<ActorDefinition<Options, State, Message, Reply>> {
   if (!/^(file|data):/.test(url))
-    throw invalidOption('defineActor', describe(url), "the module's own `import.meta.url`")
+    throw invalidOption('the url of defineActor', describe(url), "the module's own `import.meta.url`")
   if (typeof definition?.start !== 'function')
     throw invalidOption('start', describe(definition?.start), 'a function')
   if (typeof definition.receive !== 'function')

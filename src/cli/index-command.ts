@@ -88,5 +88,10 @@ function printText(summary: IndexSummary): void {
       `${removed} removed\n` +
       `${symbols} definitions in ${(bytes / 1e6).toFixed(1)} MB, ${(elapsedMs / 1_000).toFixed(1)} s\n`,
   )
-  if (summary.interrupted) process.stderr.write('semantica: stopped; run the same command to go on\n')
+  if (!summary.interrupted) return
+  const hasRead = files > 0 && indexed + unchanged + skipped + failed === files
+  const goesOn = hasRead
+    ? 'all files were read; run the same command to complete the index'
+    : 'run the same command to go on'
+  process.stderr.write(`semantica: stopped; ${goesOn}\n`)
 }

@@ -23,7 +23,7 @@ export function addJobCommands(program: Command): void {
     })
   const show = program
     .command('show')
-    .description('show a stored job with its failed attempts, progress and artifacts')
+    .description('show a stored job with its failed attempts, progress, logs and artifacts')
     .argument('<job id>', 'as `list` and the engine give it')
     .option('--json', 'print one JSON object')
     .action(async (jobId: string, options: object) => {

@@ -92,7 +92,7 @@ export async function indexDirectory(options: IndexOptions): Promise<IndexSummar
     symbols: totals?.symbols ?? 0,
     bytes: totals?.bytes ?? 0,
     elapsedMs: Math.round(systemClock.monotonicMs() - startedAtMs),
-    interrupted: options.signal?.aborted ?? false,
+    interrupted: !run.isDone && (options.signal?.aborted ?? false),
   }
 }
 
@@ -104,6 +104,8 @@ class IndexRun {
   readonly #tally: RunTally
   readonly #maxFileBytes: number
   #engine: Promise<Engine> | undefined
+  /** Whether nothing is left for the next run. */
+  #isDone = false
   /** Number of this run; 0 before it has begun. */
   #run = 0
 
@@ -140,6 +142,7 @@ class IndexRun {
     this.#tally.planned(kept, listed.value)
     const isIdle = kept.toRead.length + kept.removed.length + kept.dropped.length === 0
     if (isIdle && hasEndedRun && this.#engine === undefined) {
+      this.#isDone = true
       // No engine reads them this time: what is wrong is not to show only on the day when a file has changed.
       checkSettings(await readSources(this.#options))
       return
@@ -156,6 +159,10 @@ class IndexRun {
   countUntold(): void {
     if (this.#isAborted && this.#run > 0)
       this.#tally.settledInIndex(readSnapshot(this.#paths.index).files, this.#run)
+  }
+
+  get isDone(): boolean {
+    return this.#isDone
   }
 
   get #isAborted(): boolean {
@@ -230,6 +237,7 @@ class IndexRun {
     const [ending] = await Promise.allSettled([ended, engine.stop({ graceMs: maxStopGraceMs })])
     // An answer that crosses with the end of the engine is lost, but what it says is in the index.
     if (ending.status === 'rejected' && hasOpenRun(this.#paths.index)) throw ending.reason
+    this.#isDone = true
   }
 
   /** An iterable, not an array: it is taken in chunks, so memory stays flat and the first job starts at once. */

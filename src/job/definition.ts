@@ -119,10 +119,10 @@ export function defineJobs<
   },
 ): JobsModule<Definitions> {
   if (!/^(file|data):/.test(url)) {
-    throw invalidOption('defineJobs', describe(url), "the module's own `import.meta.url`")
+    throw invalidOption('the url of defineJobs', describe(url), "the module's own `import.meta.url`")
   }
   if (typeof definitions !== 'object' || definitions === null) {
-    throw invalidOption('defineJobs', describe(definitions), 'an object of job types')
+    throw invalidOption('the job types of defineJobs', describe(definitions), 'an object of job types')
   }
   const completed = Object.fromEntries(
     Object.entries<GivenDefinition>(definitions).map(([type, definition]) => {
@@ -221,7 +221,11 @@ export function checkRetry(name: string, retry: Partial<RetryPolicy>): void {
   if (typeof retry !== 'object' || retry === null) throw invalidOption(name, describe(retry), 'an object')
   for (const [field, value] of Object.entries(retry)) {
     if (!Object.hasOwn(retryBounds, field)) {
-      throw invalidOption(`${name}.${field}`, describe(value), Object.keys(retryBounds).join(', '))
+      throw invalidOption(
+        `${name}.${field}`,
+        'not a field of a retry policy',
+        Object.keys(retryBounds).join(', '),
+      )
     }
     const [minimum, maximum] = retryBounds[field as keyof RetryPolicy]
     checkNumber(`${name}.${field}`, value, minimum, maximum, field === 'maxAttempts')

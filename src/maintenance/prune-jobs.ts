@@ -114,7 +114,7 @@ export class PruneJobs implements Duty {
       const first = this.#walk.next(this.#cursor)
       if (first === undefined) break
       const last = first.seq + numbersPerRead - 1
-      if (!this.#walk.isAnyFinishedBy(first.seq, last, this.#lastDue)) this.#skip(last)
+      if (!this.#walk.isAnyFinishedBy(first.seq, last, this.#lastDue)) this.#skip(first.seq, last)
       else if (numbers > 0 && this.#guessable(first) !== undefined) break
       else this.#gatherRows(last, Math.min(jobsPerRequest, this.#excess) - this.#items.jobs)
       if (this.#items.jobs >= Math.min(jobsPerRequest, this.#excess)) break
@@ -123,8 +123,9 @@ export class PruneJobs implements Duty {
     return this.#items.jobs > 0
   }
 
-  #skip(last: number): void {
-    this.#examined += last - this.#cursor
+  #skip(first: number, last: number): void {
+    // Numbers of jobs that have gone are no jobs.
+    this.#examined += this.#walk.count(first, last)
     this.#cursor = last
     this.#items.pass(last)
   }

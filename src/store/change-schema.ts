@@ -80,7 +80,7 @@ function run(
   const wanted = targetOf(direction, to, from, migrations.length)
   const report = { database: database.name, from, to: wanted }
   if (wanted === from) return { ...report, backup: undefined }
-  if (direction === 'down' && !force) refuseLosses(database, migrations, wanted)
+  if (direction === 'down' && !force) refuseLosses(database, migrations, wanted, backup)
   let copy: string | undefined
   if (backup) {
     tell({ kind: 'backing-up', database: database.name })

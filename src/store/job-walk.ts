@@ -29,6 +29,7 @@ const columns = `seq, state, queue, finished_at AS finishedAt, subject_key AS su
 export const walkSql = {
   walkNext: `SELECT ${columns} FROM jobs WHERE seq > ? ORDER BY seq LIMIT 1`,
   walkRows: `SELECT ${columns} FROM jobs WHERE seq > ? AND seq <= ? ORDER BY seq`,
+  walkCount: 'SELECT count(*) FROM jobs WHERE seq BETWEEN ? AND ?',
   walkFinished: 'SELECT seq FROM jobs WHERE seq BETWEEN ? AND ? AND finished_at <= ? LIMIT 1',
 } as const
 
@@ -39,11 +40,13 @@ export const walkSql = {
 export class JobWalk {
   readonly #next: Statement<[number], WalkedRow>
   readonly #rows: Statement<[number, number], WalkedRow>
+  readonly #count: Statement<[number, number], number>
   readonly #finished: Statement<[number, number, number], unknown>
 
   constructor(database: Database) {
     this.#next = database.prepare<[number], WalkedRow>(walkSql.walkNext)
     this.#rows = database.prepare<[number, number], WalkedRow>(walkSql.walkRows)
+    this.#count = database.prepare<[number, number], number>(walkSql.walkCount).pluck()
     this.#finished = database.prepare<[number, number, number]>(walkSql.walkFinished)
   }
 
@@ -54,6 +57,11 @@ export class JobWalk {
 
   rows(after: number, last: number): WalkedRow[] {
     return this.#rows.all(after, last)
+  }
+
+  /** How many there are. */
+  count(first: number, last: number): number {
+    return this.#count.get(first, last) ?? 0
   }
 
   /** Whether any of them finished by then. */

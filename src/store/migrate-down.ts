@@ -30,13 +30,21 @@ export function migrateDown(database: Database, migrations: readonly Migration[]
   })
 }
 
-/** @throws MIGRATION_LOSES_DATA when going back to `to` would take away something that is there */
-export function refuseLosses(database: Database, migrations: readonly Migration[], to: number): void {
+/**
+ * @param backsUp whether a copy is taken before
+ * @throws MIGRATION_LOSES_DATA when going back to `to` would take away something that is there
+ */
+export function refuseLosses(
+  database: Database,
+  migrations: readonly Migration[],
+  to: number,
+  backsUp = true,
+): void {
   const losses = appliedAbove(database, migrations, to)
     .flatMap(droppedBy)
     .map((drop) => ({ ...drop, rows: countRows(database, drop) }))
     .filter(({ rows }) => rows > 0)
-  if (losses.length > 0) throw wouldLose(database, to, losses)
+  if (losses.length > 0) throw wouldLose(database, to, losses, backsUp)
 }
 
 function appliedAbove(database: Database, migrations: readonly Migration[], to: number): Migration[] {
@@ -65,14 +73,16 @@ function countRows(database: Database, { table, column }: Omit<Loss, 'rows'>): n
   return readNumber(database, `SELECT count(*) FROM "${table}" WHERE "${column}" IS NOT ${empty}`)
 }
 
-function wouldLose(database: Database, to: number, losses: readonly Loss[]): Error {
+function wouldLose(database: Database, to: number, losses: readonly Loss[], backsUp: boolean): Error {
   const listed = losses.map(({ table, column, rows }) => {
     const what = column === undefined ? table : `${table}.${column}`
     return `${what} (${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'})`
   })
   return engineError('MIGRATION_LOSES_DATA', {
     found: `Going back to schema version ${to} would drop ${listed.join(', ')} from ${database.name}`,
-    action: 'Nothing was written. Add --force where that may go; a backup is taken before.',
+    action: backsUp
+      ? 'Nothing was written. Add --force where that may go; a backup is taken before.'
+      : 'Nothing was written. Add --force where that may go for good: with --no-backup nothing is kept of it.',
     details: { path: database.name, to, losses },
   })
 }

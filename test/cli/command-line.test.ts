@@ -32,6 +32,7 @@ test('help is for terminals, and says of the database what the command does with
     expect(help).toContain('--config <file>')
     expect(help).not.toMatch(/\]\(|made when missing/)
   }
+  expect(semantica(['show', '--help']).stdout).toContain('log')
   expect(helps[0]).toContain("what the engine's log holds: silent")
 })
 

@@ -122,7 +122,12 @@ test('data that would go is named and kept, unless forced', async () => {
   const refused = migrate(['down', '--to', '3', '--database', database])
   expect(refused.status).toBe(5)
   expect(refused.stderr).toMatch(/would drop .*jobs\.user_tag \(1 row\)/)
-  expect(refused.stderr).toContain('--force')
+  expect(refused.stderr).toContain('Add --force where that may go; a backup is taken before.')
+  const alone = migrate(['down', '--to', '3', '--no-backup', '--database', database])
+  expect(alone.status).toBe(5)
+  expect(alone.stderr).toContain(
+    'Add --force where that may go for good: with --no-backup nothing is kept of it.',
+  )
   expect(contentOf(database)).toBe(before)
   expect(backups()).toEqual([])
   expect(migrate(['down', '--to', '3', '--force', '--database', database]).status).toBe(0)

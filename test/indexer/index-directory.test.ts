@@ -133,6 +133,22 @@ test('a state folder of its own choice inside the directory is left out', async 
   expect(existsSync(join(directory, '.semantica'))).toBe(false)
 })
 
+test('a signal that fires when all is done interrupts nothing', async () => {
+  const directory = plant({ 'a.ts': 'export class A {}' })
+  expect(await index(directory)).toMatchObject({ interrupted: false })
+  const controller = new AbortController()
+  const again = indexDirectory({
+    directory,
+    signal: controller.signal,
+    // Read last by a run that finds nothing to do.
+    get overrides() {
+      controller.abort()
+      return {}
+    },
+  })
+  expect(await again).toMatchObject({ unchanged: 1, interrupted: false })
+})
+
 test.each([
   [undefined, 'options is undefined'],
   [{}, 'directory is undefined'],

@@ -70,11 +70,11 @@ test('what is wrong with a program is told alone, without the rest of the progra
 
 describe('refused, naming the place', () => {
   test.each<[option: string, url: unknown, definitions: unknown]>([
-    ['defineJobs', undefined, {}],
-    ['defineJobs', './jobs.ts', {}],
-    ['defineJobs', 'https://example.com/jobs.js', {}],
-    ['defineJobs', url, undefined],
-    ['defineJobs', url, null],
+    ['the url of defineJobs', undefined, {}],
+    ['the url of defineJobs', './jobs.ts', {}],
+    ['the url of defineJobs', 'https://example.com/jobs.js', {}],
+    ['the job types of defineJobs', url, undefined],
+    ['the job types of defineJobs', url, null],
     ['job type', url, { '': { run } }],
     ['job type', url, { ' A': { run } }],
     ['job type', url, { 'A\0': { run } }],
@@ -106,4 +106,10 @@ describe('refused, naming the place', () => {
     const define = () => defineJobs(givenUrl as never, definitions as never)
     expect(define).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', details: { option } }))
   })
+})
+
+test('a field that a retry policy has not is told as one', () => {
+  expect(() => defineJobs(url, { A: { run, retry: { attempts: 3 } } } as never)).toThrow(
+    /^A\.retry\.attempts is not a field of a retry policy\. Allowed: maxAttempts, .*\. Correct it\.$/,
+  )
 })

@@ -94,6 +94,7 @@ test.each([
   ['groupedAfter', writeSql.groupedAfter, 'idx_jobs_chain_group (chain_group_id=? AND rowid>? AND rowid<?)'],
   ['jobsCancelWaiting', writeSql.jobsCancelWaiting, 'INTEGER PRIMARY KEY (rowid=?)'],
   ['jobsDelete', writeSql.jobsDelete, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
+  ['walkCount', walkSql.walkCount, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['walkFinished', walkSql.walkFinished, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['jobsClaimPrograms', writeSql.jobsClaimPrograms, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
 ])('%s finds jobs by the index that it should', (_name, sql, key) => {
