@@ -19,7 +19,7 @@ import {
   settingsOf,
 } from './config/maintenance.ts'
 import { type MetricsSettings, metricsOptions, metricsSwitch } from './config/metrics.ts'
-import { allowedText } from './config/option.ts'
+import { allowedText, placeOf } from './config/option.ts'
 import { defaultAllowedEnv, type ProgramLimits, programOptions } from './config/programs.ts'
 import {
   checkGiven,
@@ -296,6 +296,12 @@ export function readDatabasePath(sources: Sources): string {
   const path = readSetting('database', databaseOption, sources).value
   if (path === undefined) throw invalidOption('database', 'not given', allowedText(databaseOption))
   return path
+}
+
+/** The variable or file that names that path; undefined: the caller has. @throws OPTION_INVALID */
+export function readDatabaseSource(sources: Sources): string | undefined {
+  const { origin } = readSetting('database', databaseOption, sources)
+  return origin.kind === 'environment' || origin.kind === 'file' ? placeOf(origin) : undefined
 }
 
 /** The variables of this process that `allowed` names; a name that ends in `*` stands for all that begin so. */

@@ -9,6 +9,7 @@ import {
   readAddedEnvValues,
   readAlerts,
   readDatabasePath,
+  readDatabaseSource,
   readMaintenance,
   readMetrics,
   readSources,
@@ -158,6 +159,7 @@ function complete(options: EngineOptions, sources: Sources): CheckedOptions {
     log: logOptions(tuning, options.logTo, definitions.values(), subprocess.settings.allowedEnv),
     start: {
       database: file,
+      databaseSource: readDatabaseSource(sources),
       program: basename(process.argv[1] ?? 'node'),
       durability: tuning.durability,
       threads: tuning.threads,

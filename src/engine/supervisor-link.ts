@@ -2,7 +2,7 @@ import type { ResourceLimits } from 'node:worker_threads'
 import { AskPort } from '../actor/port.ts'
 import { ActorThread } from '../actor/thread.ts'
 import { limits } from '../config.ts'
-import { engineError, hasCode, toPlainError } from '../errors.ts'
+import { engineError, hasCode, SemanticaError, toPlainError } from '../errors.ts'
 import { bytesOf } from '../store/file-system.ts'
 import type {
   HostNotice,
@@ -50,6 +50,8 @@ export class SupervisorLink {
       // An older schema is changed before, and the database copied before that.
       readyTimeoutMs: limits.readyTimeoutMs + Math.ceil(bytesOf(start.database) / limits.upgradedBytesPerMs),
       resourceLimits: memoryFor(maxPendingCharacters),
+    }).catch((error: unknown) => {
+      throw withSource(error, start.databaseSource)
     })
     const link = new SupervisorLink(thread, onNotice)
     thread.exited.then((exit) => {
@@ -97,6 +99,14 @@ export class SupervisorLink {
 function memoryFor(maxPendingCharacters: number): ResourceLimits {
   const young = { maxYoungGenerationSizeMb: 12 }
   return maxPendingCharacters > boundedHeapCharacters ? young : { ...young, maxOldGenerationSizeMb: 1_900 }
+}
+
+/** Whoever finds a database locked that its code does not name has to know what does. */
+function withSource(error: unknown, source: string | undefined): unknown {
+  if (source === undefined || !(error instanceof SemanticaError) || !hasCode(error, 'DATABASE_LOCKED'))
+    return error
+  const { code, message, details } = error
+  return new SemanticaError(code, `${message} ${source} names this one.`, { details: { ...details, source } })
 }
 
 function supervisorDied(cause: Error): Error {

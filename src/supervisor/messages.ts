@@ -28,6 +28,8 @@ export type * from './maintenance-messages.ts'
 /** What the supervisor thread is started with. */
 export interface SupervisorStart {
   readonly database: string
+  /** The variable or file that names that path; undefined: the host's own code does. */
+  readonly databaseSource?: string | undefined
   /** Name of the host's program, for whoever finds the database locked. */
   readonly program: string
   readonly durability: Durability

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { metrics } from '@opentelemetry/api'
 import Connection from 'better-sqlite3'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import counter from '../fixtures/actors/counter.ts'
@@ -52,6 +52,20 @@ test('the set-up module runs in each thread before the handlers, and refuses the
   } finally {
     delete process.env.SCRIPTED_SET_UP_FORBIDDEN
   }
+})
+
+test('a database that is locked, and that not the code but a variable names, is refused with that', async () => {
+  await engines.open()
+  vi.stubEnv('SEMANTICA_DATABASE', engines.pathOf('tasks.db'))
+  try {
+    const error = await rejectionOf(engines.open({ database: engines.pathOf('mine.db') }), 'DATABASE_LOCKED')
+    expect(error.message).toMatch(/use another database\. SEMANTICA_DATABASE names this one\.$/)
+    expect(error).toMatchObject({ details: { source: 'SEMANTICA_DATABASE', holder: { pid: process.pid } } })
+  } finally {
+    vi.unstubAllEnvs()
+  }
+  const plain = await rejectionOf(engines.open(), 'DATABASE_LOCKED')
+  expect(plain.message).toMatch(/use another database\.$/)
 })
 
 test('new threads that never become ready end the engine, and not the machine', async () => {
