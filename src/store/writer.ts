@@ -14,17 +14,16 @@ import { traceIdOf } from '../job/traceparent.ts'
 import { CancelWriter, type SkippedClaims } from './cancel-writer.ts'
 import { Counters } from './counters.ts'
 import { Expirations } from './expirations.ts'
+import { Interrupted } from './interrupted.ts'
 import { type Lane, Lanes, waitingState } from './lanes.ts'
 import { LeavingsWriter } from './leavings-writer.ts'
 import { PruneWriter } from './prune-writer.ts'
-import { decodeRanges } from './ranges.ts'
 import { Releases } from './releases.ts'
 import type {
   AttemptRow,
   Birth,
   ClaimedRow,
   EndOfWaiting,
-  InterruptedRow,
   JobHead,
   JobRow,
   NewJob,
@@ -49,6 +48,7 @@ export class JobWriter {
   readonly pruning: PruneWriter
   readonly lanes: Lanes
   readonly releases: Releases
+  readonly interrupted: Interrupted
   readonly #database: Database
   readonly #sql: WriteStatements
   /** Asked before each commit. Throws where one would be of no use. */
@@ -66,6 +66,7 @@ export class JobWriter {
     this.cancels = new CancelWriter(database, this.counters)
     this.leavings = new LeavingsWriter(this.#sql)
     this.pruning = new PruneWriter(database, this.counters, this.expirations)
+    this.interrupted = new Interrupted(this.#sql)
     this.releases = new Releases(this.#sql, this.counters, this.lanes, this.expirations)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
@@ -371,33 +372,5 @@ export class JobWriter {
 
   jobRequestCancel(seq: JobSeq, now: number): void {
     this.#sql.jobRequestCancel.run(now, seq)
-  }
-
-  // ---- recovery
-
-  /** The jobs that were RUNNING at the last commit. */
-  interruptedJobs(): InterruptedRow[] {
-    return this.interruptedRanges().flatMap(([first, last]) => this.interruptedIn(first, last))
-  }
-
-  /** The numbers that they are among. */
-  interruptedRanges(): [first: number, last: number][] {
-    const claims = this.#sql.metaGet.get('claims')?.value
-    return decodeRanges(typeof claims === 'string' ? claims : '')
-  }
-
-  interruptedIn(first: number, last: number): InterruptedRow[] {
-    return this.#sql.interruptedRange.all(first, last)
-  }
-
-  /** By number: how often in a row the process has died while a program ran. */
-  get programDeaths(): readonly (readonly [seq: number, deaths: number])[] {
-    const text = this.#sql.metaGet.get('program_deaths')?.value
-    // The boundary: nobody else writes it.
-    return typeof text === 'string' ? (JSON.parse(text) as [number, number][]) : []
-  }
-
-  keepProgramDeaths(deaths: readonly (readonly [seq: number, deaths: number])[]): void {
-    this.#sql.metaSet.run('program_deaths', JSON.stringify(deaths))
   }
 }

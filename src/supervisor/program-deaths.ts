@@ -26,7 +26,7 @@ export class ProgramDeaths {
 
   constructor(writer: JobWriter) {
     this.#writer = writer
-    this.#before = new Map(writer.programDeaths)
+    this.#before = new Map(writer.interrupted.programDeaths)
   }
 
   /** Counts one more; true: it is to be charged. */
@@ -38,7 +38,7 @@ export class ProgramDeaths {
 
   /** Of a program that did not run at the last death nothing is kept. */
   keep(): void {
-    if (this.#before.size > 0 || this.#now.length > 0) this.#writer.keepProgramDeaths(this.#now)
+    if (this.#before.size > 0 || this.#now.length > 0) this.#writer.interrupted.keepProgramDeaths(this.#now)
   }
 }
 

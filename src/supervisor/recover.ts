@@ -3,8 +3,8 @@
  *
  * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
- * is charged. A job that dies alone twice is given up as poison. Programs are no suspects:
- * each has a process of its own. See program-deaths.ts.
+ * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each
+ * has a process of its own. See program-deaths.ts.
  *
  * Where one of them cannot be read or changed, as where its page of the file is damaged, each gets a transaction of its
  * own. That one stays RUNNING, and is told; others run, and the next start tries again.
@@ -36,7 +36,7 @@ export function recover(changes: Changes, runAlone: (apply: () => void) => void)
   try {
     runAlone(() => {
       prepare(changes)
-      recoverJobs(changes, changes.writer.interruptedJobs())
+      recoverJobs(changes, changes.writer.interrupted.jobs())
     })
   } catch (error) {
     if (isEverybodys(error)) throw error
@@ -82,12 +82,12 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
       return false
     }
   }
-  const ranges = writer.interruptedRanges()
+  const ranges = writer.interrupted.ranges()
   // Before the first commit, and for good: what is left is to be found by the next start.
   for (const [first, last] of ranges) claims.keepRange(first, last)
   runAlone(() => prepare(changes))
   const rows: InterruptedRow[] = []
-  const read = (first: number, last: number) => rows.push(...writer.interruptedIn(first, last))
+  const read = (first: number, last: number) => rows.push(...writer.interrupted.jobsIn(first, last))
   for (const [first, last] of ranges) {
     if (canDo(runAlone, () => read(first, last))) continue
     for (let seq = first; seq <= last; seq++) attempt(() => read(seq, seq))
