@@ -5,8 +5,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type ProcessFacts, readIfThere, readProcess, unlessAbsent, unseen } from '../store/process-facts.ts'
 
-export { type ProcessFacts, readBootId, readProcess, unseen } from '../store/process-facts.ts'
-
 export const ticksPerSecond = 100
 
 /** How often the list is read again for those that were born meanwhile. */

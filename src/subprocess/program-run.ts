@@ -23,12 +23,13 @@ import {
   type ProgramRequest,
   type StartReply,
 } from '../job/program.ts'
+import { readProcess } from '../store/process-facts.ts'
 import type { ProcessFile, ProcessRow } from '../store/process-file.ts'
 import { cleanUp } from './clean-up.ts'
 import { findCommand, findFolder, refused, startFailed } from './find-program.ts'
 import type { GatedProcess, spawnBehindGate } from './gate.ts'
 import { OutputLog } from './output-log.ts'
-import { readProcess, readTicks } from './process-table.ts'
+import { readTicks } from './process-table.ts'
 import { type ProcessWatch, runIdVariable } from './process-watch.ts'
 import { ResultFile } from './result-file.ts'
 import { endUnseenGroup, RunMembers, signalGroup } from './sweep.ts'

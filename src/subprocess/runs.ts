@@ -1,4 +1,5 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
+
 import PQueue from 'p-queue'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'
@@ -11,10 +12,11 @@ import {
   type SubprocessMessage,
 } from '../job/program.ts'
 import { locateDatabase } from '../store/file-system.ts'
+import { readBootId } from '../store/process-facts.ts'
 import { ProcessFile } from '../store/process-file.ts'
 import { cleanUp, removeFolder } from './clean-up.ts'
 import { spawnBehindGate } from './gate.ts'
-import { readBootId, readTicks } from './process-table.ts'
+import { readTicks } from './process-table.ts'
 import { ProcessWatch } from './process-watch.ts'
 import { ProgramRun, type RunSurroundings } from './program-run.ts'
 import type { SubprocessesOptions } from './subprocesses.ts'

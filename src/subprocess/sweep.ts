@@ -11,9 +11,11 @@
  *
  * What cannot be looked at, as when descriptors run out, may live: nobody is missing, and nobody gone, before it can be.
  */
+
 import { type Clock, delay, systemClock } from '../clock.ts'
+import { type ProcessFacts, readProcess, unseen } from '../store/process-facts.ts'
 import type { ProcessRow } from '../store/process-file.ts'
-import { type ProcessFacts, readProcess, readTicks, ticksPerSecond, unseen } from './process-table.ts'
+import { readTicks, ticksPerSecond } from './process-table.ts'
 import type { Look, ProcessWatch } from './process-watch.ts'
 
 /** Between two looks: SIGKILL takes effect soon, but not at once. The longer something lives, the seldomer it is looked at. */

@@ -67,20 +67,16 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
   const failures: EngineEvent[] = []
   /** False: it is damaged. */
   const attempt = (apply: () => void, row?: InterruptedRow): boolean => {
-    try {
-      runAlone(apply)
-      return true
-    } catch (error) {
-      if (isEverybodys(error)) throw error
-      const job = row && { seq: row.seq, jobType: row.jobType, traceId: traceIdOf(row.traceparent) }
-      // Nobody can say which of the numbers on a page that cannot be read were running.
-      if (
-        job !== undefined ||
-        failures.every((told) => told.kind !== 'commit-failed' || told.job !== undefined)
-      )
-        failures.push({ kind: 'commit-failed', error: toPlainError(error), retryInMs: undefined, job })
-      return false
-    }
+    const error = damageOf(runAlone, apply)
+    if (error === undefined) return true
+    const job = row && { seq: row.seq, jobType: row.jobType, traceId: traceIdOf(row.traceparent) }
+    // Nobody can say which of the numbers on a page that cannot be read were running.
+    if (
+      job !== undefined ||
+      failures.every((told) => told.kind !== 'commit-failed' || told.job !== undefined)
+    )
+      failures.push({ kind: 'commit-failed', error: toPlainError(error), retryInMs: undefined, job })
+    return false
   }
   const ranges = writer.interrupted.ranges()
   // Before the first commit, and for good: what is left is to be found by the next start.
@@ -89,7 +85,7 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
   const rows: InterruptedRow[] = []
   const read = (first: number, last: number) => rows.push(...writer.interrupted.jobsIn(first, last))
   for (const [first, last] of ranges) {
-    if (canDo(runAlone, () => read(first, last))) continue
+    if (damageOf(runAlone, () => read(first, last)) === undefined) continue
     for (let seq = first; seq <= last; seq++) attempt(() => read(seq, seq))
   }
   const now = clock.wallMs()
@@ -113,13 +109,14 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
   })
 }
 
-function canDo(runAlone: (apply: () => void) => void, apply: () => void): boolean {
+/** What was in the way of it alone; undefined: it is done. */
+function damageOf(runAlone: (apply: () => void) => void, apply: () => void): unknown {
   try {
     runAlone(apply)
-    return true
+    return undefined
   } catch (error) {
     if (isEverybodys(error)) throw error
-    return false
+    return error
   }
 }
 

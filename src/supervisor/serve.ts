@@ -10,9 +10,9 @@ import { closeWriter } from '../store/close.ts'
 import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
 import { removeNote } from '../store/holder-note.ts'
 import { DatabaseLock } from '../store/lock.ts'
-import { Whereabouts } from '../store/moved.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
+import { Whereabouts } from '../store/whereabouts.ts'
 import { Actors } from './actors.ts'
 import type { ThreadHost } from './boot-thread.ts'
 import { applyCancel, applyRetry } from './cancel.ts'
@@ -112,7 +112,7 @@ function giveBack(
   metering?.stop()
   const moved = whereabouts.moved()
   // What was committed before it was noticed: nobody comes to try it again.
-  if (moved !== undefined) tell(commitFailed(moved, 0, undefined))
+  if (moved !== undefined) tell(commitFailed(moved, undefined, undefined))
   closeWriter(database)
   lock.release()
 }
