@@ -68,6 +68,8 @@ interface TrialProcess {
   readonly entry?: string | undefined
   /** Descriptor of the file that its standard error goes to. */
   readonly stderr?: number | 'inherit'
+  /** Options of Node itself. */
+  readonly execArgv?: readonly string[]
 }
 
 /**
@@ -78,10 +80,11 @@ interface TrialProcess {
 export async function runTrial<Name extends TrialName>(
   name: Name,
   parameters: ParametersOf<Name>,
-  { entry = entryPath, stderr = 'inherit' }: TrialProcess = {},
+  { entry = entryPath, stderr = 'inherit', execArgv = [] }: TrialProcess = {},
 ): Promise<MeasurementOf<Name>> {
   const child = fork(entry, {
     stdio: ['ignore', 'ignore', stderr, 'ipc'],
+    execArgv: [...execArgv],
   })
   const ended = once(child, 'exit')
   const reports: TrialReport[] = []

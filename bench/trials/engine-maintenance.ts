@@ -17,16 +17,22 @@ export interface MaintenanceParameters {
   readonly template: string
   readonly durability: Durability
   readonly threads: number
-  /** Jobs that come at an even pace; undefined: as fast as they are acknowledged. */
-  readonly jobsPerSecond: number | undefined
+  /** Jobs come as fast as they are acknowledged, or at an even pace of half of what that gave a moment before. */
+  readonly pace: 'full' | 'half'
   readonly warmUpMs: number
-  /** How long it is measured; undefined: while maintenance prunes and compacts, from its start to its end. */
-  readonly measureMs: number | undefined
+  /** How long it is measured without maintenance, and how long full speed is measured before it is halved. */
+  readonly measureMs: number
 }
 
-export interface MaintenanceMeasurement extends Measurement {
+/** What was seen from one moment to another. */
+export interface MeasuredWindow extends Measurement {
   /** From when a job was due, or enqueued, until it was acknowledged. */
   readonly acknowledgedMs: { readonly p50: number; readonly p999: number; readonly longest: number }
+}
+
+export interface MaintenanceMeasurement extends MeasuredWindow {
+  /** The same engine at the same pace, just before maintenance began. */
+  readonly without: MeasuredWindow
   readonly deletedJobs: number
   readonly reclaimedBytes: number
   /** Size of the file at the end, and what it would be if it were written anew. */
@@ -42,9 +48,14 @@ const leadMs = 200
 /** Longer than any run: the pacer is told when it is enough. */
 const maxArrivals = 3_600_000
 
-/** Jobs that do nothing, beside maintenance of a large database or without it. @throws when not every job is DONE */
+/**
+ * Jobs that do nothing, first without and then beside maintenance of a large database, in one process: the machine is
+ * not as fast in each minute.
+ *
+ * @throws when not every job is DONE
+ */
 export async function run(parameters: MaintenanceParameters): Promise<MaintenanceMeasurement> {
-  const { folder, template, durability, threads, jobsPerSecond, warmUpMs, measureMs } = parameters
+  const { folder, template, durability, threads } = parameters
   const database = join(folder, 'engine.db')
   copyToDisk(template, database)
   const engine = await Engine.start({
@@ -58,40 +69,65 @@ export async function run(parameters: MaintenanceParameters): Promise<Maintenanc
     maxPendingJobs: 10_000_000,
     maxPendingCharacters: 1_000_000_000,
   })
-  const load = new Load(engine, jobsPerSecond)
-  let measured: { units: number; elapsedMs: number; deletedJobs: number; reclaimedBytes: number }
+  let measured: Omit<MaintenanceMeasurement, 'fileBytes' | 'packedBytes'>
   try {
-    const before = (await engine.stats()).jobs.DONE
-    const loading = load.run()
-    await load.begun
-    await delay(warmUpMs)
-    measured = await measureWindow(engine, load, measureMs)
-    await loading
+    const before = await doneJobs(engine)
+    const load = new Load(engine)
+    measured = await measure(engine, load, parameters)
     await engine.idle()
-    const after = (await engine.stats()).jobs.DONE
+    const after = await doneJobs(engine)
     if (after !== before - measured.deletedJobs + load.acknowledged)
       throw new Error(`${after} jobs are done, and ${load.acknowledged} of them should be new ones`)
   } finally {
-    load.stop()
     await engine.stop()
   }
-  return { ...measured, acknowledgedMs: load.percentiles(), ...sizesOf(database, folder) }
+  return { ...measured, ...sizesOf(database, folder) }
 }
 
-/** Ends with the load stopped, and with maintenance when its last duty has read the database: that is not measured. */
-async function measureWindow(engine: Engine, load: Load, measureMs: number | undefined) {
-  const before = (await engine.stats()).jobs.DONE
+async function measure(engine: Engine, load: Load, { pace, warmUpMs, measureMs }: MaintenanceParameters) {
+  await load.start(undefined)
+  try {
+    await delay(warmUpMs)
+    if (pace === 'half') {
+      const { window: full } = await measureWindow(engine, load, () => delay(measureMs))
+      await load.stop()
+      await load.start((full.units / full.elapsedMs / 2) * 1_000)
+      await delay(warmUpMs)
+    }
+    const { window: without } = await measureWindow(engine, load, () => delay(measureMs))
+    const { window, result } = await measureWindow(engine, load, async () => {
+      const maintained = engine.maintenance.runNow()
+      await Promise.race([hasCompacted(engine), maintained])
+      return { maintained }
+    })
+    await load.stop()
+    const { deletedJobs, reclaimedBytes } = await result.maintained
+    return { ...window, units: window.units + deletedJobs, without, deletedJobs, reclaimedBytes }
+  } finally {
+    await load.stop()
+  }
+}
+
+async function measureWindow<Result>(
+  engine: Engine,
+  load: Load,
+  during: () => Promise<Result>,
+): Promise<{ readonly window: MeasuredWindow; readonly result: Result }> {
+  const latency = createHistogram()
+  const before = await doneJobs(engine)
   const startMs = systemClock.monotonicMs()
-  load.isMeasured = true
-  const maintained = measureMs === undefined ? engine.maintenance.runNow() : undefined
-  if (measureMs === undefined) await Promise.race([hasCompacted(engine), maintained])
-  else await delay(measureMs)
-  load.isMeasured = false
-  const done = (await engine.stats()).jobs.DONE - before
+  load.latency = latency
+  const result = await during()
+  load.latency = undefined
+  const units = (await doneJobs(engine)) - before
   const elapsedMs = systemClock.monotonicMs() - startMs
-  load.stop()
-  const { deletedJobs = 0, reclaimedBytes = 0 } = (await maintained) ?? {}
-  return { units: done + deletedJobs, elapsedMs, deletedJobs, reclaimedBytes }
+  const ms = (percentile: number) => latency.percentile(percentile) / 1_000
+  const acknowledgedMs = { p50: ms(50), p999: ms(99.9), longest: latency.max / 1_000 }
+  return { window: { units, elapsedMs, acknowledgedMs }, result }
+}
+
+async function doneJobs(engine: Engine): Promise<number> {
+  return (await engine.stats()).jobs.DONE
 }
 
 /** Told about a second later, with the first that is known of the duty that comes next. */
@@ -105,49 +141,52 @@ function hasCompacted(engine: Engine): Promise<void> {
 
 class Load {
   readonly #engine: Engine
-  readonly #jobsPerSecond: number | undefined
-  readonly #latency: RecordableHistogram = createHistogram()
-  readonly #enough = new AbortController()
-  readonly #begun = Promise.withResolvers<void>()
-  /** Resolves with the first acknowledgement: the pacer's thread takes its time to start. */
-  readonly begun = this.#begun.promise
-  isMeasured = false
+  #enough = new AbortController()
+  #running: Promise<unknown> = Promise.resolve()
+  /** Takes what is enqueued now when it is acknowledged; undefined: it is not measured. */
+  latency: RecordableHistogram | undefined
   acknowledged = 0
 
-  constructor(engine: Engine, jobsPerSecond: number | undefined) {
+  constructor(engine: Engine) {
     this.#engine = engine
-    this.#jobsPerSecond = jobsPerSecond
   }
 
-  /** Resolves when it was stopped and all is acknowledged. */
-  async run(): Promise<void> {
-    if (this.#jobsPerSecond === undefined)
-      await Promise.all(Array.from({ length: groups }, () => this.#produce()))
-    else await this.#producePaced(this.#jobsPerSecond)
+  /** Resolves with the first acknowledgement: the pacer's thread takes its time to start. */
+  async start(jobsPerSecond: number | undefined): Promise<void> {
+    this.#enough = new AbortController()
+    const begun = Promise.withResolvers<void>()
+    this.#running =
+      jobsPerSecond === undefined
+        ? Promise.all(Array.from({ length: groups }, () => this.#produce(begun.resolve)))
+        : this.#producePaced(jobsPerSecond, begun.resolve)
+    // One that fails before the first acknowledgement fails the start.
+    await Promise.race([begun.promise, this.#running])
   }
 
-  stop(): void {
+  /** Resolves when all is acknowledged. */
+  async stop(): Promise<void> {
     this.#enough.abort()
+    await this.#running
   }
 
-  percentiles(): MaintenanceMeasurement['acknowledgedMs'] {
-    const ms = (percentile: number) => this.#latency.percentile(percentile) / 1_000
-    return { p50: ms(50), p999: ms(99.9), longest: this.#latency.max / 1_000 }
-  }
-
-  async #produce(): Promise<void> {
-    while (!this.#enough.signal.aborted) await this.#enqueue(groupJobs, systemClock.monotonicMs())
+  async #produce(begun: () => void): Promise<void> {
+    while (!this.#enough.signal.aborted) {
+      await this.#enqueue(groupJobs, systemClock.monotonicMs())
+      begun()
+    }
   }
 
   /** A group each millisecond. */
-  async #producePaced(jobsPerSecond: number): Promise<void> {
+  async #producePaced(jobsPerSecond: number, begun: () => void): Promise<void> {
     const order = { startMs: systemClock.monotonicMs() + leadMs, everyMs: 1, arrivals: maxArrivals }
     const waiting = new Set<Promise<void>>()
     const jobs = Math.max(1, Math.round(jobsPerSecond / 1_000))
     await pace(
       order,
       (dueMs) => {
-        const group = this.#enqueue(jobs, dueMs).finally(() => waiting.delete(group))
+        const group = this.#enqueue(jobs, dueMs)
+          .then(begun)
+          .finally(() => waiting.delete(group))
         waiting.add(group)
       },
       this.#enough.signal,
@@ -157,12 +196,10 @@ class Load {
 
   /** The jobs of one turn travel together: the last to be acknowledged speaks for all. */
   async #enqueue(jobs: number, dueMs: number): Promise<void> {
-    const { isMeasured } = this
+    const { latency } = this
     await Promise.all(Array.from({ length: jobs }, () => this.#engine.enqueue(noOpJob.type, noOpJob.payload)))
     this.acknowledged += jobs
-    this.#begun.resolve()
-    const waitedMs = systemClock.monotonicMs() - dueMs
-    if (isMeasured) this.#latency.record(Math.max(1, Math.round(waitedMs * 1_000)))
+    latency?.record(Math.max(1, Math.round((systemClock.monotonicMs() - dueMs) * 1_000)))
   }
 }
 
