@@ -110,7 +110,7 @@ export const limits = {
   cancelSliceMs: 3,
   shortCancelSliceMs: 1,
   /** How long one slice of maintenance goes on. */
-  maintenanceSliceMs: 3,
+  maintenanceSliceMs: 5,
   /** How long each step of such a slice should take: it looks at the time after each. */
   stepMs: 1,
   /** Share of the supervisor's time that maintenance gets when everything else would take all of it. */
