@@ -76,6 +76,11 @@ export const limits = {
   batchJobs: 512,
   /** Batches that may be claimed for each thread: one running, one prefetched, one ready to go. */
   batchesPerThread: 3,
+  /**
+   * New jobs that are claimed for each thread as they come. Far more than it has at a time: after a moment in which nothing
+   * went on they would wait as backlog, which costs twice as much, just when there is much to catch up with.
+   */
+  newJobsPerThread: 8_192,
   /** Batches that a thread may have to work on at a time. Beyond two they are for handlers that wait and overlap. */
   batchesAtOnce: 8,
   /** The same, with those of which nothing is left but programs that are waited for, of which 1,000 may run at a time. */

@@ -3,6 +3,7 @@
  * told once it is committed. The files beside this one (enqueue, settle, cancel, recover) are its users.
  */
 import type { Clock } from '../clock.ts'
+import { limits } from '../config.ts'
 import type { AbortReason } from '../execution/control-block.ts'
 import { type JobSeq, toJobSeq } from '../job/id.ts'
 import { lowestPriority } from '../job/spec.ts'
@@ -172,7 +173,7 @@ export class Changes {
   #mayThreadsRunNow(): boolean {
     return (
       (this.writer.counters.total('QUEUED') <= this.suspectsWaiting || this.isAllHeld) &&
-      this.claims.roomMs(this.threads) > 0
+      this.claims.roomMs(this.threads, limits.newJobsPerThread) > 0
     )
   }
 

@@ -138,12 +138,16 @@ export class Claims {
     return this.#claims.all()
   }
 
-  /** How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may. */
-  roomMs(threads: number): number {
+  /**
+   * How many more milliseconds of work may be claimed for `threads` threads. At least a job a thread always may.
+   *
+   * @param jobsPerThread no more where so many are claimed for each thread
+   */
+  roomMs(threads: number, jobsPerThread = limits.batchesPerThread * limits.batchJobs): number {
     if (this.#characters - this.#programCharacters >= maxClaimedCharacters) return 0
     if (this.#setAside >= maxSetAside) return 0
     const others = this.active - this.#programs
-    if (others >= threads * limits.batchesPerThread * limits.batchJobs) return 0
+    if (others >= threads * jobsPerThread) return 0
     const room = threads * limits.batchesPerThread * limits.batchMs - this.#estimatedMs
     return others < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
   }

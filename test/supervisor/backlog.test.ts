@@ -12,14 +12,15 @@ import { usePlace } from '../store/folder.ts'
 const place = usePlace()
 const clock: Clock = { wallMs: () => 1_000, monotonicMs: () => 1_000, startTimer: () => ({ cancel() {} }) }
 
-test('while a job runs alone in the whole engine there is nothing to advance, or the supervisor would not rest', () => {
+function makeChanges() {
   const database = place.keep(openWriter({ path: place.pathOf('tasks.db'), durability: 'process' }))
   const writer = new JobWriter(database)
   const claims = new Claims()
+  const jobTypes = new JobTypes({ OK: {} })
   const changes = new Changes({
     writer,
     claims,
-    jobTypes: new JobTypes({ OK: {} }),
+    jobTypes,
     clock,
     threads: 1,
     programConcurrency: 1,
@@ -35,7 +36,17 @@ test('while a job runs alone in the whole engine there is nothing to advance, or
     mayWriteMuch: () => true,
     afterCommit: () => {},
   })
-  applyEnqueue(changes, { jobs: 2, jobTypes: 'OK', payloads: '["1","2"]', options: undefined })
+  return { database, writer, claims, jobTypes, changes }
+}
+
+function enqueue(changes: Changes, jobs: number): void {
+  const payloads = JSON.stringify(Array.from({ length: jobs }, () => 'null'))
+  applyEnqueue(changes, { jobs, jobTypes: 'OK', payloads, options: undefined })
+}
+
+test('while a job runs alone in the whole engine there is nothing to advance, or the supervisor would not rest', () => {
+  const { database, claims, changes } = makeChanges()
+  enqueue(changes, 2)
   database.exec('UPDATE jobs SET suspicion = 2 WHERE seq = 1')
   changes.admits = true
   expect(canAdvance(changes)).toBe(true)
@@ -45,4 +56,27 @@ test('while a job runs alone in the whole engine there is nothing to advance, or
   expect(canAdvance(changes)).toBe(false)
   for (const claim of [...claims.all()]) claims.end(claim)
   expect(canAdvance(changes)).toBe(true)
+})
+
+test('tiny jobs that come while the threads have enough are claimed as they come, as long as they are short work', () => {
+  const { writer, claims, jobTypes, changes } = makeChanges()
+  changes.admits = true
+  jobTypes.get('OK').observe(0.001)
+  for (let message = 0; message < 20; message++) enqueue(changes, 500)
+  const { QUEUED, RUNNING } = writer.counters.totals()
+  expect({ QUEUED, RUNNING, claims: claims.size }).toEqual({ QUEUED: 1_808, RUNNING: 8_192, claims: 8_192 })
+  // What waits already is claimed by the batch: nobody knows how long it will be.
+  for (const claim of [...claims.all()].slice(0, 6_700)) claims.end(claim)
+  expect(canAdvance(changes)).toBe(true)
+  advance(changes, false)
+  expect(claims.size).toBeGreaterThan(1_492)
+})
+
+test('jobs that are long work wait as backlog once the threads have enough', () => {
+  const { writer, jobTypes, changes } = makeChanges()
+  changes.admits = true
+  jobTypes.get('OK').observe(1)
+  enqueue(changes, 500)
+  const { QUEUED, RUNNING } = writer.counters.totals()
+  expect({ QUEUED, RUNNING }).toEqual({ QUEUED: 380, RUNNING: 120 })
 })
