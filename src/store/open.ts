@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly durability: 'process' | 'power'
   /** What the caller holds of the path. Left out: nobody is told who has it, nor is it asked. */
   readonly lock?: DatabaseLock
+  /** Called as soon as it is known that no other engine has the database, before anything of it is changed. */
+  readonly onOwned?: () => void
   /** Whether a database with jobs is copied before its schema changes. Default false. */
   readonly upgradeBackup?: boolean
   /** Told when the schema of a database that was there before has changed. */
@@ -56,7 +58,7 @@ const checkpointerCacheKb = 64
  *   DATABASE_LOCKED, DATABASE_FAILED, DATABASE_NEWER, MIGRATION_EDITED, MIGRATION_FAILED
  */
 export function openWriter(options: OpenOptions): Database {
-  const { path, durability, lock, upgradeBackup = false, onUpgrade } = options
+  const { path, durability, lock, onOwned, upgradeBackup = false, onUpgrade } = options
   const file = locateDatabase(path)
   assertWritable(file)
   return connect(file, { timeout: busyTimeoutMs }, (database) => {
@@ -68,6 +70,7 @@ export function openWriter(options: OpenOptions): Database {
     const owner = identify(database, databaseMark)
     if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
     if (lock !== undefined) refuseOther(database, lock)
+    onOwned?.()
     if (owner === 'empty') layOut(database)
     setWal(database)
     setCache(database, writerCacheKb)

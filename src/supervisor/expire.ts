@@ -39,6 +39,8 @@ export function endIfExpired(changes: Changes, head: JobHead, now: number): bool
   const policy = parsePolicy(head.policy)
   if (policy === undefined) return false
   const claim = changes.claims.get(head.seq)
+  // One that runs and has no claim could not be recovered: it does not wait.
+  if (claim === undefined && head.state === 'RUNNING') return false
   const attempt = claim?.attempt ?? (changes.writer.jobGet(head.seq)?.attempt ?? 0) + 1
   const state = skippedStateAt(policy, attempt, now)
   if (state === undefined) return false

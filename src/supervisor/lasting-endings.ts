@@ -1,5 +1,5 @@
 /** What becomes of claims must not be lost, and what cannot be recorded of one must not keep the others from it. */
-import { toPlainError } from '../errors.ts'
+import { hasCode, toPlainError } from '../errors.ts'
 import type { Outcomes } from '../execution/messages.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import type { DispatchedBatch } from './batch.ts'
@@ -51,7 +51,11 @@ export function submitPutBack(
   )
 }
 
-/** @param claim what could not be recorded is about it alone; undefined: it is not about one */
+/**
+ * Once the database is not where it was nothing is tried again.
+ *
+ * @param claim what could not be recorded is about it alone; undefined: it is not about one
+ */
 export function commitFailed(
   error: Error,
   retryInMs: number | undefined,
@@ -62,5 +66,6 @@ export function commitFailed(
     jobType: claim.jobType.name,
     traceId: traceIdOf(claim.traceparent),
   }
-  return { kind: 'commit-failed', error: toPlainError(error), retryInMs, job }
+  const againInMs = hasCode(error, 'DATABASE_MOVED') ? undefined : retryInMs
+  return { kind: 'commit-failed', error: toPlainError(error), retryInMs: againInMs, job }
 }

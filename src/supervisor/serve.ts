@@ -8,7 +8,6 @@ import { toJobSeq } from '../job/id.ts'
 import { isFinal } from '../job/state.ts'
 import { closeWriter } from '../store/close.ts'
 import { isSchemaError, schemaDamaged } from '../store/database-errors.ts'
-import { removeNote } from '../store/holder-note.ts'
 import { DatabaseLock } from '../store/lock.ts'
 import { type Database, openWriter, readDatabaseId } from '../store/open.ts'
 import type { SchemaUpgrade } from '../store/schema-upgrade.ts'
@@ -48,15 +47,18 @@ export async function runSupervisor(
   const metering = start.isMetered ? new Metering(systemClock) : undefined
   try {
     lock = DatabaseLock.acquire(start.database, start.program)
-    // From here on nobody else has the database. Actors take longer to start than it takes to open.
-    actors = new Actors(start.actors, systemClock, {
+    const starting = new Actors(start.actors, systemClock, {
       threads: () => supervisor?.threads() ?? [],
       tellHost: tell,
       onEvent: tellEvent,
     })
-    // Who starts the supervisor hears of it.
-    actors.start().catch(() => {})
-    const opened = openDatabase(start, lock)
+    // Not before nobody else has the database: theirs would be at work beside another engine's, on what those own. And not
+    // later, since they take longer to start than it takes to open. Who starts the supervisor hears of it.
+    const startActors = () => {
+      actors = starting
+      starting.start().catch(() => {})
+    }
+    const opened = openDatabase(start, lock, startActors)
     database = opened.database
     const facts = factsOf(database)
     supervisor = new Supervisor({
@@ -64,7 +66,7 @@ export async function runSupervisor(
       database,
       databaseId: facts.databaseId,
       clock: systemClock,
-      actors,
+      actors: starting,
       booted,
       metering,
       tell,
@@ -127,8 +129,9 @@ function endIfMoved({ whereabouts, database }: Held, { changes }: Supervisor): v
       isEnding = true
       // After the replies: those who asked are told why.
       afterThisTurn(() => {
-        // Should the file be put back, nobody has it open.
-        removeNote(database)
+        // What was acknowledged goes with the file, wherever it is now: a WAL left behind would be lost, or taken for
+        // that of the next file of this name.
+        closeWriter(database)
         throw moved
       })
     }
@@ -136,12 +139,16 @@ function endIfMoved({ whereabouts, database }: Held, { changes }: Supervisor): v
   }
 }
 
-function openDatabase({ database: path, durability, upgradeBackup }: SupervisorStart, lock: DatabaseLock) {
+function openDatabase(
+  { database: path, durability, upgradeBackup }: SupervisorStart,
+  lock: DatabaseLock,
+  onOwned: () => void,
+) {
   let upgrade: SchemaUpgrade | undefined
   const onUpgrade = (done: SchemaUpgrade) => {
     upgrade = done
   }
-  const database = openWriter({ path, durability, lock, upgradeBackup, onUpgrade })
+  const database = openWriter({ path, durability, lock, onOwned, upgradeBackup, onUpgrade })
   return { database, upgrade }
 }
 

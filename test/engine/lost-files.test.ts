@@ -1,6 +1,9 @@
-import { copyFileSync, renameSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { rejectionOf, startScripted, useEngines } from './open-engine.ts'
+import { openPrograms } from './open-programs.ts'
 
 const engines = useEngines()
 
@@ -17,6 +20,20 @@ test('without its lock file a database that is in use is refused all the same, a
   await engine.stop()
   rmSync(engines.pathOf('tasks.db.lock'))
   expect(await (await (await engines.open()).enqueue('OK', 2)).result()).toBe(2)
+})
+
+test('an engine that is refused ends no program of the one that runs', async () => {
+  const database = engines.pathOf('tasks.db')
+  const engine = await openPrograms(engines)
+  const [voice, ear] = [engines.pathOf('voice'), engines.pathOf('ear')]
+  execFileSync('mkfifo', [voice, ear])
+  const script = `echo up > '${voice}'; cat '${ear}'`
+  const job = await engine.enqueue('SUBPROCESS', { command: 'sh', args: ['-c', script] })
+  expect(await readFile(voice, 'utf8')).toBe('up\n')
+  rmSync(`${database}.lock`)
+  await rejectionOf(openPrograms(engines), 'DATABASE_LOCKED')
+  await writeFile(ear, '{"heard":true}\n')
+  expect(await job.result()).toMatchObject({ result: { heard: true } })
 })
 
 /** Each as a user might do it under a running engine. */
@@ -37,9 +54,28 @@ test.each([
   expect(message).not.toContain('everything acknowledged is kept')
   await rejectionOf(engine.enqueue('OK', 3), 'ENGINE_FAILED')
   expect(await engine.stop()).toMatchObject({ graceful: false })
-  // Whatever is at the path now is as good as any.
-  for (const suffix of ['-wal', '-shm']) rmSync(engines.pathOf(`tasks.db${suffix}`), { force: true })
+  // Whatever is at the path now is as good as any, and no WAL of another is beside it.
   expect(await (await (await engines.open()).enqueue('OK', 4)).result()).toBe(4)
+})
+
+test('a database that was moved under its engine takes with it all that was acknowledged', async () => {
+  const path = engines.pathOf('tasks.db')
+  const engine = engines.keep(await startScripted({ database: path }))
+  const job = await engine.enqueue('OK', 1)
+  await job.result()
+  const failed = new Promise((resolve) => engine.events.once('engine-failed', resolve))
+  const retries: unknown[] = []
+  engine.events.on('commit-failed', ({ retryInMs }) => retries.push(retryInMs))
+  renameSync(path, engines.pathOf('archive.db'))
+  await rejectionOf(engine.enqueue('OK', 2), 'DATABASE_MOVED')
+  await failed
+  await engine.stop()
+  expect(retries).toEqual([undefined])
+  expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
+  const archive = engines.keep(await startScripted({ database: engines.pathOf('archive.db') }))
+  expect(await archive.get(job.id)).toMatchObject({ state: 'DONE' })
+  await archive.stop()
+  renameSync(engines.pathOf('archive.db'), path)
 })
 
 test('a database that was moved back after its engine has ended is free', async () => {

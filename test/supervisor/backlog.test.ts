@@ -10,7 +10,8 @@ import { JobTypes } from '../../src/supervisor/job-types.ts'
 import { usePlace } from '../store/folder.ts'
 
 const place = usePlace()
-const clock: Clock = { wallMs: () => 1_000, monotonicMs: () => 1_000, startTimer: () => ({ cancel() {} }) }
+let nowMs = 1_000
+const clock: Clock = { wallMs: () => nowMs, monotonicMs: () => 1_000, startTimer: () => ({ cancel() {} }) }
 
 function makeChanges() {
   const database = place.keep(openWriter({ path: place.pathOf('tasks.db'), durability: 'process' }))
@@ -79,4 +80,24 @@ test('jobs that are long work wait as backlog once the threads have enough', () 
   enqueue(changes, 500)
   const { QUEUED, RUNNING } = writer.counters.totals()
   expect({ QUEUED, RUNNING }).toEqual({ QUEUED: 380, RUNNING: 120 })
+})
+
+test('a subject whose job runs without a claim takes new jobs, also once that one has passed its deadline', () => {
+  const { claims, changes, writer } = makeChanges()
+  changes.admits = true
+  const about = (deadline: number) =>
+    applyEnqueue(changes, {
+      jobs: 1,
+      jobTypes: 'OK',
+      payloads: '["null"]',
+      options: [{ subjectKey: 'a', deadline }],
+    })
+  about(2_000)
+  // As a job that the start could not recover is left.
+  for (const claim of [...claims.all()]) claims.end(claim)
+  nowMs = 3_000
+  about(9_000)
+  nowMs = 1_000
+  expect(writer.counters.totals()).toMatchObject({ RUNNING: 2, SKIPPED_DEADLINE: 0 })
+  expect(claims.size).toBe(1)
 })
