@@ -78,7 +78,8 @@ export const limits = {
   batchesPerThread: 3,
   /**
    * New jobs that are claimed for each thread as they come. Far more than it has at a time: after a moment in which nothing
-   * went on they would wait as backlog, which costs twice as much, just when there is much to catch up with.
+   * went on they would wait as backlog, which costs more, just when there is much to catch up with: an engine at half load
+   * then needs seconds. What it costs is a start after a crash in such a moment: each of them runs alone in its thread.
    */
   newJobsPerThread: 8_192,
   /** Batches that a thread may have to work on at a time. Beyond two they are for handlers that wait and overlap. */

@@ -52,18 +52,18 @@ interface Runs {
 
 async function measureRuns(
   settings: ScenarioSettings,
-  parameters: Omit<MaintenanceParameters, 'folder' | 'pace'>,
+  parameters: Omit<MaintenanceParameters, 'folder' | 'speed'>,
 ): Promise<Runs> {
   const runs: Runs = { full: [], half: [] }
   for (let pair = 1; pair <= settings.pairs; pair++) {
-    for (const pace of ['full', 'half'] as const) {
+    for (const speed of ['full', 'half'] as const) {
       const run = await inFolder(settings, (folder) =>
-        runTrial('engine-maintenance', { ...parameters, folder, pace }),
+        runTrial('engine-maintenance', { ...parameters, folder, speed }),
       )
-      runs[pace].push(run)
+      runs[speed].push(run)
       const { p999, longest } = run.acknowledgedMs
       settings.tell(
-        `pair ${pair} of ${settings.pairs}, ${pace} speed: ${round(rateOf(run))} against ${round(rateOf(run.without))} jobs/s, ` +
+        `pair ${pair} of ${settings.pairs}, ${speed} speed: ${round(rateOf(run))} against ${round(rateOf(run.without))} jobs/s, ` +
           `p99.9 ${round(p999)} against ${round(run.without.acknowledgedMs.p999)} ms, longest ${round(longest)} ms, ` +
           `${round(run.fileBytes / 1e6)} MB against ${round(run.packedBytes / 1e6)} MB, in ${round(run.elapsedMs / 1_000)} s`,
       )

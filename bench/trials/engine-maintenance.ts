@@ -18,7 +18,7 @@ export interface MaintenanceParameters {
   readonly durability: Durability
   readonly threads: number
   /** Jobs come as fast as they are acknowledged, or at an even pace of half of what that gave a moment before. */
-  readonly pace: 'full' | 'half'
+  readonly speed: 'full' | 'half'
   readonly warmUpMs: number
   /** How long it is measured without maintenance, and how long full speed is measured before it is halved. */
   readonly measureMs: number
@@ -84,11 +84,11 @@ export async function run(parameters: MaintenanceParameters): Promise<Maintenanc
   return { ...measured, ...sizesOf(database, folder) }
 }
 
-async function measure(engine: Engine, load: Load, { pace, warmUpMs, measureMs }: MaintenanceParameters) {
+async function measure(engine: Engine, load: Load, { speed, warmUpMs, measureMs }: MaintenanceParameters) {
   await load.start(undefined)
   try {
     await delay(warmUpMs)
-    if (pace === 'half') {
+    if (speed === 'half') {
       const { window: full } = await measureWindow(engine, load, () => delay(measureMs))
       await load.stop()
       await load.start((full.units / full.elapsedMs / 2) * 1_000)

@@ -2,7 +2,6 @@
  * Shows the processes of this machine to all runs of an engine: a look is taken when somebody asks for one, and is given
  * to everybody who asked before it. A look takes some milliseconds, in which no program is served.
  */
-
 import { delay, nextTurn, systemClock } from '../clock.ts'
 import type { ProcessFacts } from '../store/process-facts.ts'
 import { environmentOf, livingProcesses } from './process-table.ts'

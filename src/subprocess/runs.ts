@@ -1,5 +1,4 @@
 /** All programs of an engine: who waits for a turn, who runs, and who asked for it. */
-
 import PQueue from 'p-queue'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 import { readAllowedEnv } from '../config.ts'

@@ -11,7 +11,6 @@
  *
  * What cannot be looked at, as when descriptors run out, may live: nobody is missing, and nobody gone, before it can be.
  */
-
 import { type Clock, delay, systemClock } from '../clock.ts'
 import { type ProcessFacts, readProcess, unseen } from '../store/process-facts.ts'
 import type { ProcessRow } from '../store/process-file.ts'

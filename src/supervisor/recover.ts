@@ -3,8 +3,8 @@
  *
  * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
- * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each
- * has a process of its own. See program-deaths.ts.
+ * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each has a process of its own.
+ * See program-deaths.ts.
  *
  * Where one of them cannot be read or changed, as where its page of the file is damaged, each gets a transaction of its
  * own. That one stays RUNNING, and is told; others run, and the next start tries again.

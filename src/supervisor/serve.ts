@@ -39,25 +39,21 @@ export async function runSupervisor(
   let lock: DatabaseLock | undefined
   let database: Database | undefined
   let supervisor: Supervisor | undefined
-  let actors: Actors | undefined
   // There is one before anybody has something to tell.
   let port: ReturnType<typeof servePort> | undefined
   const tell = (notice: SupervisorNotice, transfer?: readonly MessagePort[]) => port?.tell(notice, transfer)
   const tellEvent = (event: EngineEvent) => tell({ kind: 'event', event, at: systemClock.wallMs() })
   const metering = start.isMetered ? new Metering(systemClock) : undefined
+  const actors = new Actors(start.actors, systemClock, {
+    threads: () => supervisor?.threads() ?? [],
+    tellHost: tell,
+    onEvent: tellEvent,
+  })
   try {
     lock = DatabaseLock.acquire(start.database, start.program)
-    const starting = new Actors(start.actors, systemClock, {
-      threads: () => supervisor?.threads() ?? [],
-      tellHost: tell,
-      onEvent: tellEvent,
-    })
-    // Not before nobody else has the database: theirs would be at work beside another engine's, on what those own. And not
+    // Not before nobody else has the database: they would be at work beside another engine's, on what those own. And not
     // later, since they take longer to start than it takes to open. Who starts the supervisor hears of it.
-    const startActors = () => {
-      actors = starting
-      starting.start().catch(() => {})
-    }
+    const startActors = () => void actors.start().catch(() => {})
     const opened = openDatabase(start, lock, startActors)
     database = opened.database
     const facts = factsOf(database)
@@ -66,7 +62,7 @@ export async function runSupervisor(
       database,
       databaseId: facts.databaseId,
       clock: systemClock,
-      actors: starting,
+      actors,
       booted,
       metering,
       tell,
@@ -91,7 +87,7 @@ export async function runSupervisor(
   } catch (error) {
     metering?.stop()
     // It ends the actors too, where there is one.
-    if (supervisor === undefined) await actors?.stop(1_000).catch(() => {})
+    if (supervisor === undefined) await actors.stop(1_000).catch(() => {})
     else await supervisor.abandon()
     await Promise.all(booted.map((host) => host.destroy()))
     if (database !== undefined) closeWriter(database)
