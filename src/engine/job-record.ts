@@ -7,6 +7,7 @@ import type { JobState, WaitsFor } from '../job/state.ts'
 import { traceIdOf } from '../job/traceparent.ts'
 import type { JobReading } from '../store/messages.ts'
 import type { ArtifactEntry, AttemptRow, JobPolicy, JobRow } from '../store/rows.ts'
+import { storedJson } from './stored-json.ts'
 
 /** A job as it is stored. */
 export interface JobRecord {
@@ -143,8 +144,8 @@ export function toJobRecord(place: JobPlace, row: JobRow): JobRecord {
     queue: row.queue,
     priority: row.priority,
     state: row.state,
-    payload: JSON.parse(row.payload),
-    result: row.result === null ? undefined : JSON.parse(row.result),
+    payload: storedJson(row.payload, jobId, 'payload'),
+    result: storedJson(row.result, jobId, 'result'),
     subjectKey: row.subjectKey ?? undefined,
     generation: row.generation ?? undefined,
     deadline: date(policy?.deadline ?? null),
@@ -162,7 +163,7 @@ export function toJobRecord(place: JobPlace, row: JobRow): JobRecord {
     parentJobId: id(row.parent),
     userTag: row.userTag ?? undefined,
     chainGroupId: row.chainGroupId ?? undefined,
-    resultSummary: row.resultSummary === null ? undefined : JSON.parse(row.resultSummary),
+    resultSummary: storedJson(row.resultSummary, jobId, 'summary'),
     artifacts: toArtifacts(place, jobId, row.artifacts),
     traceId: traceIdOf(row.traceparent),
   }

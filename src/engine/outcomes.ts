@@ -7,6 +7,7 @@ import { type DatabaseId, encodeJobId, toJobSeq } from '../job/id.ts'
 import type { FinalState } from '../job/state.ts'
 import type { JobReading } from '../store/messages.ts'
 import type { JobFailure, JobOutcome } from '../supervisor/messages.ts'
+import { storedJson } from './stored-json.ts'
 
 /** Jobs that are read from the store at a time: each may hold 20 MB. */
 const readAtOnce = 32
@@ -88,10 +89,12 @@ export class Outcomes {
     const waiting = this.#waiting.get(outcome.seq)
     if (waiting === undefined) return
     this.#waiting.delete(outcome.seq)
-    if (outcome.state === 'DONE') {
-      waiting.resolve(outcome.result === undefined ? undefined : JSON.parse(outcome.result))
-    } else {
-      waiting.reject(this.#errorOf(outcome))
+    try {
+      if (outcome.state !== 'DONE') waiting.reject(this.#errorOf(outcome))
+      else waiting.resolve(storedJson(outcome.result, this.#id(outcome.seq), 'result'))
+    } catch (error) {
+      // Of a row that is damaged. Nobody but who waits for it is to suffer.
+      waiting.reject(error)
     }
   }
 

@@ -1,10 +1,13 @@
 import { inspect } from 'node:util'
 
+/** Before a handler, which shares the thread, may put another in its place. */
+const { stringify: stringifyJson } = JSON
+
 const describedCharacters = 200
 
 /** A short, safe rendering of any value for a message. */
 export function describe(value: unknown, limit = describedCharacters): string {
-  if (typeof value === 'string') return shorten(JSON.stringify(value), limit)
+  if (typeof value === 'string') return shorten(stringifyJson(value), limit)
   if (typeof value === 'bigint') return `${shorten(String(value), limit)}n (a bigint)`
   if (typeof value === 'object' && value !== null) return shorten(asJson(value) ?? inspected(value), limit)
   return shorten(String(value), limit)
@@ -16,7 +19,7 @@ export function describe(value: unknown, limit = describedCharacters): string {
  */
 function asJson(value: object): string | undefined {
   try {
-    const json: unknown = JSON.stringify(value)
+    const json: unknown = stringifyJson(value)
     // Of a date that is none.
     if (json === 'null') return undefined
     return typeof json === 'string' && json !== '{}' ? json : undefined

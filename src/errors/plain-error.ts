@@ -15,6 +15,9 @@ export interface PlainError {
   readonly errors?: readonly PlainError[]
 }
 
+/** Before a handler, which shares the thread, may put others in their place. */
+const { parse: parseJson, stringify: stringifyJson } = JSON
+
 const maxCharacters = { message: 8_000, stack: 8_000 }
 /** Of a cause: a row holds several. */
 const maxCauseCharacters = { message: 1_000, stack: 2_000 }
@@ -75,7 +78,7 @@ function plainly(error: Error, most: typeof maxCharacters): PlainError {
 /** Details as rows and threads can carry them; none when they cannot, since losing them is better than the error. */
 function plainDetails(details: unknown): Pick<PlainError, 'details'> {
   try {
-    const plain: unknown = JSON.parse(JSON.stringify(details))
+    const plain: unknown = parseJson(stringifyJson(details))
     return typeof plain === 'object' && plain !== null ? { details: { ...plain } } : {}
   } catch {
     return {}

@@ -1,6 +1,7 @@
 import { type PlainError, toPlainError, unreachable } from '../errors.ts'
 import { isProgram } from '../job/definition.ts'
 import type { FailureCause } from '../job/failure-cause.ts'
+import { parseJson } from '../job/json.ts'
 import { envValuesOf } from '../job/program.ts'
 import { verdictOf } from '../job/verdict.ts'
 import type { SpanEnd } from '../telemetry/attempt-span.ts'
@@ -50,5 +51,5 @@ export function spanEndOf(end: AnyEnd): SpanEnd {
  */
 export function envValuesIn(definition: object, payload = 'null'): string[] {
   if (!isProgram(definition)) return []
-  return [...envValuesOf(definition.program), ...envValuesOf(JSON.parse(payload))]
+  return [...envValuesOf(definition.program), ...envValuesOf(parseJson(payload))]
 }

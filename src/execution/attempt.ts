@@ -166,6 +166,16 @@ export class Attempt implements ProgramContext {
     }
   }
 
+  /** Resolves once all that it enqueued is known to be valid or not; undefined: it is known now. */
+  get additions(): Promise<void> | undefined {
+    return this.#refusals?.isPending ? this.#refusals.settled() : undefined
+  }
+
+  /** Whether something that it enqueued may not be added, and it has not looked. */
+  get isUndecided(): boolean {
+    return this.#refusals !== undefined && (this.#refusals.isPending || this.unseenRefusal !== undefined)
+  }
+
   /** Something that it enqueued was refused, and it has not looked. */
   get unseenRefusal(): { readonly error: unknown } | undefined {
     return this.#refusals?.unseen()

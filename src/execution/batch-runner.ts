@@ -18,7 +18,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { hasCode, type PlainError, toPlainError } from '../errors.ts'
-import { encodeResult } from '../job/json.ts'
+import { encodeResult, parseJson } from '../job/json.ts'
 import { validatePayload } from '../job/payload.ts'
 import { verdictOf } from '../job/verdict.ts'
 import { Attempt, type ThreadSurroundings, unknownJobType } from './attempt.ts'
@@ -26,7 +26,15 @@ import { type AnyEnd, envValuesIn, failed, spanEndOf, withLeavings } from './att
 import { exitedLate, LateThrows } from './late-throws.ts'
 import type { AttemptEnd, BatchTask, JobDetails, LateThrow, Outcomes } from './messages.ts'
 import type { OutboxWriter } from './outbox.ts'
-import { hasOutcomes, jobTypeAt, type RunningBatch, seqAt, takeOutcomes, toRun } from './running-batch.ts'
+import {
+  hasOutcomes,
+  jobTypeAt,
+  type RunningBatch,
+  type RunningJob,
+  seqAt,
+  takeOutcomes,
+  toRun,
+} from './running-batch.ts'
 import { isThenable, ServedType } from './served-type.ts'
 import { Turns, type TurnWaits } from './turns.ts'
 
@@ -36,15 +44,6 @@ import { Turns, type TurnWaits } from './turns.ts'
  * behind after all, and that throw, then its thread dies of it, nobody is charged, and from then on no type is trusted.
  */
 const quietRunsOfTrust = 256
-
-interface RunningJob {
-  readonly batch: RunningBatch
-  readonly index: number
-  readonly attempt: Attempt
-  readonly type: ServedType
-  /** Whether its payload has passed the validator: what is thrown then is the handler's. */
-  isValid: boolean
-}
 
 const currentJob = new AsyncLocalStorage<RunningJob | undefined>()
 
@@ -240,17 +239,13 @@ export class BatchRunner {
     let returned: unknown
     let pending: Promise<unknown> | undefined
     try {
-      const payload = validatePayload(
-        jobType,
-        definition.payload,
-        JSON.parse(batch.payloads[index] ?? 'null'),
-      )
+      const payload = validatePayload(jobType, definition.payload, parseJson(batch.payloads[index] ?? 'null'))
       returned =
         payload instanceof Promise
           ? payload.then((value) => this.#runHandler(job, value))
           : this.#runHandler(job, payload)
       // A promise of another kind may throw when it is looked at, or answer twice. Who looks at a refusal may be about to.
-      if (isThenable(returned) || attempt.unseenRefusal !== undefined) pending = Promise.resolve(returned)
+      if (isThenable(returned) || attempt.isUndecided) pending = Promise.resolve(returned)
     } catch (thrown) {
       this.#threw(job, thrown)
       return
@@ -288,7 +283,8 @@ export class BatchRunner {
   #returned(job: RunningJob, value: unknown): void {
     if (!this.#running.has(job)) return
     const { index, attempt } = job
-    const refusal = attempt.unseenRefusal
+    const { additions, unseenRefusal: refusal } = attempt
+    if (additions !== undefined) return void additions.then(() => this.#returned(job, value))
     if (refusal !== undefined) {
       this.#threw(job, refusal.error)
       return

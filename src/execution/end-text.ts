@@ -1,10 +1,11 @@
 /**
  * How an attempt ended, as text for the outbox and back.
  *
- * Handlers share the thread with what writes here, and may bend what that uses: a `toJSON` on every object, or a
- * `JSON.stringify` of their own. So the text is believed only where it can be what was meant.
+ * Handlers share the thread with what writes here, and may bend what that uses: a `toJSON` on every object, or
+ * methods of their own where those of the language were. So the text is believed only where it can be what was meant.
  */
 import { describe } from '../errors.ts'
+import { parseJson, stringifyJson } from '../job/json.ts'
 import type { AttemptEnd } from './messages.ts'
 
 /** Undefined: it would not come back as it is. */
@@ -12,7 +13,7 @@ export function endToText(end: AttemptEnd): string | undefined {
   // Every array inherits what somebody has put on all objects.
   if ('toJSON' in Array.prototype) return undefined
   try {
-    const text: unknown = JSON.stringify(end)
+    const text: unknown = stringifyJson(end)
     return typeof text === 'string' ? text : undefined
   } catch {
     return undefined
@@ -22,7 +23,7 @@ export function endToText(end: AttemptEnd): string | undefined {
 /** Undefined: it is not the end of this job. */
 export function textToEnd(text: string, index: number): AttemptEnd | undefined {
   try {
-    const end: unknown = JSON.parse(text)
+    const end: unknown = parseJson(text)
     return isEnd(end, index) ? end : undefined
   } catch {
     return undefined
@@ -31,7 +32,7 @@ export function textToEnd(text: string, index: number): AttemptEnd | undefined {
 
 /** What is recorded in place of it, so that the job ends in whatever way its policy says. */
 export function unreadable(index: number, text: string): AttemptEnd {
-  const message = `The handler ended in a way that cannot be read: ${describe(text)}. Does it change JSON.stringify?`
+  const message = `The handler ended in a way that cannot be read: ${describe(text)}. Does it change what its thread shares?`
   return {
     kind: 'failed',
     index,

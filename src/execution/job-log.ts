@@ -13,6 +13,7 @@ import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { describe, toPlainError } from '../errors.ts'
 import type { JobLog, LogFields } from '../job/context.ts'
+import { stringifyJson } from '../job/json.ts'
 import { hasEnded } from './has-ended.ts'
 import type { JobFiles } from './job-files.ts'
 import { makeJobFolder } from './job-folder.ts'
@@ -132,7 +133,7 @@ export class AttemptLog implements JobLog {
 /** Undefined: JSON cannot carry all of it. */
 function wholeLine(line: Readonly<Record<string, unknown>>): Buffer | undefined {
   try {
-    return Buffer.from(`${JSON.stringify(line, carried)}\n`)
+    return Buffer.from(`${stringifyJson(line, carried)}\n`)
   } catch {
     return undefined
   }
@@ -140,9 +141,9 @@ function wholeLine(line: Readonly<Record<string, unknown>>): Buffer | undefined 
 
 /** What can be kept of a line. Of a field that cannot is told why: to log must not fail, nor take others with it. */
 function fittingLine(head: object, text: string, fields: unknown, most: number): Buffer {
-  const isWhole = Buffer.byteLength(JSON.stringify(text)) <= most - bytesAround
+  const isWhole = Buffer.byteLength(stringifyJson(text)) <= most - bytesAround
   const message = isWhole ? text : text.slice(0, (most - bytesAround) / bytesPerUnit)
-  const before = JSON.stringify({ ...head, message }).slice(0, -1)
+  const before = stringifyJson({ ...head, message }).slice(0, -1)
   let leftBytes = most - Buffer.byteLength(before) - Buffer.byteLength(lineEnd(true, ['']))
   let isCut = !isWhole
   const kept: string[] = []
@@ -172,18 +173,18 @@ function fieldTexts(fields: unknown): { readonly name: string; readonly value: s
     if (typeof all !== 'object' || all === null) return []
     return Object.keys(all).flatMap((name) => {
       const value = valueText(all, name)
-      return value === undefined ? [] : [{ name: JSON.stringify(name), value }]
+      return value === undefined ? [] : [{ name: stringifyJson(name), value }]
     })
   } catch (error) {
-    return [{ name: '"unreadable"', value: JSON.stringify(toPlainError(error).message) }]
+    return [{ name: '"unreadable"', value: stringifyJson(toPlainError(error).message) }]
   }
 }
 
 function valueText(fields: object, name: string): string | undefined {
   try {
-    return JSON.stringify(Reflect.get(fields, name), carried)
+    return stringifyJson(Reflect.get(fields, name), carried)
   } catch (error) {
-    return JSON.stringify({ unreadable: toPlainError(error).message })
+    return stringifyJson({ unreadable: toPlainError(error).message })
   }
 }
 

@@ -11,6 +11,7 @@ import {
   isProgram,
   type ProgramDefinition,
 } from '../job/definition.ts'
+import { parseJson } from '../job/json.ts'
 import {
   envValuesOf,
   type ProgramEnd,
@@ -123,7 +124,7 @@ function resultOf(program: ProgramPayload, end: ProgramEnd): ProgramResult {
 
 function parseResult({ command }: ProgramPayload, text: string): unknown {
   try {
-    return JSON.parse(text) as unknown
+    return parseJson(text) as unknown
   } catch (error) {
     throw engineError('SUBPROCESS_FAILED', {
       found: `What ${command} wrote to its result file is not JSON`,

@@ -1,6 +1,8 @@
 /** A batch in its pool thread: how far it has come, and what is still to be told of it. */
+import type { Attempt } from './attempt.ts'
 import { ControlBlock } from './control-block.ts'
 import type { AttemptEnd, BatchTask, Outcomes } from './messages.ts'
+import type { ServedType } from './served-type.ts'
 
 export interface RunningBatch {
   readonly task: BatchTask
@@ -12,6 +14,15 @@ export interface RunningBatch {
   succeeded: number[]
   results: (string | undefined)[] | undefined
   others: AttemptEnd[]
+}
+
+export interface RunningJob {
+  readonly batch: RunningBatch
+  readonly index: number
+  readonly attempt: Attempt
+  readonly type: ServedType
+  /** Whether its payload has passed the validator: what is thrown then is the handler's. */
+  isValid: boolean
 }
 
 /** A batch of which nothing has begun. */

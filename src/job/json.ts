@@ -9,6 +9,12 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [name: string]: JsonValue }
 
+/**
+ * As they were when this thread began: a handler shares the thread, and may put others in their place. A text is stored
+ * for good, and what wrote it has to be JSON's own.
+ */
+export const { parse: parseJson, stringify: stringifyJson } = JSON
+
 /** Longest JSON text of a payload or a result, in characters. */
 export const maxJsonCharacters = 10_000_000
 
@@ -49,7 +55,7 @@ export function encodeSummary(value: unknown): string {
 
 /** Where a summary is kept that is long, and what is kept in its place then. */
 export const summaryArtifact = 'result-summary.json'
-export const summaryInArtifact = JSON.stringify({ artifact: summaryArtifact })
+export const summaryInArtifact = stringifyJson({ artifact: summaryArtifact })
 
 /**
  * A handler's return value as JSON text; `undefined` (no result) gives undefined.
@@ -70,7 +76,7 @@ function encode(value: unknown, errors: JsonErrors): string {
 function toText(value: unknown, errors: JsonErrors): string {
   try {
     if (!isPlainlyLossless(value, { characters: 0 }, 0)) refuseLossy(value, { errors, characters: 0 }, '', 0)
-    return JSON.stringify(value)
+    return stringifyJson(value)
   } catch (error) {
     if (hasCode(error, errors.notJson) || hasCode(error, errors.tooLarge)) throw error
     throw lossy(errors, '', `something that threw when it was read: ${toPlainError(error).message}`)
@@ -101,7 +107,7 @@ function isPlainlyLossless(value: unknown, size: Size, depth: number): boolean {
       return false
   }
   if (value === null) return true
-  if (depth === maxDepth) return false
+  if (depth === maxDepth || 'toJSON' in value) return false
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       if (!isPlainlyLossless(value[index], size, depth + 1)) return false
@@ -145,6 +151,7 @@ function refuseLossy(value: unknown, walk: Walk, path: string, depth: number): v
   // Also ends cycles: whatever is this deep is refused before JSON.stringify would fail on it.
   if (depth === maxDepth) throw lossy(errors, path.slice(0, 100), `more than ${maxDepth} levels, or a cycle`)
   if (Array.isArray(value)) {
+    refuseToJson(value, errors, path)
     for (let index = 0; index < value.length; index++) {
       refuseLossy(value[index], walk, `${path}[${index}]`, depth + 1)
     }
@@ -155,12 +162,20 @@ function refuseLossy(value: unknown, walk: Walk, path: string, depth: number): v
     const name = value.constructor?.name
     throw lossy(errors, path, typeof name === 'string' && name !== '' ? `a ${name}` : 'a class instance')
   }
+  refuseToJson(value, errors, path)
   if (Object.getOwnPropertySymbols(value).length > 0)
     throw lossy(errors, path, 'an object with symbols as names')
   for (const [name, member] of Object.entries(value)) {
     walk.characters += name.length + 3
     refuseLossy(member, walk, path === '' ? name : `${path}.${name}`, depth + 1)
   }
+}
+
+/** JSON.stringify would store what that gives, also where all objects inherit it. */
+function refuseToJson(value: object, errors: JsonErrors, path: string): void {
+  if (!('toJSON' in value) || typeof value.toJSON !== 'function') return
+  const found = Object.hasOwn(value, 'toJSON') ? 'a function' : 'a function that it inherits'
+  throw lossy(errors, path === '' ? 'toJSON' : `${path}.toJSON`, found)
 }
 
 function tooLarge(errors: JsonErrors, characters: string): Error {

@@ -23,10 +23,33 @@ test('a handler that gives every object a toJSON fails by what it threw, and its
   expect(failed.message).toContain('boom')
 })
 
+test('a handler that puts methods of its own in the place of those of JSON harms no result and no payload', async () => {
+  const engine = await open()
+  const jobs = await engine.enqueueMany([
+    { type: 'STRINGIFY' },
+    { type: 'PARSE' },
+    { type: 'STRINGIFY_AND_THROW' },
+    { type: 'ECHO', payload: { n: 1 } },
+    { type: 'ECHO', payload: ['2'] },
+  ])
+  const outcomes = await Promise.allSettled(jobs.map((job) => job.result()))
+  expect(outcomes).toMatchObject([
+    { value: { whole: true } },
+    { value: undefined },
+    { reason: { code: 'JOB_FAILED', message: expect.stringContaining('boom') } },
+    { value: { n: 1 } },
+    { value: ['2'] },
+  ])
+  expect(await engine.get(jobs[0]?.id ?? '')).toMatchObject({
+    result: { whole: true },
+    resultSummary: { short: true },
+  })
+})
+
 test('a handler whose end cannot be read fails, and another thread takes the place of the one it has spoilt', async () => {
   const engine = await open()
   const died = new Promise((resolve) => engine.events.on('thread-died', resolve))
-  const failed = await rejectionOf((await engine.enqueue('STRINGIFY')).result(), 'JOB_FAILED')
+  const failed = await rejectionOf((await engine.enqueue('WRITE')).result(), 'JOB_FAILED')
   expect(failed.message).toContain('cannot be read')
   expect(await died).toMatchObject({ suspects: [] })
   expect(await (await engine.enqueue('OK')).result()).toBe(1)

@@ -74,6 +74,12 @@ describe('refusals name the place and what is there', () => {
       "The payload's a is an object with symbols as names",
     ],
     ['an own toJSON', { toJSON: () => 1 }, "The payload's toJSON is a function"],
+    [
+      'a toJSON that a loop does not see',
+      { a: Object.defineProperty({}, 'toJSON', { value: () => 1 }) },
+      "The payload's a.toJSON is a function",
+    ],
+    ['a list with a toJSON', Object.assign([1], { toJSON: () => 1 }), "The payload's toJSON is a function"],
   ])('%s', (_what, value, message) => {
     expect(() => encodePayload(value)).toThrow(expect.objectContaining({ code: 'PAYLOAD_NOT_JSON' }))
     expect(() => encodePayload(value)).toThrow(message)
