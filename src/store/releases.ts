@@ -29,6 +29,11 @@ export class Releases {
     this.#counters.move(queue, 'SCHEDULED', 'QUEUED')
   }
 
+  /** Those that wait for an older run of their subject. */
+  waitingForSubject(): readonly JobSeq[] {
+    return this.#sql.subjectList.all().map(({ seq }) => seq)
+  }
+
   /** Up to `limit` of those whose time has come; gives them. */
   promoteDue(now: number, limit: number): readonly ReleasedRow[] {
     const due = this.#sql.dueList.all(now, limit)

@@ -101,13 +101,13 @@ export interface JobHead {
   readonly queue: string
   readonly generation: number | null
   readonly policy: string | null
+  readonly suspicion: number
 }
 
 /** What a recovery looks at: a job that was RUNNING when the process died. */
 export interface InterruptedRow extends JobHead {
   readonly attempt: number
   readonly failures: number
-  readonly suspicion: number
   readonly subjectKey: string | null
   readonly cancelRequested: number | null
   readonly traceparent: string | null

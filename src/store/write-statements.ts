@@ -120,6 +120,7 @@ export const writeSql = {
       WHERE seq = @seq AND state = 'RUNNING' AND attempt = @claimedAttempt`,
   jobPark: `UPDATE jobs SET state = 'SCHEDULED', waits_for = 'handler', attempt = ?
       WHERE seq = ? AND state = 'RUNNING' AND attempt = ?`,
+  subjectList: "SELECT seq FROM jobs WHERE waits_for = 'subject'",
   parkedList: `SELECT ${released} FROM jobs
       WHERE waits_for = 'handler' AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`,
   parkedCount: "SELECT COUNT(*) AS jobs FROM jobs WHERE waits_for = 'handler'",
@@ -128,7 +129,8 @@ export const writeSql = {
   attemptInsert: `INSERT INTO attempts (seq, attempt, started_at, ended_at, cause, error)
       VALUES (@seq, @attempt, @startedAt, @endedAt, @cause, @error)
       ON CONFLICT (seq, attempt) DO UPDATE SET cause = excluded.cause, error = excluded.error, ended_at = excluded.ended_at`,
-  jobHead: 'SELECT seq, state, job_type AS jobType, queue, generation, policy FROM jobs WHERE seq = ?',
+  jobHead:
+    'SELECT seq, state, job_type AS jobType, queue, generation, policy, suspicion FROM jobs WHERE seq = ?',
   jobGet: `SELECT ${jobRowColumns} FROM jobs WHERE seq = ?`,
   jobEndWaiting: `UPDATE jobs SET state = ?, finished_at = ?, superseded_by = ?, run_at = NULL, waits_for = NULL, result = NULL
     WHERE seq = ?`,
@@ -239,6 +241,7 @@ export function prepareWrites(database: Database) {
     jobSettle: prepare<[object]>(writeSql.jobSettle),
     jobPutBack: prepare<[object]>(writeSql.jobPutBack),
     jobPark: prepare<[number, JobSeq, number]>(writeSql.jobPark),
+    subjectList: prepare<[], { seq: JobSeq }>(writeSql.subjectList),
     parkedList: prepare<[string, number], ReleasedRow>(writeSql.parkedList),
     parkedCount: prepare<[], { jobs: number }>(writeSql.parkedCount),
     deathCount: prepare<[JobSeq], { deaths: number }>(writeSql.deathCount),

@@ -45,29 +45,28 @@ function seeToDue(changes: Changes, sliceMs: number): void {
 
 /** Whether a step would change anything. */
 export function canAdvance(changes: Changes): boolean {
-  const { admits, dueAt, writer, claims, programs } = changes
-  const { suspectsWaiting, suspectsMayWait, exclusiveWaiting } = changes
+  const { admits, dueAt, writer, claims, programs, suspects, suspectsMayWait } = changes
   if (!admits) return false
   if (changes.maySlice) return true
   if (dueAt !== undefined && dueAt <= changes.clock.wallMs()) return true
-  if (exclusiveWaiting > 0) return claims.active === 0
+  if (suspects.exclusive > 0) return claims.active === 0
   // One that runs alone is waited for: its end is a command.
   if (claims.hasSuspects(exclusiveSuspicion)) return false
   if (programs.mayHoldMore && programs.room > 0) return true
   const queued = writer.counters.total('QUEUED')
   if (queued === 0) return false
   if (suspectsMayWait && claims.active === 0) return true
-  if (suspectsWaiting > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
+  if (suspects.all > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
     return true
-  return queued > suspectsWaiting && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
+  return queued > suspects.all && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
 }
 
 function claimBacklog(changes: Changes): void {
   if (!changes.admits) return
   claimSuspects(changes)
-  if (changes.exclusiveWaiting > 0 || changes.claims.hasSuspects(exclusiveSuspicion)) return
+  if (changes.suspects.exclusive > 0 || changes.claims.hasSuspects(exclusiveSuspicion)) return
   claimPrograms(changes)
-  const backlog = changes.writer.counters.total('QUEUED') - changes.suspectsWaiting
+  const backlog = changes.writer.counters.total('QUEUED') - changes.suspects.all
   const roomMs = changes.claims.roomMs(changes.threads)
   if (backlog <= 0 || roomMs <= 0) return
   const most = limits.batchesPerThread * changes.threads * limits.batchJobs
@@ -84,6 +83,7 @@ function claimBacklog(changes: Changes): void {
 /** As many as may run: those that wait longer do so where everything is seen to that may become of them. */
 function claimPrograms(changes: Changes): void {
   const { programs } = changes
+  programs.clearSuspects()
   const { room } = programs
   if (room === 0 || !programs.mayHoldMore) return
   const left = claimWhile(changes, 'programs', (_jobType, claimed) => claimed < room)
@@ -93,20 +93,18 @@ function claimPrograms(changes: Changes): void {
 /** Whatever their priority: others wait for what they will show, and they are few. */
 function claimSuspects(changes: Changes): void {
   if (!changes.suspectsMayWait) return
-  const { claims } = changes
-  changes.countSuspects()
-  if (changes.suspectsWaiting === 0) {
+  const { claims, suspects } = changes
+  if (suspects.all === 0) {
     changes.suspectsMayWait = claims.hasSuspects(1)
     return
   }
-  if (changes.exclusiveWaiting > 0) {
+  if (suspects.exclusive > 0) {
     if (claims.active > 0) return
     claimWhile(changes, 'exclusive', () => false)
   } else if (!claims.hasSuspects(exclusiveSuspicion)) {
     const free = changes.threads - claims.suspects(1)
     if (free > 0) claimWhile(changes, 'suspects', (_jobType, claimed) => claimed < free)
   }
-  changes.countSuspects()
 }
 
 function claimWhile(
@@ -121,6 +119,7 @@ function claimWhile(
   const skipped = changes.cancelRequests.length > 0 ? new SkippedRows(changes, lane) : undefined
   const take = (row: ClaimedRow, claimed: number) => {
     const jobType = changes.jobTypes.get(row.jobType)
+    if (lane !== 'programs') changes.suspects.left(row.suspicion)
     if (jobType.isServed && jobType.isProgram === (lane === 'programs')) {
       claims.make(row, jobType, parsePolicy(row.policy))
       changes.transitions?.record(row, jobType.waitingState, 'RUNNING')
@@ -146,6 +145,7 @@ function replace(changes: Changes, row: ClaimedRow, from: 'QUEUED' | 'SCHEDULED'
   if (jobType.isServed) {
     const back = { jobType: row.jobType, runAt: undefined, attempt, failures, suspicion }
     changes.writer.jobPutBack(seq, row.attempt, queue, back)
+    if (!jobType.isProgram) changes.suspects.came(suspicion)
     return
   }
   changes.writer.releases.park(seq, row.attempt, queue)

@@ -160,13 +160,11 @@ export class SkippedRows {
 function endWaiting(changes: Changes, rows: readonly WaitingRow[]): void {
   const { writer } = changes
   writer.cancels.endWaiting(rows, changes.clock.wallMs())
-  let suspects = 0
   for (const row of rows) {
     if (row.waitsFor === 'handler') changes.parked--
-    if (row.suspicion > 0) suspects++
+    if (row.waitsFor === 'turn') changes.suspects.left(row.suspicion)
     changes.reportCancelled(row)
   }
-  if (suspects > 0) changes.countSuspects()
 }
 
 /** The list is whole before any of them is changed. */

@@ -21,6 +21,7 @@ import type { Metering } from './metering.ts'
 import { ProgramLane } from './program-lane.ts'
 import { StepSize } from './step-size.ts'
 import type { Transitions } from './transitions.ts'
+import { WaitingSuspects } from './waiting-suspects.ts'
 
 /** What hears of changes, once they are durable. */
 export interface ChangeListener {
@@ -71,10 +72,10 @@ export class Changes {
   readonly #surroundings: ChangeSurroundings
   /** False while nothing new may begin: the engine is not ready yet, or stops. */
   admits = false
-  /** Suspects of the backlog, by degree, that still have to run; those of degree 2 before anything else. */
+  /** Suspects of the backlog, that still have to run. */
+  readonly suspects: WaitingSuspects
+  /** False: none are there, and none are claimed. */
   suspectsMayWait = true
-  exclusiveWaiting = 0
-  suspectsWaiting = 0
   /** Jobs that the stop has put back: those that had not begun, and those whose handler gave way, or was ended. */
   putBackWaiting = 0
   putBackRunning = 0
@@ -100,6 +101,7 @@ export class Changes {
     this.jobTypes = surroundings.jobTypes
     this.clock = surroundings.clock
     this.random = surroundings.random
+    this.suspects = new WaitingSuspects(this.writer)
     this.programs = new ProgramLane(this.writer, this.claims, surroundings.programConcurrency)
     this.transitions = surroundings.transitions
     this.skips = surroundings.skips
@@ -120,15 +122,15 @@ export class Changes {
 
   /** Remembers what is known of the tables; the answer recalls it, for when a transaction is rolled back. */
   mark(): () => void {
-    const { suspectsMayWait, exclusiveWaiting, suspectsWaiting, parked, dueAt, cancelRequests } = this
+    const { suspectsMayWait, parked, dueAt, cancelRequests } = this
     const heldAt = this.#heldAt
     const recorded = this.skips?.mark()
     const recallPrograms = this.programs.mark()
+    const recallSuspects = this.suspects.mark()
     return () => {
       recallPrograms()
+      recallSuspects()
       this.suspectsMayWait = suspectsMayWait
-      this.exclusiveWaiting = exclusiveWaiting
-      this.suspectsWaiting = suspectsWaiting
       this.parked = parked
       this.dueAt = dueAt
       this.cancelRequests = cancelRequests
@@ -162,7 +164,7 @@ export class Changes {
   mayRunNow(jobType: JobType, priority: number): boolean {
     return (
       this.admits &&
-      this.exclusiveWaiting === 0 &&
+      this.suspects.exclusive === 0 &&
       !(this.suspectsMayWait && this.claims.hasSuspects(exclusiveSuspicion)) &&
       jobType.isServed &&
       priority >= this.#leastPriority &&
@@ -172,7 +174,7 @@ export class Changes {
 
   #mayThreadsRunNow(): boolean {
     return (
-      (this.writer.counters.total('QUEUED') <= this.suspectsWaiting || this.isAllHeld) &&
+      (this.writer.counters.total('QUEUED') <= this.suspects.all || this.isAllHeld) &&
       this.claims.roomMs(this.threads, limits.newJobsPerThread) > 0
     )
   }
@@ -242,8 +244,7 @@ export class Changes {
     if (mayBeParked && this.writer.jobGet(head.seq)?.waitsFor === 'handler') this.parked--
     this.writer.jobEndWaiting(head, state, now, supersededBy)
     this.forgetTimes(head.seq, parsePolicy(head.policy))
-    // It may have been one of those that everybody waits for.
-    if (this.suspectsWaiting > 0 || this.exclusiveWaiting > 0) this.countSuspects()
+    if (head.state === 'QUEUED') this.suspects.left(head.suspicion)
     this.reportEndedWaiting(head, state, { supersededBy: supersededBy ?? undefined })
   }
 
@@ -257,12 +258,6 @@ export class Changes {
     const about = { jobType, queue, subjectKey, attempt, traceId: traceIdOf(traceparent) }
     const job: SettledJob = { seq, state: 'CANCELLED', ...facts, ...about }
     this.afterCommit(() => listener.onSettled(job))
-  }
-
-  /** Counts the suspects of the backlog anew. */
-  countSuspects(): void {
-    this.suspectsWaiting = this.writer.backlogCount(1)
-    this.exclusiveWaiting = this.writer.backlogCount(exclusiveSuspicion)
   }
 
   /** Tells who waits for it how a job ended that was not claimed. */

@@ -165,7 +165,7 @@ function addForSubject(
     writer.jobInsert(row, { state: 'SUPERSEDED', supersededBy: subject.latestSeq })
     writer.subjectTouch(subjectKey, seq)
     const { jobType, queue } = job
-    const head = { seq, state: 'SUPERSEDED' as const, jobType, queue, generation, policy: null }
+    const head = { seq, state: 'SUPERSEDED' as const, jobType, queue, generation, policy: null, suspicion: 0 }
     changes.reportEndedWaiting(head, 'SUPERSEDED', { supersededBy: subject.latestSeq })
     return { seq, isNew: true }
   }

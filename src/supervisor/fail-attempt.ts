@@ -22,14 +22,8 @@ export function failAttempt(
     return
   }
   const failures = claim.failures + 1
-  const policy = claim.jobType.retryPolicy(claim.policy)
-  if (verdict.kind === 'fatal' || failures >= policy.maxAttempts) {
-    finish(changes, claim, 'FAILED', startedAt, now, failure)
-    return
-  }
-  const delayMs =
-    verdict.kind === 'retry-after' ? verdict.delayMs : backoffDelayMs(policy, failures, changes.random())
-  if (skippedStateAt(claim.policy, claim.attempt + 1, now + delayMs) !== undefined) {
+  const delayMs = retryDelayMs(changes, claim, verdict, now)
+  if (delayMs === undefined) {
     finish(changes, claim, 'FAILED', startedAt, now, failure)
     return
   }
@@ -38,4 +32,23 @@ export function failAttempt(
     const failed = failedAttempt(claim, failure, startedAt, now)
     changes.report({ kind: 'job-retried', ...failed, state: 'SCHEDULED', delayMs })
   }
+}
+
+/**
+ * How long after a failed attempt the next one begins. Undefined: none does, since none is left, or it could begin only
+ * after the deadline.
+ */
+export function retryDelayMs(
+  changes: Changes,
+  failed: Pick<Claim, 'jobType' | 'policy' | 'attempt' | 'failures'>,
+  verdict: Verdict,
+  now: number,
+): number | undefined {
+  const failures = failed.failures + 1
+  const policy = failed.jobType.retryPolicy(failed.policy)
+  if (verdict.kind === 'fatal' || failures >= policy.maxAttempts) return undefined
+  const delayMs =
+    verdict.kind === 'retry-after' ? verdict.delayMs : backoffDelayMs(policy, failures, changes.random())
+  const skipped = skippedStateAt(failed.policy, failed.attempt + 1, now + delayMs)
+  return skipped === undefined ? delayMs : undefined
 }

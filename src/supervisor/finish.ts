@@ -148,6 +148,7 @@ export function putBack(changes: Changes, claim: Claim, back: Return): boolean {
   }
   if (back.runAt !== undefined) changes.dueAt = Math.min(back.runAt, changes.dueAt ?? back.runAt)
   if (back.suspicion > 0) changes.suspectsMayWait = true
+  if (isBack && back.runAt === undefined && !claim.jobType.isProgram) changes.suspects.came(back.suspicion)
   return isBack
 }
 

@@ -1,3 +1,5 @@
+import type { JobSeq } from '../job/id.ts'
+import { isFinal } from '../job/state.ts'
 import type { JobWriter } from '../store/writer.ts'
 import type { Claims } from './claims.ts'
 
@@ -11,6 +13,8 @@ export class ProgramLane {
   readonly #concurrency: number
   /** How often a program had come to wait when none was left, or none but held ones; undefined: not known to be so. */
   #clearedAt: number | undefined
+  /** Programs one of which may end the process: see program-deaths.ts. */
+  #suspects: readonly JobSeq[] = []
 
   constructor(writer: JobWriter, claims: Claims, concurrency: number) {
     this.#writer = writer
@@ -20,7 +24,23 @@ export class ProgramLane {
 
   /** How many more may be claimed. */
   get room(): number {
-    return this.#claims.roomForPrograms(this.#concurrency)
+    return this.#claims.roomForPrograms(this.#suspects.length > 0 ? 1 : this.#concurrency)
+  }
+
+  /** Until these have ended programs run one at a time. */
+  suspect(seqs: readonly JobSeq[]): void {
+    this.#suspects = seqs
+  }
+
+  /** Suspects no more what has ended, or failed in a way of its own. */
+  clearSuspects(): void {
+    const isOpen = (seq: JobSeq) => {
+      const job = this.#writer.jobGet(seq)
+      return job !== undefined && !isFinal(job.state) && job.waitsFor !== 'time'
+    }
+    // As long as there is one, the others need no look.
+    const open = this.#suspects.findIndex(isOpen)
+    this.#suspects = open === -1 ? [] : this.#suspects.slice(open)
   }
 
   /** Whether programs may be waiting that are not held. */
@@ -41,8 +61,10 @@ export class ProgramLane {
   /** Remembers what is known of the table; the answer recalls it. */
   mark(): () => void {
     const clearedAt = this.#clearedAt
+    const suspects = this.#suspects
     return () => {
       this.#clearedAt = clearedAt
+      this.#suspects = suspects
     }
   }
 }

@@ -16,7 +16,7 @@ import { traceIdOf } from '../job/traceparent.ts'
 import type { InterruptedRow } from '../store/rows.ts'
 import { isSkip } from '../telemetry/transition-lines.ts'
 import { resumeCancels } from './cancel-matching.ts'
-import { type Changes, parsePolicy } from './changes.ts'
+import { type Changes, parsePolicy, seqOf } from './changes.ts'
 import { exclusiveSuspicion } from './claims.ts'
 import { isPoison } from './finish.ts'
 import { isEverybodys } from './group-commit.ts'
@@ -56,7 +56,7 @@ function prepare(changes: Changes): void {
 function recoverJobs(changes: Changes, interrupted: readonly InterruptedRow[]): void {
   const now = changes.clock.wallMs()
   let poisoned = 0
-  const deaths = new ProgramDeaths(changes.writer)
+  const deaths = new ProgramDeaths(changes)
   for (const row of interrupted) if (recoverJob(changes, row, deaths, now)) poisoned++
   deaths.keep()
   if (interrupted.length > 0) changes.report({ kind: 'recovered', interrupted: interrupted.length, poisoned })
@@ -82,14 +82,14 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
   // Before the first commit, and for good: what is left is to be found by the next start.
   for (const [first, last] of ranges) claims.keepRange(first, last)
   runAlone(() => prepare(changes))
+  const deaths = new ProgramDeaths(changes)
   const rows: InterruptedRow[] = []
   const read = (first: number, last: number) => rows.push(...writer.interrupted.jobsIn(first, last))
   for (const [first, last] of ranges) {
     if (damageOf(runAlone, () => read(first, last)) === undefined) continue
-    for (let seq = first; seq <= last; seq++) attempt(() => read(seq, seq))
+    for (let seq = first; seq <= last; seq++) if (!attempt(() => read(seq, seq))) deaths.uncount(seqOf(seq))
   }
   const now = clock.wallMs()
-  const deaths = new ProgramDeaths(writer)
   let recovered = 0
   let poisoned = 0
   for (const row of rows) {
@@ -98,8 +98,11 @@ function recoverEach(changes: Changes, runAlone: (apply: () => void) => void): v
       isPoisoned = recoverJob(changes, row, deaths, now)
     }, row)
     if (done) recovered++
+    else deaths.uncount(row.seq)
     if (done && isPoisoned) poisoned++
   }
+  // Nothing runs yet: who still waits for an older run of its subject waits for one that could not be recovered.
+  for (const seq of writer.releases.waitingForSubject()) attempt(() => changes.releaseNext(seq))
   // Nothing else is claimed yet.
   changes.leftRunning = writer.counters.total('RUNNING')
   runAlone(() => {

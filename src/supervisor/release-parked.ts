@@ -16,6 +16,7 @@ export function releaseParked(changes: Changes, lasting: Pick<LastingCommands, '
     changes.parked = releases.parkedCount()
     // A released job may be a suspect.
     changes.suspectsMayWait = true
+    changes.suspects.recount()
     if (released.length === limits.releasedPerCycle)
       changes.afterCommit(() => releaseParked(changes, lasting))
   })

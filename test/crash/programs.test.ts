@@ -121,7 +121,7 @@ test('at whatever moment the engine is killed, no process is left and every job 
   expect(checkDatabase(database)).toEqual([])
 })
 
-test('programs that a killed engine had begun are no suspects: they run beside each other again, and hold up nobody', async () => {
+test('programs that a killed engine had begun run beside each other again, and after a second death one at a time, and hold up nobody', async () => {
   const database = place.pathOf('tasks.db')
   const voice = voices.hear(place.pathOf('voice'))
   const end = place.pathOf('end')
@@ -147,13 +147,46 @@ test('programs that a killed engine had begun are no suspects: they run beside e
   expect(stored.map(({ suspicion }) => suspicion)).toEqual(jobs.map(() => 0))
   // What waited has not been charged with an attempt.
   expect(stored.map(({ attempt }) => attempt)).toEqual(jobs.map((_, index) => (index < 4 ? 2 : 0)))
+  // From the second death on one at a time.
   await using last = begin(database)
-  await voice.said('up', 12)
+  await voice.said('up', 9)
   const plain = await last.enqueue('STEP', { number: 1 })
   await last.line(`reported ${plain} DONE`)
+  expect(voice.lines).toHaveLength(9)
   writeFileSync(end, '')
   await last.ask({ kind: 'idle' })
   for (const jobId of jobs) expect(await last.ask({ kind: 'get', jobId })).toMatchObject({ state: 'DONE' })
+  await last.leave()
+  expect(checkDatabase(database)).toEqual([])
+})
+
+test('a program that runs beside one that ends the engine each time is never charged', async () => {
+  const database = place.pathOf('tasks.db')
+  const voice = voices.hear(place.pathOf('voice'))
+  const end = place.pathOf('end')
+  const script = `echo "up" > "$VOICE"; while ! [ -e "$END" ]; do sleep 0.1; done`
+  await using first = begin(database)
+  await first.line('ready')
+  await first.enqueue('SHELL', { args: [script], env: { VOICE: voice.path, END: end } })
+  await voice.said('up')
+  first.ask({ kind: 'enqueue', jobType: 'SHELL', payload: { args: ['kill -9 $PPID'] } }).catch(() => {})
+  expect(await first.ended()).toMatchObject({ signal: 'SIGKILL' })
+  const [innocent = '', killer = ''] = readJobs(database).keys()
+  for (let deaths = 2; deaths <= 4; deaths++) {
+    await using host = begin(database)
+    if (deaths === 3) {
+      await voice.said('up', 3)
+      writeFileSync(end, '')
+    }
+    expect(await host.ended(), `death ${deaths}`).toMatchObject({ signal: 'SIGKILL' })
+  }
+  await using last = begin(database)
+  await last.ask({ kind: 'idle' })
+  expect(await last.ask({ kind: 'get', jobId: innocent })).toMatchObject({ state: 'DONE', causes: [] })
+  expect(await last.ask({ kind: 'get', jobId: killer })).toMatchObject({
+    state: 'FAILED',
+    causes: ['PROCESS_DIED', 'PROCESS_DIED'],
+  })
   await last.leave()
   expect(checkDatabase(database)).toEqual([])
 })

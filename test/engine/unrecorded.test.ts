@@ -55,6 +55,24 @@ test('an outcome that cannot be recorded holds up no other, and is told', async 
   expect(await mended.get(bad?.id ?? '')).toMatchObject({ state: 'CANCELLED' })
 })
 
+test('a newer generation waits no more for a run of its subject that could not be recovered', async () => {
+  const engine = await openDamaged(damage(`LIKE '%"bad"%'`, "'DONE', 'QUEUED', 'SUPERSEDED'"))
+  const { stage } = engines
+  const about = { subjectKey: 's' }
+  const bad = await engine.enqueue('GATE', { gate: 'g', name: 'bad' }, about)
+  await stage.waits('g')
+  const newer = await engine.enqueue('OK', 'newer', { ...about, onRunning: 'finish' })
+  expect(await engine.stop({ graceMs: 0 })).toMatchObject({ leftRunning: 1 })
+
+  const again = await engines.open()
+  await again.idle()
+  expect(await again.get(newer.id)).toMatchObject({ state: 'DONE' })
+  expect(await again.stop()).toMatchObject({ leftRunning: 1 })
+  stage.open('g')
+  const mended = await mend()
+  expect(await mended.get(bad.id)).toMatchObject({ state: 'SUPERSEDED' })
+})
+
 test('a job that cannot be put back keeps no other from it when the engine stops', async () => {
   const engine = await openDamaged(damage(`LIKE '%"bad"%'`, "'QUEUED'"))
   const { stage } = engines

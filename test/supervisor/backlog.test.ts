@@ -3,9 +3,12 @@ import type { Clock } from '../../src/clock.ts'
 import { openWriter } from '../../src/store/open.ts'
 import { JobWriter } from '../../src/store/writer.ts'
 import { advance, canAdvance } from '../../src/supervisor/backlog.ts'
+import { applyCancel } from '../../src/supervisor/cancel.ts'
+import { cancelSlice, requestCancel } from '../../src/supervisor/cancel-matching.ts'
 import { Changes } from '../../src/supervisor/changes.ts'
 import { Claims } from '../../src/supervisor/claims.ts'
 import { applyEnqueue } from '../../src/supervisor/enqueue.ts'
+import { putBack } from '../../src/supervisor/finish.ts'
 import { JobTypes } from '../../src/supervisor/job-types.ts'
 import { usePlace } from '../store/folder.ts'
 
@@ -100,4 +103,40 @@ test('a subject whose job runs without a claim takes new jobs, also once that on
   nowMs = 1_000
   expect(writer.counters.totals()).toMatchObject({ RUNNING: 2, SKIPPED_DEADLINE: 0 })
   expect(claims.size).toBe(1)
+})
+
+test('the suspects that wait are counted right, whatever becomes of them', () => {
+  const { database, writer, claims, changes } = makeChanges()
+  const about = (subjectKey: string) =>
+    applyEnqueue(changes, { jobs: 1, jobTypes: 'OK', payloads: '["null"]', options: [{ subjectKey }] })
+  for (const subjectKey of 'abcdefgh') about(subjectKey)
+  database.exec('UPDATE jobs SET suspicion = 1 WHERE seq > 1; UPDATE jobs SET suspicion = 2 WHERE seq > 6')
+  const { suspects } = changes
+  const stored = () => ({ all: writer.backlogCount(1), exclusive: writer.backlogCount(2) })
+  const expectCounted = (all: number, exclusive: number) => {
+    expect({ all: suspects.all, exclusive: suspects.exclusive }).toEqual({ all, exclusive })
+    expect(stored()).toEqual({ all, exclusive })
+  }
+  expectCounted(7, 2)
+  changes.admits = true
+  advance(changes, false)
+  expectCounted(6, 1)
+  for (const claim of [...claims.all()])
+    putBack(changes, claim, { runAt: undefined, startedAt: null, now: nowMs, suspicion: 2 })
+  expectCounted(7, 2)
+  applyCancel(changes, 2, nowMs)
+  applyCancel(changes, 7, nowMs)
+  expectCounted(5, 1)
+  about('c')
+  expectCounted(4, 1)
+  requestCancel(changes, { subjectPrefix: 'd' }, () => {})
+  while (changes.cancelRequests.length > 0) cancelSlice(changes, 1)
+  expectCounted(3, 1)
+  database.exec('SAVEPOINT tried')
+  const recall = changes.mark()
+  applyCancel(changes, 8, nowMs)
+  expectCounted(2, 0)
+  database.exec('ROLLBACK TO tried')
+  recall()
+  expectCounted(3, 1)
 })
