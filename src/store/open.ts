@@ -12,7 +12,7 @@ import { assertWritable, exists, isSingleByte, locateDatabase } from './file-sys
 import { refuseOther, writeNote } from './holder-note.ts'
 import type { DatabaseLock } from './lock.ts'
 import { databaseMark, identify, readNumber } from './mark.ts'
-import { migrationStatus, readMigrations } from './migrate.ts'
+import { migrationStatus, readMigrations, schemaVersion } from './migrate.ts'
 import { type SchemaUpgrade, upgradeSchema } from './schema-upgrade.ts'
 
 /** A connection, for those who pass one on. */
@@ -24,7 +24,7 @@ export interface OpenOptions {
   readonly durability: 'process' | 'power'
   /** What the caller holds of the path. Left out: nobody is told who has it, nor is it asked. */
   readonly lock?: DatabaseLock
-  /** Called as soon as it is known that no other engine has the database, before anything of it is changed. */
+  /** Called as soon as it is known that the database is the caller's to use, before anything of it is changed. */
   readonly onOwned?: () => void
   /** Whether a database with jobs is copied before its schema changes. Default false. */
   readonly upgradeBackup?: boolean
@@ -70,11 +70,13 @@ export function openWriter(options: OpenOptions): Database {
     const owner = identify(database, databaseMark)
     if (owner === 'foreign') throw foreign(file, 'is an SQLite database of another program')
     if (lock !== undefined) refuseOther(database, lock)
+    const migrations = readMigrations()
+    if (owner === 'ours') schemaVersion(database, migrations)
     onOwned?.()
     if (owner === 'empty') layOut(database)
     setWal(database)
     setCache(database, writerCacheKb)
-    const upgrade = upgradeSchema(database, upgradeBackup)
+    const upgrade = upgradeSchema(database, migrations, upgradeBackup)
     insertDatabaseId(database)
     if (lock !== undefined) writeNote(database, lock)
     if (upgrade !== undefined) onUpgrade?.(upgrade)

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3'
 import { readNumber } from './mark.ts'
-import { migrateUp, readMigrations, schemaVersion } from './migrate.ts'
+import { type Migration, migrateUp, schemaVersion } from './migrate.ts'
 import { backUpSchema, changeBackedUp } from './schema-backup.ts'
 
 /** What the first opening by a newer version of the code did. */
@@ -18,8 +18,11 @@ export interface SchemaUpgrade {
  * @returns undefined when there was nothing to do, or the database is new
  * @throws as backUpSchema and migrateUp
  */
-export function upgradeSchema(database: Database, backsUp: boolean): SchemaUpgrade | undefined {
-  const migrations = readMigrations()
+export function upgradeSchema(
+  database: Database,
+  migrations: readonly Migration[],
+  backsUp: boolean,
+): SchemaUpgrade | undefined {
   const fromVersion = schemaVersion(database, migrations)
   const toVersion = migrations.length
   if (fromVersion === toVersion) return undefined

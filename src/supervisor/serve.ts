@@ -57,7 +57,8 @@ export async function runSupervisor(
     const opened = openDatabase(start, lock, startActors)
     database = opened.database
     const facts = factsOf(database)
-    supervisor = new Supervisor({
+    const held = { database, lock, whereabouts: new Whereabouts(database) }
+    const serving: Supervisor = new Supervisor({
       start,
       database,
       databaseId: facts.databaseId,
@@ -66,9 +67,9 @@ export async function runSupervisor(
       booted,
       metering,
       tell,
+      giveUp: (error) => giveUp(serving, held, error),
     })
-    const serving = supervisor
-    const held = { database, lock, whereabouts: new Whereabouts(database) }
+    supervisor = serving
     const release = giveBack.bind(undefined, held, metering, tellEvent)
     const answerFacts = tellFacts.bind(undefined, supervisor, database, metering)
     port = servePort<SupervisorProtocol>(
@@ -82,7 +83,7 @@ export async function runSupervisor(
     )
     if (opened.upgrade !== undefined) tellEvent({ kind: 'schema-upgraded', ...opened.upgrade })
     await supervisor.start()
-    endIfMoved(held, supervisor)
+    giveUpIfMoved(held, supervisor)
     thread.ready()
   } catch (error) {
     metering?.stop()
@@ -115,24 +116,40 @@ function giveBack(
   lock.release()
 }
 
-/** Has whatever would be written refused once the database is not where it was, and this thread end, which the host is told. */
-function endIfMoved({ whereabouts, database }: Held, { changes }: Supervisor): void {
-  let isEnding = false
-  changes.writer.mayCommit = () => {
-    const moved = whereabouts.moved()
+/** Has whatever would be written refused once the database is not where it was. A stop that is under way goes on. */
+function giveUpIfMoved(held: Held, supervisor: Supervisor): void {
+  let isTold = false
+  supervisor.changes.writer.mayCommit = () => {
+    const moved = held.whereabouts.moved()
     if (moved === undefined) return
-    if (!isEnding) {
-      isEnding = true
-      // After the replies: those who asked are told why.
-      afterThisTurn(() => {
-        // What was acknowledged goes with the file, wherever it is now: a WAL left behind would be lost, or taken for
-        // that of the next file of this name.
-        closeWriter(database)
-        throw moved
-      })
+    if (!isTold && supervisor.isServing) {
+      isTold = true
+      giveUp(supervisor, held, moved)
     }
     throw moved
   }
+}
+
+/**
+ * Ends this thread, which the host is told, after what is at work for it: programs would run on, and nobody would hear
+ * of them.
+ */
+function giveUp(supervisor: Supervisor, { database, lock }: Held, reason: unknown): void {
+  // After the replies: those who asked are told why.
+  afterThisTurn(async () => {
+    await supervisor.abandon().catch(() => {})
+    try {
+      // What was acknowledged goes with the file, wherever it is now: a WAL left behind would be lost, or taken for
+      // that of the next file of this name.
+      closeWriter(database)
+      lock.release()
+    } catch {
+      // What cannot be closed is closed with the thread.
+    }
+    afterThisTurn(() => {
+      throw reason
+    })
+  })
 }
 
 function openDatabase(

@@ -149,12 +149,8 @@ export class Supervisor {
         onNews: (attempts) => this.#news.receive(attempts),
         onLogFailure: (failure) => this.#news.logFailed(failure),
         onDied: (thread, death) => this.#ends.died(thread, death),
-        onGaveUp: (error) => {
-          // The end of this thread, which the host is told: without pool threads there is nothing left to do here.
-          afterThisTurn(() => {
-            throw error
-          })
-        },
+        // Without pool threads there is nothing left to do here.
+        onGaveUp: (error) => surroundings.giveUp(error),
       },
     )
   }
@@ -184,6 +180,11 @@ export class Supervisor {
   }
 
   // ---- requests
+
+  /** False once it has been asked to stop, or has ended. */
+  get isServing(): boolean {
+    return this.#state === 'serving'
+  }
 
   /** Has `apply` run in the next transactions; `refuse` hears when it cannot be committed. */
   submit(command: Command): void {
@@ -388,7 +389,7 @@ export class Supervisor {
     }
   }
 
-  /** Ends what a failed start has begun. */
+  /** Ends what is under way, and records nothing more: after a failed start, or where it cannot go on. */
   async abandon(): Promise<void> {
     this.#state = 'ended'
     this.throttle.stop()

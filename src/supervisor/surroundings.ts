@@ -19,4 +19,6 @@ export interface SupervisorSurroundings {
   /** Undefined: metrics are off. */
   readonly metering: Metering | undefined
   tell(notice: SupervisorNotice, transfer?: readonly MessagePort[]): void
+  /** It cannot go on. */
+  giveUp(reason: Error): void
 }

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { rejectionOf, startScripted, useEngines } from './open-engine.ts'
 import { openPrograms } from './open-programs.ts'
+import { livingWith, uniqueSeconds } from './program-voices.ts'
 
 const engines = useEngines()
 
@@ -76,6 +77,43 @@ test('a database that was moved under its engine takes with it all that was ackn
   expect(await archive.get(job.id)).toMatchObject({ state: 'DONE' })
   await archive.stop()
   renameSync(engines.pathOf('archive.db'), path)
+})
+
+test('a database that was moved while a program runs ends the program with its engine', async () => {
+  const path = engines.pathOf('tasks.db')
+  const engine = await openPrograms(engines)
+  const voice = engines.pathOf('voice')
+  execFileSync('mkfifo', [voice])
+  const seconds = uniqueSeconds()
+  const script = `echo up > '${voice}'; sleep ${seconds}`
+  await engine.enqueue('SUBPROCESS', { command: 'sh', args: ['-c', script] })
+  expect(await readFile(voice, 'utf8')).toBe('up\n')
+  const failed = new Promise((resolve) => engine.events.once('engine-failed', resolve))
+  renameSync(path, `${path}.old`)
+  await rejectionOf(engine.enqueue('PLAIN'), 'DATABASE_MOVED')
+  await failed
+  expect(livingWith(seconds)).toEqual([])
+  await engine.stop()
+  renameSync(`${path}.old`, path)
+  await (await openPrograms(engines)).cancel({ queue: 'default' })
+})
+
+test('a stop goes on to its end where the database was moved meanwhile', async () => {
+  const path = engines.pathOf('tasks.db')
+  const engine = engines.keep(await startScripted({ database: path }))
+  const job = await engine.enqueue('GATE', { gate: 'g' })
+  await engines.stage.waits('g')
+  const stopped = engine.stop({ graceMs: 500 })
+  renameSync(path, `${path}.old`)
+  engines.stage.open('g')
+  const report = await stopped
+  expect(report).toMatchObject({ graceful: false, leftRunning: 1 })
+  // What a host reports whose supervisor never answered.
+  expect(report.elapsedMs).not.toBe(10_500)
+  renameSync(`${path}.old`, path)
+  const again = await engines.open()
+  await again.idle()
+  expect(await again.get(job.id)).toMatchObject({ state: 'DONE', attempt: 2 })
 })
 
 test('a database that was moved back after its engine has ended is free', async () => {

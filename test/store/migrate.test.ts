@@ -154,7 +154,10 @@ test('a database from a newer version is refused, and both versions are named', 
   const database = openWriter({ path: file, durability: 'process' })
   migrateUp(database, added('CREATE TABLE later (a INTEGER) STRICT'))
   database.close()
-  const error = thrownBy(() => openWriter({ path: file, durability: 'process' }), 'DATABASE_NEWER')
+  let owned = 0
+  const open = () => openWriter({ path: file, durability: 'process', onOwned: () => owned++ })
+  const error = thrownBy(open, 'DATABASE_NEWER')
+  expect(owned).toBe(0)
   expect(error.message).toContain(
     `has schema version ${known + 1}, and this version of the engine knows up to ${known}`,
   )
