@@ -24,18 +24,15 @@ const entries = [
  * `store` needs native code.
  */
 const groups = [
-  {
-    name: 'shared',
-    test: inFolders('errors', 'actor', 'job', 'config', 'store/file-system'),
-    minShareCount: 2,
-  },
-  { name: 'execution', test: inFolders('execution'), minShareCount: 2 },
-  { name: 'store', test: inFolders('store'), minShareCount: 2 },
+  { name: 'shared', folders: ['errors', 'actor', 'job', 'config', 'store/file-system'] },
+  { name: 'execution', folders: ['execution'] },
+  { name: 'store', folders: ['store'] },
 ]
 
-/** Also what is named like them beside them. */
-function inFolders(...names) {
-  return new RegExp(`[/\\\\]src[/\\\\](?:${names.join('|').replaceAll('/', '[/\\\\]')})(?:\\.ts$|[/\\\\])`)
+/** Whether a module is in one of these folders of `root`/src, or is the file of that name beside it. */
+function isIn(root, folders) {
+  const places = folders.map((folder) => join(root, 'src', folder))
+  return (id) => places.some((place) => id === `${place}.ts` || id.startsWith(`${place}${sep}`))
 }
 
 /**
@@ -60,7 +57,9 @@ export async function bundle(root, output, more = []) {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'src/chunks/[name].js',
-    codeSplitting: { groups },
+    codeSplitting: {
+      groups: groups.map(({ name, folders }) => ({ name, test: isIn(root, folders), minShareCount: 2 })),
+    },
   })
   await build.close()
 }

@@ -135,7 +135,7 @@ function lineIn(path: string, error: unknown): string {
 }
 
 function bearsName(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  return statsOf(path, lstatSync) !== undefined
 }
 
 function isFile(path: string): boolean {
@@ -148,9 +148,9 @@ function whyNoFile(path: string): string {
 }
 
 /** Undefined: nothing is there. */
-function statsOf(path: string): Stats | undefined {
+function statsOf(path: string, look: typeof lstatSync = statSync): Stats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false })
+    return look(path, { throwIfNoEntry: false })
   } catch (error) {
     const isLoop = error instanceof Error && 'code' in error && error.code === 'ELOOP'
     if (isLoop) return undefined

@@ -154,7 +154,8 @@ const passes = /busy|memory|temporarily|too many open files/i
 /** The system has refused to execute a program that looked as if it could. */
 export function refused(command: string, shellsWord: string): Error {
   const reason = shellsWord.trim().split(': ').at(-1) ?? ''
-  if (passes.test(reason)) return startFailed(command, new Error(reason))
+  if (reason === '' || passes.test(reason))
+    return startFailed(command, new Error(reason || 'nothing was told'))
   return invalid(
     `The system does not execute ${command}: ${reason}`,
     'a file that can be executed here',

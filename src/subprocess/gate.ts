@@ -11,7 +11,8 @@ import { assert } from '../errors.ts'
 
 /**
  * Run as `sh -c <this> sh <program> <args…>`. Exit code 126: the gate never opened. Where the system refuses the program the
- * shell is still there, and says so through the gate; of a shell that does not, it looks as if the program had ended so.
+ * shell is still there, and says so through the gate, with an exit code of 126 or 127; of a shell that does not, it looks
+ * as if the program had ended so. Some shells also say it when a signal ends them: that is no refusal.
  */
 const gateScript = 'read -r _ <&3 || exit 126; trap "echo >&3" EXIT; exec "$@" 3<&-'
 
@@ -62,7 +63,10 @@ export async function spawnBehindGate({ command, args, env, cwd, stdin }: Begun)
   for (const stream of [gate, child.stdin]) stream?.on('error', () => {})
   return {
     pid,
-    exited: Promise.all([ended, refusal]).then(([end, isRefused]) => ({ ...end, isRefused })),
+    exited: Promise.all([ended, refusal]).then(([end, isTold]) => ({
+      ...end,
+      isRefused: isTold && isRefusal(end),
+    })),
     stdout,
     stderr,
     open() {
@@ -78,6 +82,10 @@ export async function spawnBehindGate({ command, args, env, cwd, stdin }: Begun)
 
 function endOf(child: ChildProcess): Promise<Omit<ProcessExit, 'isRefused'>> {
   return new Promise((resolve) => child.once('exit', (exitCode, signal) => resolve({ exitCode, signal })))
+}
+
+function isRefusal({ exitCode }: Pick<ProcessExit, 'exitCode'>): boolean {
+  return exitCode === 126 || exitCode === 127
 }
 
 /** Whether anything came through it. It closes with the process at the latest: nobody else has its other end. */

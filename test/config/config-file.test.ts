@@ -112,6 +112,14 @@ test.each([
   expect(error.message).toContain(`${path} ${text}`)
 })
 
+test('a folder that is a link to itself holds no file', async () => {
+  const loop = join(folder, 'loop')
+  symlinkSync(loop, loop)
+  expect((await readSources(commandSources({}, loop, {}), {})).file).toBeUndefined()
+  const error = await rejectionOf(readSources({ config: join(loop, 'a.json') }, {}), 'PATH_INVALID')
+  expect(error.message).toContain(`${join(loop, 'a.json')} does not exist`)
+})
+
 test('an engine takes its file, lets the environment win over it, and overrides over that', async () => {
   expect(defineConfig({ threads: 1 })).toEqual({ threads: 1 })
   const config = write(
