@@ -133,6 +133,13 @@ export class CancelWriter {
     }
   }
 
+  /** Ends jobs that are claimed, and whose handlers have not begun: their last attempt is none. */
+  endClaimed(jobs: readonly { readonly seq: JobSeq; readonly queue: string }[], now: number): void {
+    if (jobs.length === 0) return
+    this.#sql.jobsCancelClaimed.run(now, `[${jobs.map(({ seq }) => seq).join()}]`)
+    for (const { queue } of jobs) this.#counters.move(queue, 'RUNNING', 'CANCELLED')
+  }
+
   /** Ends jobs that wait. */
   endWaiting(rows: readonly WaitingRow[], now: number): void {
     if (rows.length === 0) return
@@ -176,5 +183,6 @@ function prepareCancels(database: Database) {
     afterSuspicion: prepare<[WaitsFor, number | null, number], ExaminedRow>(writeSql.waitingAfterSuspicion),
     afterTime: prepare<[WaitsFor, number], ExaminedRow>(writeSql.waitingAfterTime),
     jobsCancelWaiting: prepare<[number, string]>(writeSql.jobsCancelWaiting),
+    jobsCancelClaimed: prepare<[number, string]>(writeSql.jobsCancelClaimed),
   }
 }

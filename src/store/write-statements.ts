@@ -168,6 +168,8 @@ export const writeSql = {
   waitingAfterTime: `${examined} WHERE waits_for = ? AND run_at > ? ORDER BY run_at, suspicion, priority DESC, seq`,
   jobsCancelWaiting: `UPDATE jobs SET state = 'CANCELLED', finished_at = ?, run_at = NULL, waits_for = NULL, result = NULL
     WHERE seq IN (SELECT value FROM json_each(?))`,
+  jobsCancelClaimed: `UPDATE jobs SET state = 'CANCELLED', finished_at = ?, result = NULL, attempt = attempt - 1
+    WHERE seq IN (SELECT value FROM json_each(?))`,
   progressSet: `INSERT INTO progress (seq, fraction, note, at) VALUES (?, ?, ?, ?)
     ON CONFLICT (seq) DO UPDATE SET fraction = excluded.fraction, note = excluded.note, at = excluded.at
     WHERE at <> excluded.at OR fraction <> excluded.fraction OR note IS NOT excluded.note`,

@@ -16,7 +16,7 @@ import type { ExaminedRow, WalkCursor } from '../store/cancel-writer.ts'
 import type { Lane } from '../store/lanes.ts'
 import { decodeRanges } from '../store/ranges.ts'
 import type { LabelledClaimRow, WaitingRow } from '../store/rows.ts'
-import { cancelClaim } from './cancel.ts'
+import { askToGiveWay, cancelHeld } from './cancel.ts'
 import type { CancelRequest } from './cancel-request.ts'
 import { requestFor } from './cancel-request.ts'
 import type { Changes } from './changes.ts'
@@ -41,14 +41,19 @@ export function requestCancel(
     })
   }
   const now = changes.clock.wallMs()
-  let waiting = 0
+  const held: Claim[] = []
   let running = 0
   for (const claim of claimsMatching(changes, criteria)) {
-    if (cancelClaim(changes, claim, now) === 'waiting') waiting++
-    else running++
+    if (changes.claims.hold(claim)) {
+      held.push(claim)
+    } else {
+      askToGiveWay(changes, claim, now)
+      running++
+    }
   }
+  cancelHeld(changes, held, now)
   const stored = writer.cancels.requestInsert(criteria, now, writer.lastSeq)
-  changes.cancelRequests = [...changes.cancelRequests, { ...stored, waiting, running, answer }]
+  changes.cancelRequests = [...changes.cancelRequests, { ...stored, waiting: held.length, running, answer }]
 }
 
 /** Goes on with the requests of a process that has ended. */

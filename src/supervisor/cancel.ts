@@ -14,7 +14,8 @@ export function applyCancel(changes: Changes, seq: number, now: number): CancelA
   const { writer, claims } = changes
   const claim = claims.get(seq)
   if (claim !== undefined) {
-    cancelClaim(changes, claim, now)
+    if (claims.hold(claim)) finish(changes, claim, 'CANCELLED', null, now)
+    else askToGiveWay(changes, claim, now)
     return 'cancelled'
   }
   const head = writer.jobHead(seqOf(seq))
@@ -26,18 +27,32 @@ export function applyCancel(changes: Changes, seq: number, now: number): CancelA
   return 'cancelled'
 }
 
-/** The same for a claimed job; says whether its handler had begun. */
-export function cancelClaim(changes: Changes, claim: Claim, now: number): 'waiting' | 'running' {
-  const { writer, claims } = changes
-  if (claims.hold(claim)) {
-    finish(changes, claim, 'CANCELLED', null, now)
-    return 'waiting'
-  }
-  writer.jobRequestCancel(claim.seq, now)
-  claims.doom(claim, { cancelRequested: true })
+/** Has a job end as CANCELLED whose handler has begun. */
+export function askToGiveWay(changes: Changes, claim: Claim, now: number): void {
+  changes.writer.jobRequestCancel(claim.seq, now)
+  changes.claims.doom(claim, { cancelRequested: true })
   changes.abortAfterCommit(claim, 'cancelled')
-  return 'running'
 }
+
+/** Ends claims that are held, all with one statement: one by one thousands would keep everybody else waiting. */
+export function cancelHeld(changes: Changes, held: readonly Claim[], now: number): void {
+  changes.writer.cancels.endClaimed(held, now)
+  for (const claim of held) {
+    const attempt = claim.attempt - 1
+    changes.claims.end(claim)
+    changes.forgetTimes(claim.seq, claim.policy)
+    changes.reportSettled(claim, () => cancelled, attempt)
+    changes.transitions?.record({ ...claim, attempt }, 'RUNNING', 'CANCELLED')
+    changes.releaseNext(claim.fate.supersededBy)
+  }
+}
+
+const cancelled = {
+  state: 'CANCELLED',
+  result: undefined,
+  failure: undefined,
+  supersededBy: undefined,
+} as const
 
 /** Adds a new job like a finished one. */
 export function applyRetry(changes: Changes, { seq, traceparent }: RetryRequest, now: number): RetryReply {

@@ -93,6 +93,7 @@ test.each([
   ['taggedAfter', writeSql.taggedAfter, 'idx_jobs_user_tag (user_tag=? AND rowid>? AND rowid<?)'],
   ['groupedAfter', writeSql.groupedAfter, 'idx_jobs_chain_group (chain_group_id=? AND rowid>? AND rowid<?)'],
   ['jobsCancelWaiting', writeSql.jobsCancelWaiting, 'INTEGER PRIMARY KEY (rowid=?)'],
+  ['jobsCancelClaimed', writeSql.jobsCancelClaimed, 'INTEGER PRIMARY KEY (rowid=?)'],
   ['jobsDelete', writeSql.jobsDelete, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['walkCount', walkSql.walkCount, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['walkFinished', walkSql.walkFinished, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],

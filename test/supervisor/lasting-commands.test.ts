@@ -187,6 +187,7 @@ test('a step of releasing parked jobs that cannot be committed is tried again, a
       },
     },
     jobTypes: { served: () => [] },
+    suspects: { recount: () => {} },
     recordReleased: () => {},
     afterCommit: (effect: () => void) => effect(),
   } as unknown as Changes
