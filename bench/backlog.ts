@@ -16,13 +16,18 @@ export interface BacklogSizes {
 const firstCreatedAt = 1_700_000_000_000
 
 /** A path in the payload: the rows are about as long as those of real work. */
-const rowsSql = (jobType: string, columns: string, values: string): string => `
+const rowsSql = (
+  jobType: string,
+  columns: string,
+  values: string,
+  createdAt = `${firstCreatedAt} + seq`,
+): string => `
   INSERT INTO jobs (seq, job_type, payload, created_at, ${columns})
   WITH RECURSIVE numbers (seq) AS (SELECT @first UNION ALL SELECT seq + 1 FROM numbers WHERE seq < @last)
   SELECT seq, '${jobType}', printf('{"ms":2,"path":"packages/package-%d/src/module-%d.ts"}', seq % 97, seq),
-    ${firstCreatedAt} + seq, ${values} FROM numbers`
+    ${createdAt}, ${values} FROM numbers`
 
-/** What the rows are that are added. Those that are `recent` have finished now, others that are finished years ago. Of `tagged` a share has the tag; all of them are queued, and take two milliseconds each. */
+/** What the rows are that are added. Those that are `recent` have come and finished now, others that are finished years ago. Of `tagged` a share has the tag; all of them are queued, and take two milliseconds each. */
 export type RowKind = 'finished' | 'recent' | 'queued' | 'tagged'
 
 export const sharedTag = 'feature-x'
@@ -39,6 +44,7 @@ const insertSql: Readonly<Record<RowKind, string>> = {
     stampJobType,
     'state, attempt, started_at, finished_at',
     "'DONE', 1, unixepoch() * 1000, unixepoch() * 1000",
+    'unixepoch() * 1000',
   ),
   queued: rowsSql(stampJobType, 'state, waits_for', "'QUEUED', 'turn'"),
   tagged: rowsSql(

@@ -3,7 +3,8 @@
  * what is stored takes more than `maxDatabaseMb`, the oldest finished ones whatever their age.
  *
  * There is no index by the time of the end: it would be paid for by each job. The walk goes through all rows by their
- * number, in short reads. Where one is to go it guesses that thousands behind it ended alike and are to go too, and has the
+ * number, in short reads, and passes over those that were enqueued later than what may go has ended. Where one is to go it
+ * guesses that thousands behind it ended alike and are to go too, and has the
  * supervisor delete what of them is so: a thread of the lowest priority gets little time while there is much to do. What
  * is left of them is looked at next. It begins at the first one each time, so that a run that was ended in its middle is gone on
  * with by the next, without anything being stored.
@@ -114,7 +115,8 @@ export class PruneJobs implements Duty {
       const first = this.#walk.next(this.#cursor)
       if (first === undefined) break
       const last = first.seq + numbersPerRead - 1
-      if (!this.#walk.isAnyFinishedBy(first.seq, last, this.#lastDue)) this.#skip(first.seq, last)
+      if (this.#walk.areYoungerThan(first, last, this.#lastDue)) this.#passOver(last)
+      else if (!this.#walk.isAnyFinishedBy(first.seq, last, this.#lastDue)) this.#skip(first.seq, last)
       else if (numbers > 0 && this.#guessable(first) !== undefined) break
       else this.#gatherRows(last, Math.min(jobsPerRequest, this.#excess) - this.#items.jobs)
       if (this.#items.jobs >= Math.min(jobsPerRequest, this.#excess)) break
@@ -126,6 +128,10 @@ export class PruneJobs implements Duty {
   #skip(first: number, last: number): void {
     // Numbers of jobs that have gone are no jobs.
     this.#examined += this.#walk.count(first, last)
+    this.#passOver(last)
+  }
+
+  #passOver(last: number): void {
     this.#cursor = last
     this.#items.pass(last)
   }

@@ -87,10 +87,33 @@ function rowsOf(jobs: readonly ModelJob[]): Row[] {
 
 const waitsFor: Partial<Record<JobState, string>> = { QUEUED: 'turn', SCHEDULED: 'handler' }
 
-function lay(database: Database, rows: readonly Row[]): void {
+const young: Omit<ModelJob, 'copies'> = {
+  state: 'DONE',
+  queue: 'default',
+  ageMs: 0,
+  subject: null,
+  isLong: false,
+  hasKey: false,
+  hasProgress: false,
+  attempts: 0,
+  deadline: null,
+}
+
+/** By number the latest times at which they can have been enqueued, one after another. */
+function creationsOf(rows: readonly Row[]): ReadonlyMap<number, number> {
+  let latest = now
+  return new Map(
+    rows.toReversed().map(({ seq, ageMs }) => {
+      latest = Math.min(latest, now - ageMs)
+      return [seq, latest]
+    }),
+  )
+}
+
+function lay(database: Database, rows: readonly Row[], creations = creationsOf(rows)): void {
   const insert =
     database.prepare(`INSERT INTO jobs (seq, state, job_type, queue, payload, created_at, started_at, finished_at,
-    waits_for, subject_key, generation, attempt, policy) VALUES (@seq, @state, 'STEP', @queue, @payload, 0, 0, @finishedAt,
+    waits_for, subject_key, generation, attempt, policy) VALUES (@seq, @state, 'STEP', @queue, @payload, @createdAt, 0, @finishedAt,
     @waitsFor, @subject, @generation, 2, @policy)`)
   const run = (sql: string, ...values: unknown[]) => database.prepare(sql).run(...values)
   const counts = new Map<string, number>()
@@ -107,6 +130,7 @@ function lay(database: Database, rows: readonly Row[]): void {
         subject,
         generation,
         payload: row.isLong ? '' : '1',
+        createdAt: creations.get(seq) ?? 0,
         finishedAt: isFinal(state) ? now - row.ageMs : null,
         waitsFor: waitsFor[state] ?? null,
         policy: deadline === null ? null : JSON.stringify({ deadline }),
@@ -213,26 +237,37 @@ test('what it has looked at are jobs, not their numbers', async () => {
   const path = place.pathOf('few.db')
   const database = openWriter({ path, durability: 'process' })
   try {
-    const young = {
-      state: 'DONE' as const,
-      queue: 'default',
-      ageMs: 0,
-      subject: null,
-      isLong: false,
-      hasKey: false,
-      hasProgress: false,
-      attempts: 0,
-      deadline: null,
-    }
     lay(
       database,
       rowsOf([
         { ...young, copies: 1 },
         { ...young, copies: 2 },
       ]),
+      new Map(),
     )
     const report = await prune(path, new JobWriter(database), { retentionDays: 1, maxDatabaseMb: 0 })
     expect(report).toMatchObject({ examined: 3, deletedJobs: 0 })
+  } finally {
+    database.close()
+  }
+})
+
+test('what was enqueued since is passed over, and what was not is found behind it', async () => {
+  const path = place.pathOf('young.db')
+  const database = openWriter({ path, durability: 'process' })
+  try {
+    const old = { ...young, ageMs: 2 * hour }
+    const rows = rowsOf([
+      { ...old, copies: 3 },
+      { ...young, copies: 10_000 },
+      { ...old, copies: 2 },
+    ])
+    // As where the clock was ahead for a while.
+    const creations = new Map(rows.map(({ seq, ageMs }) => [seq, now - ageMs]))
+    lay(database, rows, creations)
+    const report = await prune(path, new JobWriter(database), { retentionDays: 1 / 24, maxDatabaseMb: 0 })
+    expect(report).toMatchObject({ deletedJobs: 5 })
+    expect(report.examined).toBeLessThan(5_000)
   } finally {
     database.close()
   }

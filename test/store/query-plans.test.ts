@@ -95,6 +95,7 @@ test.each([
   ['jobsCancelWaiting', writeSql.jobsCancelWaiting, 'INTEGER PRIMARY KEY (rowid=?)'],
   ['jobsCancelClaimed', writeSql.jobsCancelClaimed, 'INTEGER PRIMARY KEY (rowid=?)'],
   ['jobsDelete', writeSql.jobsDelete, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
+  ['walkLastCreated', walkSql.walkLastCreated, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['walkCount', walkSql.walkCount, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['walkFinished', walkSql.walkFinished, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
   ['jobsClaimPrograms', writeSql.jobsClaimPrograms, 'INTEGER PRIMARY KEY (rowid>? AND rowid<?)'],
