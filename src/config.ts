@@ -78,10 +78,12 @@ export const limits = {
   batchesPerThread: 3,
   /**
    * New jobs that are claimed for each thread as they come. Far more than it has at a time: after a moment in which nothing
-   * went on they would wait as backlog, which costs more, just when there is much to catch up with: an engine at half load
-   * then needs seconds. What it costs is a start after a crash in such a moment: each of them runs alone in its thread.
+   * went on they would wait as backlog, which costs twice as much, just when there is much to catch up with: an engine at half
+   * load would then never catch up.
    */
-  newJobsPerThread: 8_192,
+  newJobsPerThread: 32_768,
+  /** Of these, those that may begin before a further commit says so: after a crash each of them runs alone in its thread. */
+  clearedJobsPerThread: 3_072,
   /** Batches that a thread may have to work on at a time. Beyond two they are for handlers that wait and overlap. */
   batchesAtOnce: 8,
   /** The same, with those of which nothing is left but programs that are waited for, of which 1,000 may run at a time. */

@@ -1,3 +1,4 @@
+import type { JobSeq } from '../job/id.ts'
 import { decodeRanges } from './ranges.ts'
 import type { InterruptedRow } from './rows.ts'
 import type { WriteStatements } from './write-statements.ts'
@@ -5,6 +6,8 @@ import type { WriteStatements } from './write-statements.ts'
 /** What the last process left: the jobs that were RUNNING at its last commit, and how it has died with programs. */
 export class Interrupted {
   readonly #sql: WriteStatements
+  /** As the last process left it: the first commit writes anew. */
+  #uncleared: [first: number, last: number][] | undefined
 
   constructor(sql: WriteStatements) {
     this.#sql = sql
@@ -16,8 +19,18 @@ export class Interrupted {
 
   /** The numbers that they are among. */
   ranges(): [first: number, last: number][] {
-    const claims = this.#sql.metaGet.get('claims')?.value
-    return decodeRanges(typeof claims === 'string' ? claims : '')
+    this.#uncleared ??= this.#rangesOf('uncleared')
+    return this.#rangesOf('claims')
+  }
+
+  /** False: its handler is known not to have begun. To be asked after `ranges`. */
+  mayHaveBegun(seq: JobSeq): boolean {
+    return this.#uncleared?.every(([first, last]) => seq < first || seq > last) ?? true
+  }
+
+  #rangesOf(name: string): [first: number, last: number][] {
+    const text = this.#sql.metaGet.get(name)?.value
+    return decodeRanges(typeof text === 'string' ? text : '')
   }
 
   jobsIn(first: number, last: number): InterruptedRow[] {

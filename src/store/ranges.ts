@@ -56,8 +56,18 @@ export class BlockRanges {
 
   /** The ranges that hold every number, and others. */
   encode(): string {
-    return decodeRanges(encodeRanges(this.#counts.keys()))
-      .map(([first, last]) => `${first * numbersPerBlock}-${(last + 1) * numbersPerBlock - 1}`)
-      .join(',')
+    return encodeBlocks(this.#counts.keys())
   }
+
+  /** Ranges that hold numbers of these, and none of `all` that is not one of these. */
+  encodeAlone(all: BlockRanges): string {
+    const alone = [...this.#counts].filter(([block, count]) => all.#counts.get(block) === count)
+    return encodeBlocks(alone.map(([block]) => block))
+  }
+}
+
+function encodeBlocks(blocks: Iterable<number>): string {
+  return decodeRanges(encodeRanges(blocks))
+    .map(([first, last]) => `${first * numbersPerBlock}-${(last + 1) * numbersPerBlock - 1}`)
+    .join(',')
 }

@@ -34,6 +34,12 @@ import type {
 import { prepareWrites, type WriteStatements } from './write-statements.ts'
 
 /** Neighbours of one queue, claimed in one statement. */
+interface StoredFacts {
+  readonly lastSeq: number | undefined
+  readonly claims: string | undefined
+  readonly uncleared: string | undefined
+}
+
 interface ClaimRun {
   readonly firstSeq: JobSeq
   lastSeq: JobSeq
@@ -55,7 +61,7 @@ export class JobWriter {
   mayCommit: (() => void) | undefined
   #lastSeq: number
   /** What the last commit holds: what has not changed is not written again. */
-  #stored: { readonly lastSeq: number | undefined; readonly claims: string | undefined }
+  #stored: StoredFacts
 
   /** @param isProgram whether the jobs of a type are programs, which wait in a lane of their own */
   constructor(database: Database, isProgram: (jobType: string) => boolean = () => false) {
@@ -70,7 +76,7 @@ export class JobWriter {
     this.releases = new Releases(this.#sql, this.counters, this.lanes, this.expirations)
     this.counters.load(this.#sql.countersAll.all())
     this.#lastSeq = Number(this.#sql.metaGet.get('last_seq')?.value ?? 0)
-    this.#stored = { lastSeq: undefined, claims: undefined }
+    this.#stored = { lastSeq: undefined, claims: undefined, uncleared: undefined }
   }
 
   // ---- the transaction
@@ -83,15 +89,17 @@ export class JobWriter {
    * Writes the counters, the highest number given and where the claims are, and commits.
    *
    * @param claimed ranges of job numbers, in which every RUNNING job is
+   * @param uncleared those in which no job has begun
    */
-  commit(claimed: string): void {
+  commit(claimed: string, uncleared = ''): void {
     this.counters.flush((queue, state, jobs) => this.#sql.counterSet.run(queue, state, jobs))
-    const { lastSeq, claims } = this.#stored
-    if (this.#lastSeq !== lastSeq) this.#sql.metaSet.run('last_seq', this.#lastSeq)
-    if (claimed !== claims) this.#sql.metaSet.run('claims', claimed)
+    const stored = this.#stored
+    if (this.#lastSeq !== stored.lastSeq) this.#sql.metaSet.run('last_seq', this.#lastSeq)
+    if (claimed !== stored.claims) this.#sql.metaSet.run('claims', claimed)
+    if (uncleared !== stored.uncleared) this.#sql.metaSet.run('uncleared', uncleared)
     this.mayCommit?.()
     this.#sql.commit.run()
-    this.#stored = { lastSeq: this.#lastSeq, claims: claimed }
+    this.#stored = { lastSeq: this.#lastSeq, claims: claimed, uncleared }
     this.counters.committed()
   }
 

@@ -47,7 +47,7 @@ function seeToDue(changes: Changes, sliceMs: number): void {
 export function canAdvance(changes: Changes): boolean {
   const { admits, dueAt, writer, claims, programs, suspects, suspectsMayWait } = changes
   if (!admits) return false
-  if (changes.maySlice) return true
+  if (changes.maySlice || claims.ready.needsCommit) return true
   if (dueAt !== undefined && dueAt <= changes.clock.wallMs()) return true
   if (suspects.exclusive > 0) return claims.active === 0
   // One that runs alone is waited for: its end is a command.
@@ -58,7 +58,17 @@ export function canAdvance(changes: Changes): boolean {
   if (suspectsMayWait && claims.active === 0) return true
   if (suspects.all > 0 && claims.suspects(1) < changes.threads && claims.roomMs(changes.threads) > 0)
     return true
-  return queued > suspects.all && !changes.isAllHeld && claims.roomMs(changes.threads) > 0
+  return queued > suspects.all && !changes.isAllHeld && roomMsFor(changes, queued - suspects.all) > 0
+}
+
+/**
+ * How much of a backlog may be claimed: what the threads can use soon. A little one may go whole, as if it came only now:
+ * while any of it is left all that comes has to wait behind it, which costs twice as much, and an engine that has fallen
+ * behind for a moment would never catch up.
+ */
+function roomMsFor({ claims, threads }: Changes, backlog: number): number {
+  const isLittle = claims.active + backlog <= threads * limits.newJobsPerThread
+  return isLittle ? claims.roomMs(threads, limits.newJobsPerThread) : claims.roomMs(threads)
 }
 
 function claimBacklog(changes: Changes): void {
@@ -67,8 +77,8 @@ function claimBacklog(changes: Changes): void {
   if (changes.suspects.exclusive > 0 || changes.claims.hasSuspects(exclusiveSuspicion)) return
   claimPrograms(changes)
   const backlog = changes.writer.counters.total('QUEUED') - changes.suspects.all
-  const roomMs = changes.claims.roomMs(changes.threads)
-  if (backlog <= 0 || roomMs <= 0) return
+  const roomMs = backlog <= 0 ? 0 : roomMsFor(changes, backlog)
+  if (roomMs <= 0) return
   const most = limits.batchesPerThread * changes.threads * limits.batchJobs
   let leftMs = roomMs
   // Costs differ by type, and the types are seen while the backlog is read.

@@ -18,7 +18,9 @@ import { BlockRanges } from '../store/ranges.ts'
 import type { JobPolicy } from '../store/rows.ts'
 import type { DispatchedBatch } from './batch.ts'
 import { ClaimTable } from './claim-table.ts'
+import { Clearance } from './clearance.ts'
 import type { JobType } from './job-types.ts'
+import { ReadyQueue } from './ready-queue.ts'
 
 /** From this degree of suspicion on a job runs alone in the whole engine. */
 export const exclusiveSuspicion = 2
@@ -42,6 +44,8 @@ export interface Claim {
   /** The span that its job was enqueued in. */
   readonly traceparent: string | null
   readonly estimateMs: number
+  /** Whether it may begin once what is under way is committed. */
+  isCleared: boolean
   place: Place
   /** Where it was when it ended, for a rollback. */
   endedFrom: Place
@@ -91,16 +95,21 @@ type Change =
   | { readonly kind: 'held'; readonly claim: Claim; readonly before: Place }
   | { readonly kind: 'doomed'; readonly claim: Claim; readonly before: Fate }
 
+export interface ClaimSettings {
+  /** Of the pool. Default: any number. */
+  readonly threads?: number
+  /** How many claims may have begun, or be about to, before others have to wait for a further commit. */
+  readonly clearedPerThread?: number
+  /** Whether claims remember when their jobs were enqueued. Default: no. */
+  readonly keepsTimes?: boolean
+}
+
 export class Claims {
-  /** Whether claims remember when their jobs were enqueued. */
-  keepsTimes = false
+  readonly #keepsTimes: boolean
   readonly #claims = new ClaimTable()
   readonly #blocks = new BlockRanges()
-  /** Claims that wait for a thread, in the order in which they will go. May hold ones that are ready no more. */
-  #ready: Claim[] = []
-  #readyHead = 0
-  /** Suspects that wait for a thread: each runs alone. */
-  readonly #readySuspects: Claim[] = []
+  readonly #clearance: Clearance
+  readonly ready = new ReadyQueue()
   #journal: Change[] = []
   #estimatedMs = 0
   #characters = 0
@@ -110,6 +119,15 @@ export class Claims {
   #programCharacters = 0
   /** Claims by their degree of suspicion. */
   readonly #bySuspicion = [0, 0, 0]
+
+  constructor({
+    threads = Number.POSITIVE_INFINITY,
+    clearedPerThread = limits.clearedJobsPerThread,
+    keepsTimes = false,
+  }: ClaimSettings = {}) {
+    this.#clearance = new Clearance(threads * clearedPerThread)
+    this.#keepsTimes = keepsTimes
+  }
 
   get size(): number {
     return this.#claims.size
@@ -129,6 +147,16 @@ export class Claims {
     return this.#blocks.encode()
   }
 
+  /** To be called when all that a commit changes is made: decides which of many may begin after it. */
+  clear(): void {
+    this.#clearance.choose(this.#inTurn(), this.#others)
+  }
+
+  /** Ranges of job numbers in which no claim is that has begun, or will before the next commit. */
+  uncleared(): string {
+    return this.#clearance.encode(this.#blocks)
+  }
+
   /** Has these stay among the ranges: what of them was running and cannot be recovered has no claim. */
   keepRange(first: number, last: number): void {
     for (let seq = first; seq <= last; seq++) this.#blocks.add(seq)
@@ -146,7 +174,7 @@ export class Claims {
   roomMs(threads: number, jobsPerThread = limits.batchesPerThread * limits.batchJobs): number {
     if (this.#characters - this.#programCharacters >= maxClaimedCharacters) return 0
     if (this.#setAside >= maxSetAside) return 0
-    const others = this.active - this.#programs
+    const others = this.#others
     if (others >= threads * jobsPerThread) return 0
     const room = threads * limits.batchesPerThread * limits.batchMs - this.#estimatedMs
     return others < threads * 2 ? Math.max(room, Number.MIN_VALUE) : room
@@ -167,7 +195,7 @@ export class Claims {
       priority: source.priority,
       payload: source.payload,
       // A number as large as this would be an object of its own for each job.
-      createdAt: this.keepsTimes ? source.createdAt : 0,
+      createdAt: this.#keepsTimes ? source.createdAt : 0,
       attempt: source.attempt,
       failures: source.failures,
       suspicion: source.suspicion,
@@ -176,6 +204,7 @@ export class Claims {
       policy,
       traceparent: source.traceparent,
       estimateMs: jobType.estimateMs,
+      isCleared: source.suspicion > 0 || jobType.isProgram || this.#clearance.hasRoom(this.#others),
       place: 'made',
       endedFrom: 'made',
       batch: undefined,
@@ -262,6 +291,7 @@ export class Claims {
       else if (change.kind === 'held') this.#letGo(change.claim, change.before)
       else change.claim.fate = change.before
     }
+    this.#clearance.rolledBack()
   }
 
   /** Goes backwards: of a claim that was made and ended, the end comes first. */
@@ -285,57 +315,30 @@ export class Claims {
       }
     }
     this.#journal = []
+    this.#clearance.committed()
   }
 
   /** Gives back to the front what was taken back outside a transaction. */
   giveBack(claims: readonly Claim[]): void {
     for (const claim of claims) claim.place = 'ready'
-    this.#readySuspects.unshift(...claims.filter((claim) => claim.suspicion > 0))
-    const trusted = claims.filter((claim) => claim.suspicion === 0)
-    this.#ready = [...trusted, ...this.#ready.slice(this.#readyHead)]
-    this.#readyHead = 0
+    this.ready.giveBack(claims)
   }
 
-  /** The next claim to go, without taking it. */
-  peekReady(): Claim | undefined {
-    for (;;) {
-      const claim = this.#ready[this.#readyHead]
-      if (claim === undefined) {
-        this.#ready = []
-        this.#readyHead = 0
-        return undefined
-      }
-      if (claim.place === 'ready') return claim
-      this.#readyHead++
-    }
+  /** How many take a thread's time, or will. */
+  get #others(): number {
+    return this.active - this.#programs
   }
 
-  peekSuspect(): Claim | undefined {
-    while (this.#readySuspects[0] !== undefined && this.#readySuspects[0].place !== 'ready')
-      this.#readySuspects.shift()
-    return this.#readySuspects[0]
-  }
-
-  takeSuspect(): Claim | undefined {
-    const claim = this.peekSuspect()
-    this.#readySuspects.shift()
-    return claim
-  }
-
-  takeReady(): Claim {
-    const claim = this.peekReady()
-    assert(claim !== undefined, 'a ready claim was there')
-    this.#readyHead++
-    if (this.#readyHead > 1_024) {
-      this.#ready = this.#ready.slice(this.#readyHead)
-      this.#readyHead = 0
-    }
-    return claim
+  /** Those that are ready, and will be with the commit, but for those that were held in it. */
+  *#inTurn(): Iterable<Claim> {
+    yield* this.ready.inTurn()
+    for (const change of this.#journal) if (!('kind' in change) && change.place === 'made') yield change
   }
 
   #remember(claim: Claim): void {
     this.#claims.add(claim)
     this.#blocks.add(claim.seq)
+    this.#clearance.add(claim)
     this.#countCharacters(claim, 1)
     this.#countPlace(claim, 1)
   }
@@ -343,6 +346,7 @@ export class Claims {
   #forget(claim: Claim): void {
     if (!this.#claims.remove(claim)) return
     this.#blocks.remove(claim.seq)
+    this.#clearance.remove(claim)
     this.#countCharacters(claim, -1)
     this.#countPlace(claim, -1)
     if (this.active === 0) this.#estimatedMs = 0
@@ -371,18 +375,10 @@ export class Claims {
     else claim.place = before
   }
 
-  /** Behind everything of the same or a higher priority; nearly always that is the end. */
   #makeReady(claim: Claim): void {
     claim.place = 'ready'
     claim.batch = undefined
-    if (claim.suspicion > 0) {
-      this.#readySuspects.push(claim)
-      return
-    }
-    let place = this.#ready.length
-    while (place > this.#readyHead && (this.#ready[place - 1]?.priority ?? 0) < claim.priority) place--
-    if (place === this.#ready.length) this.#ready.push(claim)
-    else this.#ready.splice(place, 0, claim)
+    this.ready.add(claim)
   }
 }
 

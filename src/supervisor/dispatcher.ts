@@ -105,9 +105,9 @@ export class Dispatcher {
   #dispatchSuspects(threads: readonly PoolThread[]): readonly PoolThread[] {
     if (this.#runsExclusive()) return []
     for (
-      let suspect = this.#claims.peekSuspect();
+      let suspect = this.#claims.ready.peekSuspect();
       suspect !== undefined;
-      suspect = this.#claims.peekSuspect()
+      suspect = this.#claims.ready.peekSuspect()
     ) {
       const isExclusive = suspect.suspicion >= exclusiveSuspicion
       if (isExclusive && this.#pool.running().some((thread) => thread.batches.length > 0)) return []
@@ -116,7 +116,7 @@ export class Dispatcher {
         threads.find((candidate) => workOf(candidate).length === 0)
       // A thread that always has something ahead of it never comes to be free: one is kept from having.
       if (thread === undefined) return without(threads, this.#soonestFree(threads))
-      this.#claims.takeSuspect()
+      this.#claims.ready.takeSuspect()
       this.#send(thread, [suspect])
       if (isExclusive) return []
     }
@@ -148,7 +148,7 @@ export class Dispatcher {
   #feedAwake(threads: readonly PoolThread[]): void {
     const awake = threads.find(isAwakeWithLittle) ?? threads.find((thread) => workOf(thread).length === 0)
     while (awake !== undefined && workOf(awake).length < 2) {
-      const next = this.#claims.peekReady()
+      const next = this.#claims.ready.peek()
       if (next === undefined || next.jobType.estimateMs * limits.batchJobs > worthWakingMs) return
       if (!this.#mayTake(awake, next)) return
       this.#send(awake, this.#cutBatch())
@@ -159,7 +159,7 @@ export class Dispatcher {
   #fill(threads: readonly PoolThread[], busy: number): void {
     for (const thread of threads) {
       if (workOf(thread).length !== busy) continue
-      const next = this.#claims.peekReady()
+      const next = this.#claims.ready.peek()
       if (next === undefined) return
       if (this.#mayTake(thread, next)) this.#send(thread, this.#cutBatch())
     }
@@ -184,12 +184,12 @@ export class Dispatcher {
     const claims: Claim[] = []
     let estimatedMs = 0
     while (estimatedMs < limits.batchMs && claims.length < limits.batchJobs) {
-      const next = this.#claims.peekReady()
+      const next = this.#claims.ready.peek()
       if (next === undefined) break
       // Costs may be known better now than when the job was claimed.
       const estimateMs = next.jobType.estimateMs
       if (claims.length > 0 && estimatedMs + estimateMs > limits.batchMs) break
-      claims.push(this.#claims.takeReady())
+      claims.push(this.#claims.ready.take())
       estimatedMs += estimateMs
     }
     return claims
@@ -201,7 +201,7 @@ export class Dispatcher {
 
   /** Gives threads that have nothing to do a part of what waits in the ports of others. */
   #shareOut(threads: readonly PoolThread[]): void {
-    if (this.#claims.peekReady() !== undefined) return
+    if (this.#claims.ready.peek() !== undefined) return
     for (const idle of threads) {
       if (workOf(idle).length > 0 || idle.batches.length >= limits.batchesOfThread) continue
       const richest = richestOf(threads)

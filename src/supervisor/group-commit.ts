@@ -177,7 +177,8 @@ export class GroupCommit {
   }
 
   #commit(): void {
-    this.#writer.commit(this.#claims.ranges())
+    this.#claims.clear()
+    this.#writer.commit(this.#claims.ranges(), this.#claims.uncleared())
     this.#metering?.endCommit(this.#writer.counters.transitions)
     this.#commits++
     this.#claims.committed()

@@ -1,7 +1,8 @@
 /**
  * What happens first when a database is opened: the jobs that were claimed when the process died.
  *
- * Nobody can say which of them ended it, so all are suspects, and none is charged: they run alone, one to a thread. If
+ * Nobody can say which of them ended it, so all are suspects that may have begun (see clearance.ts), and none is charged:
+ * they run alone, one to a thread. If
  * the process dies again, those that were claimed then run alone in the whole engine, and only a death in that state
  * is charged. A job that dies alone twice is given up as poison. Programs are no suspects: each has a process of its own.
  * See program-deaths.ts.
@@ -167,11 +168,13 @@ function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths
     changes.report({ kind: 'job-failed', ...diedWithProcess(row) })
     return true
   } else {
-    const suspicion = Math.min(row.suspicion + 1, exclusiveSuspicion)
+    const mayHaveBegun = writer.interrupted.mayHaveBegun(row.seq)
+    const attempt = mayHaveBegun ? row.attempt : row.attempt - 1
+    const suspicion = mayHaveBegun ? Math.min(row.suspicion + 1, exclusiveSuspicion) : row.suspicion
     writer.jobPutBack(row.seq, row.attempt, row.queue, {
       jobType: row.jobType,
       runAt: undefined,
-      attempt: row.attempt,
+      attempt,
       failures: row.failures,
       suspicion,
     })
@@ -179,7 +182,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths
     // Of a failed attempt the event is what is logged.
     if (row.suspicion >= exclusiveSuspicion)
       changes.report({ kind: 'job-retried', ...diedWithProcess(row), state, delayMs: 0 })
-    else changes.transitions?.record(row, 'RUNNING', state)
+    else changes.transitions?.record({ ...row, attempt }, 'RUNNING', state)
   }
   changes.releaseNext(newer ?? null)
   return false

@@ -41,7 +41,7 @@ type Lane = 'outcomes' | 'requests'
 export class Supervisor {
   readonly #surroundings: SupervisorSurroundings
   readonly #clock: Clock
-  readonly #claims = new Claims()
+  readonly #claims: Claims
   readonly #mailbox = new Mailbox<Lane, Command>({
     outcomes: { capacity: Number.MAX_SAFE_INTEGER, minimumShare: 0.5 },
     requests: { capacity: limits.pendingRequests, minimumShare: 0.25 },
@@ -72,7 +72,7 @@ export class Supervisor {
 
   constructor(surroundings: SupervisorSurroundings) {
     const { start, database, clock, metering } = surroundings
-    this.#claims.keepsTimes = metering !== undefined
+    this.#claims = new Claims({ threads: start.threads, keepsTimes: metering !== undefined })
     this.#surroundings = surroundings
     this.#clock = clock
     this.#dueTimer = new DueTimer(clock, () => this.wake())

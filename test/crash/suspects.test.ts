@@ -30,3 +30,34 @@ test('what ran when the process died does not have to wait until the backlog is 
   const last = Math.max(...suspects.map((id) => begun.indexOf(id)))
   expect(last).toBeLessThan(200)
 })
+
+test('of thousands that are claimed only those are suspects that may have begun', async () => {
+  const database = place.pathOf('tasks.db')
+  await using killed = EngineProcess.host({ database, threads: 1 })
+  await killed.line('ready')
+  // Until it is known how short they are few are claimed.
+  for (let round = 0; round < 3; round++)
+    await Promise.all(Array.from({ length: 200 }, (_, number) => killed.enqueue('STEP', { number })))
+  await killed.ask({ kind: 'idle' })
+  const deaf = await killed.enqueue('DEAF')
+  await killed.line(`started ${deaf}`)
+  const steps = await Promise.all(
+    Array.from({ length: 4_000 }, (_, number) => killed.enqueue('STEP', { number })),
+  )
+  await killed.kill()
+  const claimed = [...readJobs(database)].filter(([, { state }]) => state === 'RUNNING')
+  expect(claimed).toHaveLength(4_001)
+
+  await using next = EngineProcess.host({ database, threads: 1 })
+  await next.comeToRest()
+  await next.leave()
+  expect(checkDatabase(database)).toEqual([])
+  const jobs = readJobs(database)
+  const again = steps.filter((id) => jobs.get(id)?.attempt !== 1)
+  expect(steps.filter((id) => jobs.get(id)?.state !== 'DONE')).toEqual([])
+  // What the thread had been given, and what shares a block of numbers with it.
+  expect(again.length).toBeGreaterThan(0)
+  expect(again.length).toBeLessThanOrEqual(3_072 + 256)
+  const begun = next.journal.filter((line) => line.startsWith('started ')).map((line) => line.split(' ')[1])
+  expect(begun.filter((id) => id !== deaf).sort()).toEqual(steps.toSorted())
+})

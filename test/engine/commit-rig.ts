@@ -176,11 +176,15 @@ export class Rig {
   /** Gives everything that is ready to the thread. */
   dispatch(): void {
     const taken: Claim[] = []
-    for (let next = this.claims.takeSuspect(); next !== undefined; next = this.claims.takeSuspect()) {
+    for (
+      let next = this.claims.ready.takeSuspect();
+      next !== undefined;
+      next = this.claims.ready.takeSuspect()
+    ) {
       taken.push(next)
       next.place = 'held'
     }
-    while (this.claims.peekReady() !== undefined) taken.push(this.claims.takeReady())
+    while (this.claims.ready.peek() !== undefined) taken.push(this.claims.ready.take())
     expect(new Set(taken).size, 'each is given out once').toBe(taken.length)
     if (taken.length > 0) this.#batches.push(new DispatchedBatch(++this.#lastBatch, this.#thread, taken))
   }

@@ -44,3 +44,21 @@ test('whatever is added and not removed lies in the blocks, and nothing that is 
     }),
   )
 })
+
+test('the ranges of some among others hold none of the others, and all whose block has none of them', () => {
+  const number = fc.integer({ min: 1, max: 5_000 })
+  fc.assert(
+    fc.property(fc.uniqueArray(number, { maxLength: 40 }), fc.nat(40), (numbers, count) => {
+      const [all, some] = [new BlockRanges(), new BlockRanges()]
+      const [those, others] = [numbers.slice(0, count), numbers.slice(count)]
+      for (const one of numbers) all.add(one)
+      for (const one of those) some.add(one)
+      const ranges = decodeRanges(some.encodeAlone(all))
+      const isIn = (one: number) => ranges.some(([first, last]) => first <= one && one <= last)
+      const blockOf = (one: number) => Math.floor(one / 256)
+      const shared = new Set(others.map(blockOf))
+      for (const one of others) expect(isIn(one)).toBe(false)
+      for (const one of those) expect(isIn(one)).toBe(!shared.has(blockOf(one)))
+    }),
+  )
+})

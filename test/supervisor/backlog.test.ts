@@ -66,14 +66,39 @@ test('tiny jobs that come while the threads have enough are claimed as they come
   const { writer, claims, jobTypes, changes } = makeChanges()
   changes.admits = true
   jobTypes.get('OK').observe(0.001)
-  for (let message = 0; message < 20; message++) enqueue(changes, 500)
+  for (let message = 0; message < 70; message++) enqueue(changes, 500)
   const { QUEUED, RUNNING } = writer.counters.totals()
-  expect({ QUEUED, RUNNING, claims: claims.size }).toEqual({ QUEUED: 1_808, RUNNING: 8_192, claims: 8_192 })
-  // What waits already is claimed by the batch: nobody knows how long it will be.
-  for (const claim of [...claims.all()].slice(0, 6_700)) claims.end(claim)
-  expect(canAdvance(changes)).toBe(true)
+  expect({ QUEUED, RUNNING, claims: claims.size }).toEqual({ QUEUED: 2_232, RUNNING: 32_768, claims: 32_768 })
   advance(changes, false)
-  expect(claims.size).toBe(1_492 + 1_536)
+  expect([claims.size, canAdvance(changes)]).toEqual([32_768, false])
+})
+
+test('what waits is claimed by the batch, and all of it once there is room, so that nothing has to wait behind it', () => {
+  const { writer, claims, jobTypes, changes } = makeChanges()
+  changes.admits = true
+  jobTypes.get('OK').observe(0.001)
+  for (let message = 0; message < 140; message++) enqueue(changes, 500)
+  const end = (count: number) => {
+    for (const claim of [...claims.all()].slice(0, count)) claims.end(claim)
+  }
+  const claimed = () => {
+    const before = claims.size
+    advance(changes, false)
+    return claims.size - before
+  }
+  expect(writer.counters.total('QUEUED')).toBe(70_000 - 32_768)
+  // More than there can be room for: only what the threads can use soon.
+  end(32_768 - 1_500)
+  expect([claimed(), claimed()]).toEqual([1_536, 0])
+  expect(canAdvance(changes)).toBe(false)
+  for (let left = 70_000 - 32_768 - 1_536; left > 30_000; left -= 1_536) {
+    end(1_536)
+    expect(claimed()).toBe(1_536)
+  }
+  // A batch of each thread at a time, nobody knows how long they take.
+  expect([claimed(), claimed()]).toEqual([1_536, 1_536])
+  while (canAdvance(changes)) claimed()
+  expect(writer.counters.total('QUEUED')).toBe(0)
 })
 
 test('jobs that are long work wait as backlog once the threads have enough', () => {

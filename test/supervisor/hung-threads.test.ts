@@ -54,7 +54,7 @@ class Scene {
       undefined,
     )
     this.#claims.committed()
-    const batch = new DispatchedBatch(this.#lastSeq, this.thread, [this.#claims.takeReady()])
+    const batch = new DispatchedBatch(this.#lastSeq, this.thread, [this.#claims.ready.take()])
     this.thread.batches.push(batch)
     if (does === 'begins') batch.control.start(0, this.#nowMs)
     return batch
