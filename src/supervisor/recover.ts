@@ -127,6 +127,8 @@ function damageOf(runAlone: (apply: () => void) => void, apply: () => void): unk
 /** True: the job was given up. */
 function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths, now: number): boolean {
   const { writer } = changes
+  const mayHaveBegun = writer.interrupted.mayHaveBegun(row.seq)
+  const attempt = mayHaveBegun ? row.attempt : row.attempt - 1
   const end = (
     state: 'CANCELLED' | 'SUPERSEDED' | 'FAILED' | SkippedState,
     supersededBy: InterruptedRow['seq'] | null,
@@ -140,14 +142,14 @@ function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths
       result: null,
       failures,
       supersededBy,
-      countedAttempt: row.attempt,
+      countedAttempt: attempt,
     })
     const log = isSkip(state) ? changes.skips : changes.transitions
     // Of a failed one the event is what is logged.
-    if (state !== 'FAILED') log?.record(row, 'RUNNING', state)
+    if (state !== 'FAILED') log?.record({ ...row, attempt }, 'RUNNING', state)
   }
   const newer = newerGeneration(changes, row)
-  const skipped = expiredMeanwhile(changes, row, now)
+  const skipped = expiredMeanwhile(changes, row, attempt, now)
   if (row.cancelRequested !== null) {
     end('CANCELLED', null)
   } else if (newer !== undefined) {
@@ -168,8 +170,6 @@ function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths
     changes.report({ kind: 'job-failed', ...diedWithProcess(row) })
     return true
   } else {
-    const mayHaveBegun = writer.interrupted.mayHaveBegun(row.seq)
-    const attempt = mayHaveBegun ? row.attempt : row.attempt - 1
     const suspicion = mayHaveBegun ? Math.min(row.suspicion + 1, exclusiveSuspicion) : row.suspicion
     writer.jobPutBack(row.seq, row.attempt, row.queue, {
       jobType: row.jobType,
@@ -192,11 +192,16 @@ function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths
  * Nobody can say whether its handler had begun, either: so a time to live goes on to count unless an earlier attempt is
  * known to have begun, and with that its row has gone.
  */
-function expiredMeanwhile(changes: Changes, row: InterruptedRow, now: number): SkippedState | undefined {
+function expiredMeanwhile(
+  changes: Changes,
+  row: InterruptedRow,
+  attempt: number,
+  now: number,
+): SkippedState | undefined {
   const policy = parsePolicy(row.policy)
   const ttlEndsAt = policy?.ttlEndsAt
   const isFirst = ttlEndsAt !== undefined && changes.writer.expirations.hasTtl(row.seq, ttlEndsAt)
-  return skippedStateAt(policy, isFirst ? 1 : row.attempt + 1, now)
+  return skippedStateAt(policy, isFirst ? 1 : attempt + 1, now)
 }
 
 function diedWithProcess(row: InterruptedRow, failure = processDied): FailedAttempt {
