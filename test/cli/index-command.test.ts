@@ -94,7 +94,10 @@ test('a second run on the same directory is refused, naming the first', async ()
   plantSources(tree)
   const first = start('index', tree.path, '--json')
   await whenUnderWay(tree)
+  // Or it may have ended before the second has looked.
+  first.child.kill('SIGSTOP')
   const second = await start('index', tree.path, '--json').ended
+  first.child.kill('SIGCONT')
   expect(second.status).toBe(2)
   expect(second.stderr).toContain('DATABASE_LOCKED')
   expect((await first.ended).status).toBe(0)
