@@ -56,10 +56,15 @@ export class Clearance {
     if (this.#count === 0) return
     let room = this.#most - (others - this.#count)
     let isNext = true
+    // No further than to those that may begin already: what is in front of them has a higher priority, and is what is needed.
+    let isBeyond = false
     for (const claim of inTurn) {
-      if (isNext && !claim.isCleared) room = Math.max(room, leastChosen)
+      if (isNext && !claim.isCleared && room < leastChosen) {
+        room = leastChosen
+        isBeyond = true
+      }
       isNext = false
-      if (room <= 0) return
+      if (room <= 0 || (isBeyond && claim.isCleared)) return
       if (claim.isCleared) continue
       this.remove(claim)
       claim.isCleared = true

@@ -156,7 +156,7 @@ function recoverJob(changes: Changes, row: InterruptedRow, deaths: ProgramDeaths
     end('SUPERSEDED', newer)
   } else if (skipped !== undefined) {
     end(skipped, null)
-  } else if (changes.jobTypes.isProgram(row.jobType) && deaths.count(row)) {
+  } else if (mayHaveBegun && changes.jobTypes.isProgram(row.jobType) && deaths.count(row)) {
     const delayMs = retryProgram(changes, row, now)
     const failed = diedWithProcess(row, diedWithProgram)
     if (delayMs === undefined) {

@@ -67,7 +67,7 @@ export async function runSupervisor(
       booted,
       metering,
       tell,
-      giveUp: (error) => giveUp(serving, held, error),
+      giveUp: (error) => serving.isServing && giveUp(serving, held, error),
     })
     supervisor = serving
     const release = giveBack.bind(undefined, held, metering, tellEvent)
